@@ -1,0 +1,136 @@
+//! How well the data fix each parameter: covariance at the optimum and an honest flag.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+use serde::Serialize;
+
+use super::optimiser::Residuals;
+
+/// Step of the numerical derivatives in positions between the bounds.
+const DERIVATIVE_STEP: f64 = 1e-6;
+
+/// A parameter this near to the end of its range (as a share of the range) sits on its bound.
+const BOUND_MARGIN: f64 = 2e-3;
+
+/// A parameter whose standard error spans this share of its range is not determined by the data.
+const UNIDENTIFIABLE_SHARE: f64 = 0.5;
+
+/// What the data say of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// Fitted, inside its bounds, determined by the data.
+    Free,
+    /// Held by the user or by default.
+    Fixed,
+    /// The fit pushed it to a bound; its error is not defined.
+    AtBound,
+    /// The data do not determine it: it has no effect, or its standard error spans half of its range.
+    Unidentifiable,
+}
+
+impl Flag {
+    /// Name in tables and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Fixed => "fixed",
+            Self::AtBound => "at_bound",
+            Self::Unidentifiable => "unidentifiable",
+        }
+    }
+}
+
+/// Flags, standard errors and covariance in positions between the bounds, for the fitted parameters in order.
+#[derive(Debug, Clone)]
+pub struct Identifiability {
+    /// One flag each.
+    pub flags: Vec<Flag>,
+    /// Standard errors of positions; `None` at a bound and where nothing depends on the parameter.
+    pub std_errors: Vec<Option<f64>>,
+    /// Covariance of positions; rows and columns of parameters without a standard error are zero.
+    pub covariance: DMatrix<f64>,
+}
+
+/// Covariance `s²(JᵀJ)⁻¹` at the optimum with `s² = Σr²/(n − p)`, over the parameters that are not at a bound.
+pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64]) -> Identifiability {
+    let count = positions.len();
+    let mut flags = vec![Flag::Free; count];
+    let mut std_errors = vec![None; count];
+    let mut covariance = DMatrix::zeros(count, count);
+
+    let at_optimum = residuals(positions);
+    let mut columns = Vec::new();
+    let mut inner = Vec::new();
+    for index in 0..count {
+        if positions[index] < BOUND_MARGIN || positions[index] > 1.0 - BOUND_MARGIN {
+            flags[index] = Flag::AtBound;
+        }
+        let moved = |by: f64| {
+            let mut moved = positions.to_vec();
+            moved[index] += by;
+            residuals(&moved)
+        };
+        let column: Vec<f64> = moved(DERIVATIVE_STEP)
+            .iter()
+            .zip(moved(-DERIVATIVE_STEP))
+            .map(|(above, below)| (above - below) / (2.0 * DERIVATIVE_STEP))
+            .collect();
+        if column.iter().all(|entry| entry.abs() < 1e-9) {
+            flags[index] = Flag::Unidentifiable;
+        } else if flags[index] == Flag::Free {
+            inner.push(index);
+            columns.push(nalgebra::DVector::from_vec(column));
+        }
+    }
+    let freedom = at_optimum.len().saturating_sub(inner.len());
+    if inner.is_empty() || freedom == 0 {
+        return Identifiability { flags, std_errors, covariance };
+    }
+    let variance = at_optimum.iter().map(|r| r * r).sum::<f64>() / freedom as f64;
+    let jacobian = DMatrix::from_columns(&columns);
+    let eigen = SymmetricEigen::new(jacobian.tr_mul(&jacobian));
+    // A direction that the data do not see gets a huge variance, not an infinite one.
+    let floor = 1e-14 * eigen.eigenvalues.max();
+    let inverse = eigen.eigenvalues.map(|value| 1.0 / value.max(floor));
+    let inner_covariance =
+        &eigen.eigenvectors * DMatrix::from_diagonal(&inverse) * eigen.eigenvectors.transpose() * variance;
+    for (row, &i) in inner.iter().enumerate() {
+        for (column, &j) in inner.iter().enumerate() {
+            covariance[(i, j)] = inner_covariance[(row, column)];
+        }
+        let error = inner_covariance[(row, row)].max(0.0).sqrt();
+        std_errors[i] = Some(error);
+        if error > UNIDENTIFIABLE_SHARE {
+            flags[i] = Flag::Unidentifiable;
+        }
+    }
+    Identifiability { flags, std_errors, covariance }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_error_of_a_mean_is_the_textbooks() {
+        // r = y − u with y = 0.3, 0.5, 0.7: u = 0.5, s² = 0.08/2, error = s/√3.
+        let data = [0.3, 0.5, 0.7];
+        let result = identifiability(&|u| data.iter().map(|y| y - u[0]).collect(), &[0.5]);
+        assert_eq!(result.flags, [Flag::Free]);
+        assert!((result.std_errors[0].unwrap() - (0.04f64 / 3.0).sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_parameter_without_effect_and_one_at_its_bound_are_flagged() {
+        let residuals = |u: &[f64]| vec![u[0] - 0.4, u[0] - 0.6, u[2] + 1.0, 0.1];
+        let result = identifiability(&residuals, &[0.5, 0.5, 0.0]);
+        assert_eq!(result.flags, [Flag::Free, Flag::Unidentifiable, Flag::AtBound]);
+        assert_eq!(result.std_errors[1], None);
+    }
+
+    #[test]
+    fn two_parameters_that_only_act_together_are_both_unidentifiable() {
+        let residuals = |u: &[f64]| vec![u[0] + u[1] - 0.9, u[0] + u[1] - 1.1, u[0] + u[1] - 1.0];
+        assert_eq!(identifiability(&residuals, &[0.5, 0.5]).flags, [Flag::Unidentifiable; 2]);
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line: strings and paths become checked types here, results go to stdout, everything else to stderr.
+//! One file is one subcommand.
+
+mod completions;
+mod fit;
+mod init;
+mod list;
+mod select;
+mod terminal;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::error::Result;
+use crate::spec::Catalog;
+
+/// Output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Text,
+    /// One JSON object (see docs/schema).
+    Json,
+}
+
+/// Predicts LLM inference latency from first principles and calibrates itself on measurements.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  \
+        perfmodel list                                  what is there to fit\n  \
+        perfmodel fit --scenario llama31_8b_fp8_tp1     fit, validate, write the report\n  \
+        perfmodel init my_server                        a scenario to fill in with your measurements\n  \
+        perfmodel fit --scenario-dir my_server          fit it\n\n\
+        Exit codes: 0 done, 1 the fit failed, 2 wrong input."
+)]
+pub struct Cli {
+    /// Folder whose hardware/, models/ and tested_benchmarks/ add to the built-in ones and override them
+    /// [default: the current folder, if it holds one of the three]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fit an estimator to measured TTFT and ITL, validate it, write tables and a report
+    Fit(Box<fit::FitArgs>),
+    /// Show the scenarios, devices and models there are
+    List(list::ListArgs),
+    /// Write a commented scenario folder to fill in
+    Init(init::InitArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs a parsed command line.
+///
+/// # Errors
+/// Whatever the command reports; [`crate::error::Error::exit_code`] says how to exit.
+pub fn run(cli: Cli) -> Result<()> {
+    let catalog = match &cli.data_dir {
+        Some(folder) => Catalog::with_folder(folder)?,
+        None if Catalog::is_project_folder(Path::new(".")) => Catalog::with_folder(Path::new("."))?,
+        None => Catalog::built_in(),
+    };
+    match cli.command {
+        Command::Fit(args) => fit::run(&catalog, *args),
+        Command::List(args) => list::run(&catalog, &args),
+        Command::Init(args) => init::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

@@ -1,0 +1,7 @@
+//! Measurements: reading `measured.csv` and choosing rows.
+
+mod filter;
+mod read;
+
+pub use filter::RowFilter;
+pub use read::{COLUMNS, Dataset, Measurement, read_measurements};

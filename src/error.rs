@@ -1,0 +1,137 @@
+//! The crate's error: where, what, and how to mend it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What kind of failure it is; it decides the exit code of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Something given to the program is missing, unreadable or wrong: exit code 2.
+    Input,
+    /// The computation ran and did not succeed (a fit that did not converge): exit code 1.
+    Failed,
+}
+
+/// A place in a file; line and column count from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
+/// An error with its place, its message and its remedy.
+///
+/// The message begins in lower case and ends without a full stop; [`fmt::Display`] prints
+/// `file:line:column: message` and, on a line of its own, `help: remedy`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Error {
+    kind: ErrorKind,
+    place: Option<Place>,
+    message: String,
+    help: Option<String>,
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Wrong or missing input.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Input, place: None, message: message.into(), help: None }
+    }
+
+    /// A computation that did not succeed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Failed, place: None, message: message.into(), help: None }
+    }
+
+    /// Names the file.
+    pub fn at(mut self, path: impl AsRef<Path>) -> Self {
+        self.place = Some(Place { path: path.as_ref().to_owned(), line: None, column: None });
+        self
+    }
+
+    /// Names the line of the file given with [`Error::at`]; without one it does nothing.
+    pub fn line(mut self, line: usize) -> Self {
+        if let Some(place) = &mut self.place {
+            place.line = Some(line);
+        }
+        self
+    }
+
+    /// Names the column (in characters) of the line given with [`Error::line`].
+    pub fn column(mut self, column: usize) -> Self {
+        if let Some(place) = &mut self.place {
+            place.column = Some(column);
+        }
+        self
+    }
+
+    /// Says how to mend it.
+    pub fn help(mut self, remedy: impl Into<String>) -> Self {
+        self.help = Some(remedy.into());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Process exit code: 1 for a computation that failed, 2 for wrong input.
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            ErrorKind::Failed => 1,
+            ErrorKind::Input => 2,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{}:", place.path.display())?;
+            for number in [place.line, place.column].into_iter().flatten() {
+                write!(f, "{number}:")?;
+            }
+            f.write_str(" ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `known` sorted by how close they are to `given`, the closest first, if any is close enough to be meant.
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(given, name), name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_prints_place_message_and_help() {
+        let error = Error::input("cannot read `N/A`").at("a.csv").line(3).column(7).help("write a number");
+        assert_eq!(error.to_string(), "a.csv:3:7: cannot read `N/A`\n  help: write a number");
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(Error::failed("no start converged").exit_code(), 1);
+    }
+
+    #[test]
+    fn a_misspelling_finds_the_nearest_name_and_noise_finds_none() {
+        let known = ["llama31_8b", "llama31_70b", "qwen3_32b"];
+        assert_eq!(did_you_mean("lama31_8b", known), Some("llama31_8b"));
+        assert_eq!(did_you_mean("zzzz", known), None);
+    }
+}

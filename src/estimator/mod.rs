@@ -1,0 +1,81 @@
+//! Estimators: ways to predict, behind one trait. A new one is a file of this folder and a line in [`all`].
+
+mod legacy;
+mod parameter;
+mod serving;
+
+pub use parameter::{Parameter, Scale};
+
+use crate::dataset::Measurement;
+use crate::error::{Error, Result, did_you_mean};
+use crate::prediction::Prediction;
+use crate::spec::System;
+use crate::workload::Workload;
+
+/// What a fit of an estimator minimises.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Loss {
+    /// Mean over all residuals r of `2s²(√(1 + (r/s)²) − 1)`, r = ln(predicted/measured) of TTFT and, times a weight,
+    /// of ITL. Robust: a row that the physics cannot explain pulls linearly, not squared.
+    SoftL1OfLogRatios {
+        /// Scale s above which a residual counts linearly.
+        scale: f64,
+        /// Weight of ITL residuals against TTFT ones.
+        itl_weight: f64,
+    },
+    /// Mean of the squared relative errors of TTFT and ITL together.
+    MeanSquaredRelativeError,
+}
+
+/// A way to predict TTFT, ITL and throughput.
+pub trait Estimator: Send + Sync {
+    /// Name on the command line and in file paths.
+    fn name(&self) -> &'static str;
+
+    /// One line on what it is.
+    fn summary(&self) -> &'static str;
+
+    /// What a fit minimises.
+    fn loss(&self) -> Loss;
+
+    /// Prepares a system; the rows set bounds that depend on the workloads.
+    ///
+    /// # Errors
+    /// The system or a row cannot be predicted (it does not fit the memory, a precision has no peak).
+    fn prepare(&self, system: &System, rows: &[Measurement]) -> Result<Box<dyn Predictor>>;
+}
+
+/// An estimator prepared for one system.
+pub trait Predictor: Send + Sync {
+    /// Its parameters; every vector of values follows this order.
+    fn parameters(&self) -> &[Parameter];
+
+    /// Predicts a workload.
+    ///
+    /// # Panics
+    /// `values` has another length than [`Predictor::parameters`].
+    fn predict(&self, workload: &Workload, values: &[f64]) -> Prediction;
+
+    /// Columns of `evaluation.csv` that only this estimator has.
+    fn extra_columns(&self, row: &Measurement, values: &[f64]) -> Vec<(&'static str, f64)>;
+
+    /// What a reader of its results must know, one sentence each.
+    fn notes(&self) -> Vec<String>;
+}
+
+/// All estimators, the default first.
+pub fn all() -> [&'static dyn Estimator; 2] {
+    [&serving::Serving, &legacy::Roofline]
+}
+
+/// An estimator by its name.
+///
+/// # Errors
+/// There is none of that name.
+pub fn by_name(name: &str) -> Result<&'static dyn Estimator> {
+    all().into_iter().find(|estimator| estimator.name() == name).ok_or_else(|| {
+        let names = all().map(Estimator::name);
+        let near = did_you_mean(name, names).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        Error::input(format!("there is no estimator `{name}`")).help(format!("{near}known: {}", names.join(", ")))
+    })
+}

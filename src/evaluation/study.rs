@@ -1,0 +1,130 @@
+//! The main job as one pure function: measurements in, fitted parameters and all errors out.
+
+use super::errors::{Errors, EvaluatedRow};
+use crate::calibration::{CalibrationRecord, Fit, FitOptions, FittedOn, RecordedErrors, fit, validate};
+use crate::dataset::{Dataset, RowFilter};
+use crate::error::Result;
+use crate::estimator::Estimator;
+use crate::prediction::Prediction;
+use crate::spec::System;
+
+/// What to study.
+pub struct StudyInput {
+    /// Scenario id, or the name of the measured file.
+    pub id: String,
+    /// Title for reports.
+    pub title: String,
+    /// The system that was measured.
+    pub system: System,
+    /// All rows of the file.
+    pub dataset: Dataset,
+    /// Rows to keep.
+    pub keep: Vec<RowFilter>,
+    /// Rows to leave out.
+    pub exclude: Vec<RowFilter>,
+    /// The estimator to fit.
+    pub estimator: &'static dyn Estimator,
+    /// How to fit.
+    pub options: FitOptions,
+    /// Whether to validate out of sample.
+    pub validate: bool,
+}
+
+/// Out-of-sample errors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValidationErrors {
+    /// Each workload predicted by a fit to the others; `None` if the rows do not allow it.
+    pub leave_one_workload_out: Option<Errors>,
+    /// Each concurrency predicted by a fit to the others; `None` if the rows do not allow it.
+    pub leave_one_concurrency_out: Option<Errors>,
+}
+
+/// A finished study.
+pub struct Study {
+    /// Scenario id, or the name of the measured file.
+    pub id: String,
+    /// Title for reports.
+    pub title: String,
+    /// The system that was measured.
+    pub system: System,
+    /// The estimator.
+    pub estimator: &'static dyn Estimator,
+    /// The fit.
+    pub fit: Fit,
+    /// Errors at the defaults.
+    pub baseline: Errors,
+    /// Errors of the fit, in sample.
+    pub optimized: Errors,
+    /// Errors out of sample, if they were asked for.
+    pub validation: Option<ValidationErrors>,
+    /// Every row with its fitted prediction, sorted by input tokens, output tokens, concurrency.
+    pub rows: Vec<EvaluatedRow>,
+    /// What `calibration.toml` will hold.
+    pub record: CalibrationRecord,
+}
+
+impl Study {
+    /// The `count` rows with the largest TTFT or ITL error, the worst first.
+    pub fn worst_rows(&self, count: usize) -> Vec<&EvaluatedRow> {
+        let mut rows: Vec<&EvaluatedRow> = self.rows.iter().collect();
+        rows.sort_by(|a, b| b.worst_error_pct().total_cmp(&a.worst_error_pct()));
+        rows.truncate(count);
+        rows
+    }
+
+    /// Columns of `evaluation.csv` that only the estimator has, row by row.
+    pub fn extra_columns(&self) -> Vec<Vec<(&'static str, f64)>> {
+        let values = self.fit.values();
+        self.rows.iter().map(|row| self.fit.predictor.extra_columns(&row.measured, &values)).collect()
+    }
+}
+
+/// Fits, evaluates and validates; `progress` hears of finished folds and their number.
+///
+/// # Errors
+/// No row passes the filters, the system or the rows do not allow a fit, or a fit does not converge.
+pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Study> {
+    let StudyInput { id, title, system, dataset, keep, exclude, estimator, options, validate: with_folds } = input;
+    let dataset = dataset.filtered(&keep, &exclude)?;
+    let mut measured = dataset.rows;
+    measured.sort_by(|a, b| {
+        let key = |row: &crate::dataset::Measurement| {
+            [row.workload.input_tokens(), row.workload.output_tokens(), row.workload.concurrency()]
+        };
+        key(a).partial_cmp(&key(b)).expect("workloads hold no NaN")
+    });
+
+    let fit = fit(estimator, &system, &measured, &options)?;
+    let predict = |values: &[f64]| -> Vec<Prediction> {
+        measured.iter().map(|row| fit.predictor.predict(&row.workload, values)).collect()
+    };
+    let loss = estimator.loss();
+    let fitted = predict(&fit.values());
+    let baseline = Errors::of(loss, &measured, &predict(&fit.baseline_values()));
+    let optimized = Errors::of(loss, &measured, &fitted);
+    let validation = if with_folds {
+        let found = validate(estimator, &system, &measured, fit.free_count(), &options, progress)?;
+        let errors = |predictions: Option<Vec<Prediction>>| predictions.map(|p| Errors::of(loss, &measured, &p));
+        Some(ValidationErrors {
+            leave_one_workload_out: errors(found.by_workload),
+            leave_one_concurrency_out: errors(found.by_concurrency),
+        })
+    } else {
+        None
+    };
+
+    let mut fitted_on = FittedOn::new(&id, &system, &measured, &dataset.sha256);
+    fitted_on.rows_kept = keep.iter().map(ToString::to_string).collect();
+    fitted_on.rows_excluded = exclude.iter().map(ToString::to_string).collect();
+    let held_out = |pick: fn(&ValidationErrors) -> Option<Errors>| Some(pick(validation.as_ref()?)?.summary());
+    let errors = RecordedErrors {
+        baseline: baseline.summary(),
+        fitted: optimized.summary(),
+        leave_one_workload_out: held_out(|v| v.leave_one_workload_out),
+        leave_one_concurrency_out: held_out(|v| v.leave_one_concurrency_out),
+    };
+    let record = CalibrationRecord::new(estimator.name(), &options, fitted_on, errors, &fit);
+    let rows =
+        measured.into_iter().zip(fitted).map(|(measured, predicted)| EvaluatedRow { measured, predicted }).collect();
+    Ok(Study { id, title, system, estimator, fit, baseline, optimized, validation, rows, record })
+}

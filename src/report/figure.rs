@@ -1,0 +1,84 @@
+//! One figure of a page, and the visual language that all share.
+
+use plotly::common::{Font, Line, Marker, Mode, Title};
+use plotly::layout::{Axis, AxisType, Legend, Margin};
+use plotly::{Configuration, Layout, Plot, Scatter};
+
+/// A chart with what a page says of it.
+pub struct Figure {
+    /// Id in the page and name of its PNG.
+    pub id: &'static str,
+    /// Heading.
+    pub title: String,
+    /// What it shows and how to read it.
+    pub caption: String,
+    /// Height in pixels.
+    pub height: usize,
+    /// The chart.
+    pub plot: Plot,
+}
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), cycled.
+const COLOURS: [&str; 8] = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#5C5C5C", "#B8A600"];
+
+/// The colour of the n-th series.
+pub fn colour(index: usize) -> &'static str {
+    COLOURS[index % COLOURS.len()]
+}
+
+/// An axis is logarithmic when its values span more than this factor.
+const LOG_SPAN: f64 = 30.0;
+
+/// An axis with a title, logarithmic where the values ask for it.
+pub fn axis(title: &str, values: impl Iterator<Item = f64> + Clone) -> Axis {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(0.0, f64::max);
+    let axis = Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false);
+    if low > 0.0 && high / low > LOG_SPAN { axis.type_(AxisType::Log).dtick(1.0).n_ticks(8) } else { axis }
+}
+
+/// The layout that all figures start from.
+pub fn layout(height: usize) -> Layout {
+    Layout::new()
+        .height(height)
+        .auto_size(true)
+        .margin(Margin::new().left(64).right(16).top(16).bottom(56))
+        .font(Font::new().size(12).family("system-ui, sans-serif"))
+        .paper_background_color("rgba(0,0,0,0)")
+        .plot_background_color("rgba(0,0,0,0)")
+        .legend(Legend::new().orientation(plotly::common::Orientation::Horizontal).y(-0.22).x(0.0))
+}
+
+/// A chart that fills the width it is given.
+pub fn plot(layout: Layout) -> Plot {
+    let mut plot = Plot::new();
+    plot.set_layout(layout);
+    plot.set_configuration(Configuration::new().responsive(true).display_logo(false));
+    plot
+}
+
+/// Measured points (markers) and predicted ones (line) of one series, in one colour.
+pub fn measured_and_predicted(
+    plot: &mut Plot,
+    index: usize,
+    name: &str,
+    x: Vec<f64>,
+    measured: Vec<f64>,
+    predicted: Vec<f64>,
+) {
+    plot.add_trace(
+        Scatter::new(x.clone(), measured)
+            .mode(Mode::Markers)
+            .marker(Marker::new().color(colour(index)).size(8))
+            .name(name)
+            .legend_group(name),
+    );
+    plot.add_trace(
+        Scatter::new(x, predicted)
+            .mode(Mode::Lines)
+            .line(Line::new().color(colour(index)).width(2.0))
+            .name(format!("{name}, predicted"))
+            .legend_group(name)
+            .show_legend(false),
+    );
+}

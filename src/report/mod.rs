@@ -1,0 +1,36 @@
+//! What a study leaves behind: tables, charts, one self-contained page.
+
+mod charts;
+mod figure;
+mod output;
+mod page;
+mod png;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+pub use output::OutputFolder;
+
+use crate::error::Result;
+use crate::evaluation::Study;
+
+/// Writes every result of a study into a folder and returns the paths of the files. Files appear only when all of
+/// them could be written.
+///
+/// # Errors
+/// The folder cannot be written, or `png` is asked for and no Chromium can be run.
+pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    output.stage("evaluation.csv", &tables::evaluation(study)?)?;
+    output.stage("parameters.csv", &tables::parameters(study)?)?;
+    output.stage("loss_history.csv", &tables::loss_history(study)?)?;
+    output.stage("calibration.toml", study.record.to_toml().as_bytes())?;
+    let figures = charts::all(study);
+    output.stage("report.html", page::study_page(study, &figures).as_bytes())?;
+    if png {
+        for (name, bytes) in png::render(&figures)? {
+            output.stage(&name, &bytes)?;
+        }
+    }
+    output.commit()
+}

@@ -1,0 +1,93 @@
+//! Writing result files: all of them or none.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::error::{Error, Result};
+
+/// A folder that receives files at once: each is written beside its final name and renamed at the end, so an
+/// interrupted run leaves the last results as they were.
+pub struct OutputFolder {
+    folder: PathBuf,
+    staged: Vec<(PathBuf, TempPath)>,
+}
+
+impl OutputFolder {
+    /// Makes the folder if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+        Ok(Self { folder: folder.to_owned(), staged: Vec::new() })
+    }
+
+    /// Writes a file that [`OutputFolder::commit`] will give its name.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn stage(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let fail = |error: &std::io::Error| unwritable(&self.folder, error);
+        let mut file = NamedTempFile::new_in(&self.folder).map_err(|error| fail(&error))?;
+        file.write_all(bytes).map_err(|error| fail(&error))?;
+        make_readable(&file).map_err(|error| fail(&error))?;
+        self.staged.push((self.folder.join(name), file.into_temp_path()));
+        Ok(())
+    }
+
+    /// Renames every staged file and returns their paths.
+    ///
+    /// # Errors
+    /// A file cannot be renamed.
+    pub fn commit(self) -> Result<Vec<PathBuf>> {
+        let mut written = Vec::new();
+        for (path, staged) in self.staged {
+            staged.persist(&path).map_err(|error| unwritable(&path, &error.error))?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+/// Temporary files are private; results are for everybody that may read the folder.
+#[cfg(unix)]
+fn make_readable(file: &NamedTempFile) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &NamedTempFile) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::input(format!("cannot write here ({error})"))
+        .at(path)
+        .help("choose a folder that you may write with --out DIR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_appears_before_the_commit_and_the_last_result_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.csv"), "old").unwrap();
+        let mut output = OutputFolder::create(folder.path()).unwrap();
+        output.stage("a.csv", b"new").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("a.csv")).unwrap(), "old");
+        drop(output);
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "an abandoned run leaves no temporary file");
+
+        let mut output = OutputFolder::create(folder.path()).unwrap();
+        output.stage("a.csv", b"new").unwrap();
+        output.commit().unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("a.csv")).unwrap(), "new");
+    }
+}

@@ -1,0 +1,73 @@
+//! Figures as PNG, drawn by a headless Chromium.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::figure::Figure;
+use super::page::page;
+use crate::error::{Error, Result};
+
+/// Names under which Chromium is installed.
+const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+
+/// Size of a picture in pixels.
+const WIDTH: usize = 1100;
+
+/// Finds a Chromium on PATH.
+fn browser() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .flat_map(|folder| BROWSERS.map(|name| folder.join(name)))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| {
+            Error::input("--png needs a Chromium on PATH to draw the figures, and there is none").help(
+                "install one (`apt-get install chromium`, `brew install chromium`, or Google Chrome), or leave --png out",
+            )
+        })
+}
+
+/// Draws every figure; returns file names and contents.
+///
+/// # Errors
+/// There is no Chromium, or it does not draw.
+pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
+    let browser = browser()?;
+    let failed = |what: String| Error::failed(format!("{} did not draw the figures: {what}", browser.display()));
+    let folder = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
+    let file = folder.path().join("figures.html");
+    let wanted: Vec<String> = figures.iter().map(|figure| format!("[\"{}\",{}]", figure.id, figure.height)).collect();
+    // Each picture becomes the text of an element, which --dump-dom prints.
+    let script = format!(
+        "<script>window.addEventListener('load', async () => {{\n\
+         for (const [id, height] of [{}]) {{\n\
+         const url = await Plotly.toImage(document.getElementById(id), {{format: 'png', width: {WIDTH}, height, \
+         setBackground: 'opaque'}});\n\
+         const out = document.createElement('pre'); out.className = 'png'; out.dataset.id = id; out.textContent = url;\n\
+         document.body.appendChild(out); }} }});</script>\n",
+        wanted.join(",")
+    );
+    fs::write(&file, page("figures", &script, figures)).map_err(|error| failed(error.to_string()))?;
+    let output = Command::new(&browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"])
+        .args(["--virtual-time-budget=30000", "--window-size=1200,1000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("file://{}", file.display()))
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    let dom = String::from_utf8_lossy(&output.stdout);
+    figures
+        .iter()
+        .map(|figure| {
+            let marker = format!("data-id=\"{}\">data:image/png;base64,", figure.id);
+            let start = dom.find(&marker).ok_or_else(|| failed(format!("`{}` is missing", figure.id)))? + marker.len();
+            let text = &dom[start..start + dom[start..].find('<').unwrap_or(0)];
+            let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|error| failed(error.to_string()))?;
+            Ok((format!("{}.png", figure.id), bytes))
+        })
+        .collect()
+}

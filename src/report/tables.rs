@@ -1,0 +1,129 @@
+//! The CSV files of a study, written with polars.
+
+use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, PolarsError, SerWriter, Series};
+
+use crate::error::{Error, Result};
+use crate::evaluation::{EvaluatedRow, Study};
+use crate::prediction::Part;
+
+/// `evaluation.csv`: every row with its prediction, errors, breakdown and the estimator's own columns.
+pub fn evaluation(study: &Study) -> Result<Vec<u8>> {
+    let rows = &study.rows;
+    let mut columns = Vec::new();
+    let mut numbers = |name: &str, value: &dyn Fn(&EvaluatedRow) -> f64| {
+        columns.push(number_column(name, rows.iter().map(|row| Some(value(row)))));
+    };
+    numbers("input_tokens", &|row| row.measured.workload.input_tokens());
+    numbers("output_tokens", &|row| row.measured.workload.output_tokens());
+    numbers("concurrency", &|row| row.measured.workload.concurrency());
+    numbers("ttft_ms", &|row| row.measured.ttft.as_ms());
+    numbers("itl_ms", &|row| row.measured.itl.as_ms());
+    columns.push(number_column("throughput_tok_s", rows.iter().map(|row| Some(row.measured.throughput?.get()))));
+    let mut numbers = |name: &str, value: &dyn Fn(&EvaluatedRow) -> f64| {
+        columns.push(number_column(name, rows.iter().map(|row| Some(value(row)))));
+    };
+    numbers("ttft_predicted_ms", &|row| row.predicted.ttft.as_ms());
+    numbers("itl_predicted_ms", &|row| row.predicted.itl.as_ms());
+    numbers("throughput_predicted_tok_s", &|row| row.predicted.throughput.get());
+    numbers("ttft_difference_ms", &|row| (row.predicted.ttft - row.measured.ttft).as_ms());
+    numbers("itl_difference_ms", &|row| (row.predicted.itl - row.measured.itl).as_ms());
+    numbers("ttft_error_pct", &EvaluatedRow::ttft_error_pct);
+    numbers("itl_error_pct", &EvaluatedRow::itl_error_pct);
+    columns.push(number_column("throughput_error_pct", rows.iter().map(EvaluatedRow::throughput_error_pct)));
+    let mut numbers = |name: &str, value: &dyn Fn(&EvaluatedRow) -> f64| {
+        columns.push(number_column(name, rows.iter().map(|row| Some(value(row)))));
+    };
+    numbers("running_sequences", &|row| row.predicted.running);
+    numbers("waiting_requests", &|row| row.predicted.waiting);
+    for part in Part::ALL {
+        for (metric, parts) in [
+            ("ttft", (|row: &EvaluatedRow| row.predicted.ttft_parts) as fn(&EvaluatedRow) -> _),
+            ("itl", |row: &EvaluatedRow| row.predicted.itl_parts),
+        ] {
+            if rows.iter().any(|row| parts(row).get(part).get() != 0.0) {
+                numbers(&format!("{metric}_{}_ms", part.key()), &|row| parts(row).get(part).as_ms());
+            }
+        }
+    }
+    columns.push(text_column("roof", rows.iter().map(|row| row.predicted.roof.name())));
+    columns.push(text_column("limit", rows.iter().map(|row| row.predicted.limit.name())));
+    let extra = study.extra_columns();
+    for index in 0..extra.first().map_or(0, Vec::len) {
+        let name = extra[0][index].0;
+        columns.push(number_column(name, extra.iter().map(|row| Some(row[index].1))));
+    }
+    csv(columns)
+}
+
+/// `parameters.csv`.
+pub fn parameters(study: &Study) -> Result<Vec<u8>> {
+    let fitted = &study.fit.parameters;
+    csv(vec![
+        text_column("name", fitted.iter().map(|p| p.parameter.name)),
+        text_column("unit", fitted.iter().map(|p| p.parameter.unit)),
+        number_column("lower", fitted.iter().map(|p| Some(p.parameter.lower))),
+        number_column("upper", fitted.iter().map(|p| Some(p.parameter.upper))),
+        number_column("start", fitted.iter().map(|p| Some(p.parameter.default))),
+        number_column("value", fitted.iter().map(|p| Some(p.value))),
+        number_column("std_error", fitted.iter().map(|p| p.std_error)),
+        text_column("flag", fitted.iter().map(|p| p.flag.name())),
+        text_column("meaning", fitted.iter().map(|p| p.parameter.meaning)),
+    ])
+}
+
+/// `loss_history.csv`: the loss of the best start after each iteration.
+pub fn loss_history(study: &Study) -> Result<Vec<u8>> {
+    let history = &study.fit.history;
+    csv(vec![
+        number_column("iteration", (1..=history.len()).map(|iteration| Some(iteration as f64))),
+        number_column("loss", history.iter().map(|loss| Some(*loss))),
+    ])
+}
+
+/// Eight significant digits: more than any measurement has, and short in a file.
+fn rounded(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    format!("{value:.7e}").parse().expect("a formatted number is a number")
+}
+
+/// Whole numbers are written without a decimal point.
+fn number_column(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
+    let values: Vec<Option<f64>> = values.map(|value| value.map(rounded)).collect();
+    let whole = values.iter().flatten().all(|value| value.fract() == 0.0 && value.abs() < 1e15);
+    if whole {
+        let whole: Vec<Option<i64>> = values.iter().map(|value| value.map(|v| v as i64)).collect();
+        return Series::new(name.into(), whole).into();
+    }
+    Series::new(name.into(), values).into()
+}
+
+fn text_column<'a>(name: &str, values: impl Iterator<Item = &'a str>) -> Column {
+    Series::new(name.into(), values.collect::<Vec<_>>()).into()
+}
+
+fn csv(columns: Vec<Column>) -> Result<Vec<u8>> {
+    let height = columns.first().map_or(0, Column::len);
+    let write = || -> std::result::Result<Vec<u8>, PolarsError> {
+        let mut bytes = Vec::new();
+        CsvWriter::new(&mut bytes).finish(&mut DataFrame::new(height, columns)?)?;
+        Ok(bytes)
+    };
+    write().map_err(|error| Error::failed(format!("cannot write a table ({error})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_missing_ones_empty() {
+        let columns = vec![
+            number_column("n", [Some(1.0), Some(250.0)].into_iter()),
+            number_column("x", [Some(0.123_456_789_123), None].into_iter()),
+            text_column("t", ["a", "b,c"].into_iter()),
+        ];
+        assert_eq!(String::from_utf8(csv(columns).unwrap()).unwrap(), "n,x,t\n1,0.12345679,a\n250,,\"b,c\"\n");
+    }
+}

@@ -1,0 +1,57 @@
+//! Device memory: weights, KV cache, and how many requests fit.
+
+use super::attention::{kv_bytes_per_token, visible_tokens};
+use crate::error::{Error, Result};
+use crate::spec::System;
+use crate::units::Bytes;
+
+/// Weights of the system in memory, all devices together: linear weights of the layers in the deployment's precision;
+/// embedding, head, norms and biases unquantised.
+pub fn weight_bytes(system: &System) -> Bytes {
+    let deployment = &system.deployment;
+    let model = &system.model;
+    let d = u64::from(model.hidden_size);
+    let linear: u64 = model
+        .layers
+        .iter()
+        .map(|group| u64::from(group.count) * (group.attention.linear_weights(d) + group.ffn.linear_weights(d)))
+        .sum();
+    let other = model.parameters() - linear;
+    let precision = deployment.weight_precision;
+    Bytes::new(linear as f64 * precision.bytes() + other as f64 * precision.unquantised().bytes())
+}
+
+/// KV cache of one sequence of `tokens` tokens, all layers and devices; sliding windows keep only their width.
+pub fn kv_bytes(system: &System, tokens: f64) -> Bytes {
+    let bytes = system.model.layers.iter().map(|group| {
+        f64::from(group.count)
+            * kv_bytes_per_token(&group.attention, &system.deployment)
+            * visible_tokens(&group.attention, tokens)
+    });
+    Bytes::new(bytes.sum())
+}
+
+/// Memory left for the KV cache when the weights are loaded, all devices.
+///
+/// # Errors
+/// The weights do not fit.
+pub fn free_bytes(system: &System) -> Result<Bytes> {
+    let memory = system.hardware.memory * system.deployment.gpus();
+    let weights = weight_bytes(system);
+    if weights >= memory {
+        let needed = (weights / system.hardware.memory).ceil();
+        return Err(Error::input(format!(
+            "{} does not fit: its {} weights take {:.1} GiB, {} of {} have {:.1} GiB",
+            system.model.name,
+            system.deployment.weight_precision,
+            weights.as_gib(),
+            system.deployment.tensor_parallel,
+            system.hardware.name,
+            memory.as_gib()
+        ))
+        .help(format!(
+            "use a tensor-parallel degree of at least {needed}, a narrower weight precision or a larger device"
+        )));
+    }
+    Ok(memory - weights)
+}

@@ -1,0 +1,25 @@
+//! Mixture of experts: how many experts a batch touches.
+
+/// Expected number of distinct routed experts that `tokens` tokens touch, `E·(1 − (1 − k/E)^n)`.
+///
+/// Assumes that every token picks its k of E experts evenly and independently of the others.
+pub fn touched_experts(experts: f64, active: f64, tokens: f64) -> f64 {
+    if active >= experts {
+        // ln(0) below; and a batch of no tokens still reads them in a dense layer.
+        return experts;
+    }
+    -experts * (tokens * (-active / experts).ln_1p()).exp_m1()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_token_touches_k_experts_and_many_touch_all() {
+        assert!((touched_experts(8.0, 2.0, 1.0) - 2.0).abs() < 1e-12);
+        assert!((touched_experts(8.0, 2.0, 2.0) - 3.5).abs() < 1e-12); // 8 (1 - 0.75^2)
+        assert!((touched_experts(128.0, 8.0, 1e5) - 128.0).abs() < 1e-9);
+        assert_eq!(touched_experts(4.0, 4.0, 1.0), 4.0);
+    }
+}

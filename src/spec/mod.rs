@@ -1,0 +1,87 @@
+//! Specifications as data: devices, models, deployments and scenarios, read from TOML and checked once.
+//!
+//! A raw file becomes a checked type here; everything behind takes only checked types.
+
+mod catalog;
+mod deployment;
+mod file;
+mod hardware;
+mod model;
+mod precision;
+mod scenario;
+mod source;
+
+pub use catalog::{Catalog, Kind, ScenarioFolder};
+pub use deployment::Deployment;
+pub use file::SpecFile;
+pub use hardware::{Hardware, Price};
+pub use model::{
+    Attention, DenseFfn, ExtraTensors, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, MoeFfn,
+    QkNorm,
+};
+pub use precision::Precision;
+pub use scenario::{Campaign, LegacyConstants, ScenarioFile, Statistic};
+pub use source::Source;
+
+use crate::error::{Error, Result};
+
+/// A model on devices: all that a prediction needs besides the workload and the parameters.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// The device.
+    pub hardware: Hardware,
+    /// The architecture.
+    pub model: ModelArchitecture,
+    /// How it is placed.
+    pub deployment: Deployment,
+    /// Constants of the `roofline` estimator, if the scenario gives them.
+    pub legacy: Option<LegacyConstants>,
+}
+
+impl System {
+    /// Puts checked specifications together.
+    ///
+    /// # Errors
+    /// Query heads that the tensor-parallel degree does not divide, or a precision that the device has no peak for.
+    pub fn new(hardware: Hardware, model: ModelArchitecture, deployment: Deployment) -> Result<Self> {
+        if deployment.tensor_parallel == 0 {
+            return Err(Error::input("tensor_parallel is 0").help("give the number of devices, 1 or more"));
+        }
+        for group in &model.layers {
+            let heads = group.attention.query_heads();
+            if !heads.is_multiple_of(deployment.tensor_parallel) {
+                return Err(Error::input(format!(
+                    "tensor_parallel = {} does not divide the {heads} query heads of {}",
+                    deployment.tensor_parallel, model.name
+                ))
+                .help("choose a tensor-parallel degree that divides the heads"));
+            }
+        }
+        hardware.peak(deployment.weight_precision)?;
+        hardware.peak(deployment.weight_precision.unquantised())?;
+        Ok(Self { hardware, model, deployment, legacy: None })
+    }
+
+    /// One line that names the system, such as `Llama-3.1-8B on 2x NVIDIA L4 24GB, fp8 weights, fp8 KV`.
+    pub fn title(&self) -> String {
+        format!(
+            "{} on {}x {}, {} weights, {} KV",
+            self.model.name,
+            self.deployment.tensor_parallel,
+            self.hardware.name,
+            self.deployment.weight_precision,
+            self.deployment.kv_precision
+        )
+    }
+}
+
+/// A scenario with all that it names resolved.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Folder name.
+    pub id: String,
+    /// The file as written.
+    pub file: ScenarioFile,
+    /// The resolved system.
+    pub system: System,
+}

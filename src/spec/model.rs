@@ -1,0 +1,452 @@
+//! One model architecture: layers as groups of an attention and a feed-forward kind.
+//! One file under `models/` describes one architecture.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Source;
+use super::file::{Problems, SpecFile};
+use crate::error::Result;
+
+/// Where attention normalises its queries and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QkNorm {
+    /// Nowhere.
+    #[default]
+    None,
+    /// One head-wide weight each for queries and keys (Qwen3).
+    PerHead,
+    /// One weight each over the width of all heads (OLMo-2).
+    FullWidth,
+}
+
+/// Multi-head, grouped-query and multi-query attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupedAttention {
+    /// Query heads H.
+    pub query_heads: u32,
+    /// Key/value heads K.
+    pub kv_heads: u32,
+    /// Head width h.
+    pub head_dim: u32,
+    /// Biases on the query, key and value projections.
+    #[serde(default)]
+    pub qkv_bias: bool,
+    /// Bias on the output projection.
+    #[serde(default)]
+    pub output_bias: bool,
+    /// Query/key normalisation.
+    #[serde(default)]
+    pub qk_norm: QkNorm,
+    /// One learned sink per query head.
+    #[serde(default)]
+    pub sinks: bool,
+    /// A token sees at most this many tokens back; `None`: all.
+    pub sliding_window_tokens: Option<u32>,
+}
+
+/// Multi-head latent attention (DeepSeek): the cache holds one latent and one rotary key per token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentAttention {
+    /// Query heads H.
+    pub query_heads: u32,
+    /// Rank of the query down-projection; `None`: queries are projected directly.
+    pub q_lora_rank: Option<u32>,
+    /// Rank of the key/value latent.
+    pub kv_lora_rank: u32,
+    /// Head width without rotary embedding.
+    pub qk_nope_head_dim: u32,
+    /// Width of the rotary key, shared by all heads.
+    pub qk_rope_head_dim: u32,
+    /// Width of a value head.
+    pub v_head_dim: u32,
+}
+
+/// A kind of attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Attention {
+    /// MHA, GQA, MQA.
+    Grouped(GroupedAttention),
+    /// MLA.
+    Latent(LatentAttention),
+}
+
+/// One feed-forward block for all tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseFfn {
+    /// Width f.
+    pub intermediate_size: u32,
+    /// Three matrices (gate, up, down) instead of two.
+    #[serde(default = "yes")]
+    pub gated: bool,
+    /// Biases on its matrices.
+    #[serde(default)]
+    pub bias: bool,
+}
+
+/// Mixture of experts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoeFfn {
+    /// Routed experts E.
+    pub experts: u32,
+    /// Routed experts a token uses, k.
+    pub active_experts: u32,
+    /// Experts that every token uses, each as wide as a routed one.
+    #[serde(default)]
+    pub shared_experts: u32,
+    /// Width of one expert.
+    pub intermediate_size: u32,
+    /// Three matrices an expert instead of two.
+    #[serde(default = "yes")]
+    pub gated: bool,
+    /// Biases on the matrices of the experts.
+    #[serde(default)]
+    pub bias: bool,
+    /// One bias per expert in the router.
+    #[serde(default)]
+    pub router_bias: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A kind of feed-forward block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Ffn {
+    /// The same weights for every token.
+    Dense(DenseFfn),
+    /// Routed experts.
+    Moe(MoeFfn),
+}
+
+/// Equal layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerGroup {
+    /// How many.
+    pub count: u32,
+    /// Their attention.
+    pub attention: Attention,
+    /// Their feed-forward block.
+    pub ffn: Ffn,
+}
+
+/// Tensors of the published count that a forward pass does not use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraTensors {
+    /// What they are.
+    pub what: String,
+    /// How many elements.
+    pub parameters: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayersFile {
+    count: u32,
+    attention: String,
+    ffn: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFile {
+    name: String,
+    family: String,
+    hidden_size: u32,
+    vocab_size: u32,
+    tied_embeddings: bool,
+    max_context_tokens: u32,
+    norms_per_layer: u32,
+    published_parameters: Option<u64>,
+    attention: BTreeMap<String, Attention>,
+    ffn: BTreeMap<String, Ffn>,
+    layers: Vec<LayersFile>,
+    #[serde(default)]
+    extra: Vec<ExtraTensors>,
+    #[serde(default)]
+    source: Vec<Source>,
+}
+
+/// A checked architecture.
+#[derive(Debug, Clone)]
+pub struct ModelArchitecture {
+    /// File name without its ending.
+    pub id: String,
+    /// Name of the model.
+    pub name: String,
+    /// Architecture family.
+    pub family: String,
+    /// Hidden width d.
+    pub hidden_size: u32,
+    /// Vocabulary V.
+    pub vocab_size: u32,
+    /// Embedding and head share one matrix.
+    pub tied_embeddings: bool,
+    /// Longest context in tokens.
+    pub max_context_tokens: u32,
+    /// Hidden-wide norm weights of one layer.
+    pub norms_per_layer: u32,
+    /// Parameter count as published, if the file gives one.
+    pub published_parameters: Option<u64>,
+    /// Groups of equal layers; their order in the stack does not matter to the cost.
+    pub layers: Vec<LayerGroup>,
+    /// Tensors of the published count that a forward pass does not use.
+    pub extra: Vec<ExtraTensors>,
+    /// Where the figures come from.
+    pub sources: Vec<Source>,
+}
+
+impl ModelArchitecture {
+    /// Reads and checks a model file; `id` is the name by which scenarios call it.
+    ///
+    /// # Errors
+    /// Broken TOML, unknown keys, counts of zero, layers that name no known kind, key/value heads that do not divide
+    /// the query heads, or weights that do not add up to `published_parameters`.
+    pub fn read(id: &str, file: &SpecFile) -> Result<Self> {
+        let raw: ModelFile = file.parse()?;
+        let mut problems = file.problems();
+        for (key, value) in [
+            ("hidden_size", raw.hidden_size),
+            ("vocab_size", raw.vocab_size),
+            ("max_context_tokens", raw.max_context_tokens),
+            ("norms_per_layer", raw.norms_per_layer),
+        ] {
+            problems.require_count(key, value.into());
+        }
+        for (name, attention) in &raw.attention {
+            check_attention(&mut problems, &format!("attention.{name}"), attention);
+        }
+        for (name, ffn) in &raw.ffn {
+            check_ffn(&mut problems, &format!("ffn.{name}"), ffn);
+        }
+        let mut layers = Vec::new();
+        if raw.layers.is_empty() {
+            problems.note("layers", "is empty; give at least one group of layers");
+        }
+        for group in &raw.layers {
+            problems.require_count("layers", group.count.into());
+            match (raw.attention.get(&group.attention), raw.ffn.get(&group.ffn)) {
+                (Some(attention), Some(ffn)) => {
+                    layers.push(LayerGroup { count: group.count, attention: *attention, ffn: *ffn });
+                }
+                (None, _) => {
+                    problems.note("layers", format!("names attention `{}`, which is not here", group.attention))
+                }
+                (_, None) => problems.note("layers", format!("names ffn `{}`, which is not here", group.ffn)),
+            }
+        }
+        problems.require_sources(&raw.source);
+        problems.finish()?;
+
+        let model = Self {
+            id: id.to_owned(),
+            name: raw.name,
+            family: raw.family,
+            hidden_size: raw.hidden_size,
+            vocab_size: raw.vocab_size,
+            tied_embeddings: raw.tied_embeddings,
+            max_context_tokens: raw.max_context_tokens,
+            norms_per_layer: raw.norms_per_layer,
+            published_parameters: raw.published_parameters,
+            layers,
+            extra: raw.extra,
+            sources: raw.source,
+        };
+        let counted = model.parameters() + model.extra.iter().map(|extra| extra.parameters).sum::<u64>();
+        let mut problems = file.problems();
+        if let Some(published) = model.published_parameters
+            && published != counted
+        {
+            problems.note(
+                "published_parameters",
+                format!("is {published}, but the layers, embeddings and extras of this file hold {counted}"),
+            );
+        }
+        problems.finish()?;
+        Ok(model)
+    }
+
+    /// Number of layers L.
+    pub fn layer_count(&self) -> u32 {
+        self.layers.iter().map(|group| group.count).sum()
+    }
+
+    /// Elements of one vocabulary matrix, V·d.
+    pub fn vocabulary_matrix(&self) -> u64 {
+        u64::from(self.vocab_size) * u64::from(self.hidden_size)
+    }
+
+    /// All weights that a forward pass uses: layers, final norm, embedding and head.
+    pub fn parameters(&self) -> u64 {
+        let d = u64::from(self.hidden_size);
+        let layers: u64 = self
+            .layers
+            .iter()
+            .map(|group| {
+                let block = group.attention.linear_weights(d)
+                    + group.attention.small_weights(d)
+                    + group.ffn.linear_weights(d)
+                    + group.ffn.small_weights(d)
+                    + u64::from(self.norms_per_layer) * d;
+                u64::from(group.count) * block
+            })
+            .sum();
+        layers + d + self.vocabulary_matrix() * if self.tied_embeddings { 1 } else { 2 }
+    }
+}
+
+impl Attention {
+    /// Query heads H.
+    pub fn query_heads(&self) -> u32 {
+        match self {
+            Self::Grouped(a) => a.query_heads,
+            Self::Latent(a) => a.query_heads,
+        }
+    }
+
+    /// Elements of the projection matrices of one layer with hidden width `d`.
+    pub fn linear_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Grouped(a) => {
+                let (h, k, w) = (u64::from(a.query_heads), u64::from(a.kv_heads), u64::from(a.head_dim));
+                2 * d * h * w + 2 * d * k * w
+            }
+            Self::Latent(a) => {
+                let heads = u64::from(a.query_heads);
+                let (rkv, n, r, v) = (
+                    u64::from(a.kv_lora_rank),
+                    u64::from(a.qk_nope_head_dim),
+                    u64::from(a.qk_rope_head_dim),
+                    u64::from(a.v_head_dim),
+                );
+                let queries = a.q_lora_rank.map_or(d * heads * (n + r), |rank| {
+                    let rank = u64::from(rank);
+                    d * rank + rank * heads * (n + r)
+                });
+                queries + d * (rkv + r) + rkv * heads * (n + v) + heads * v * d
+            }
+        }
+    }
+
+    /// Norm weights, biases and sinks of one layer.
+    pub fn small_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Grouped(a) => {
+                let (h, k, w) = (u64::from(a.query_heads), u64::from(a.kv_heads), u64::from(a.head_dim));
+                let norm = match a.qk_norm {
+                    QkNorm::None => 0,
+                    QkNorm::PerHead => 2 * w,
+                    QkNorm::FullWidth => (h + k) * w,
+                };
+                norm + if a.qkv_bias { (h + 2 * k) * w } else { 0 }
+                    + if a.output_bias { d } else { 0 }
+                    + if a.sinks { h } else { 0 }
+            }
+            Self::Latent(a) => u64::from(a.q_lora_rank.unwrap_or(0)) + u64::from(a.kv_lora_rank),
+        }
+    }
+}
+
+/// Matrices of one feed-forward block: gate, up and down, or up and down.
+const fn matrices(gated: bool) -> u64 {
+    if gated { 3 } else { 2 }
+}
+
+/// Bias elements of one feed-forward block of width `f`.
+const fn ffn_biases(gated: bool, f: u64, d: u64) -> u64 {
+    (matrices(gated) - 1) * f + d
+}
+
+impl Ffn {
+    /// Elements of the matrices of one layer, router and all experts included.
+    pub fn linear_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Dense(ffn) => matrices(ffn.gated) * d * u64::from(ffn.intermediate_size),
+            Self::Moe(moe) => {
+                u64::from(moe.experts + moe.shared_experts) * moe.expert_weights(d) + d * u64::from(moe.experts)
+            }
+        }
+    }
+
+    /// Biases of one layer.
+    pub fn small_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Dense(ffn) if ffn.bias => ffn_biases(ffn.gated, ffn.intermediate_size.into(), d),
+            Self::Dense(_) => 0,
+            Self::Moe(moe) => {
+                let experts = u64::from(moe.experts + moe.shared_experts);
+                let biases =
+                    if moe.bias { experts * ffn_biases(moe.gated, moe.intermediate_size.into(), d) } else { 0 };
+                biases + if moe.router_bias { u64::from(moe.experts) } else { 0 }
+            }
+        }
+    }
+}
+
+impl MoeFfn {
+    /// Elements of the matrices of one expert.
+    pub fn expert_weights(&self, d: u64) -> u64 {
+        matrices(self.gated) * d * u64::from(self.intermediate_size)
+    }
+}
+
+fn check_attention(problems: &mut Problems<'_>, key: &str, attention: &Attention) {
+    let counts = match attention {
+        Attention::Grouped(a) => {
+            if a.kv_heads > 0 && !a.query_heads.is_multiple_of(a.kv_heads) {
+                problems.note(
+                    &format!("{key}.kv_heads"),
+                    format!("is {}, which does not divide {} query heads", a.kv_heads, a.query_heads),
+                );
+            }
+            vec![
+                ("query_heads", a.query_heads),
+                ("kv_heads", a.kv_heads),
+                ("head_dim", a.head_dim),
+                ("sliding_window_tokens", a.sliding_window_tokens.unwrap_or(1)),
+            ]
+        }
+        Attention::Latent(a) => vec![
+            ("query_heads", a.query_heads),
+            ("q_lora_rank", a.q_lora_rank.unwrap_or(1)),
+            ("kv_lora_rank", a.kv_lora_rank),
+            ("qk_nope_head_dim", a.qk_nope_head_dim),
+            ("qk_rope_head_dim", a.qk_rope_head_dim),
+            ("v_head_dim", a.v_head_dim),
+        ],
+    };
+    for (name, value) in counts {
+        problems.require_count(&format!("{key}.{name}"), value.into());
+    }
+}
+
+fn check_ffn(problems: &mut Problems<'_>, key: &str, ffn: &Ffn) {
+    match ffn {
+        Ffn::Dense(ffn) => problems.require_count(&format!("{key}.intermediate_size"), ffn.intermediate_size.into()),
+        Ffn::Moe(moe) => {
+            for (name, value) in [
+                ("experts", moe.experts),
+                ("active_experts", moe.active_experts),
+                ("intermediate_size", moe.intermediate_size),
+            ] {
+                problems.require_count(&format!("{key}.{name}"), value.into());
+            }
+            if moe.active_experts > moe.experts {
+                problems.note(
+                    &format!("{key}.active_experts"),
+                    format!("is {}, more than the {} experts", moe.active_experts, moe.experts),
+                );
+            }
+        }
+    }
+}
