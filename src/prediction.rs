@@ -150,8 +150,6 @@ pub enum Limit {
     KvMemory,
     /// The engine's cap on sequences.
     MaxSequences,
-    /// The host cannot deliver more tokens per second.
-    Host,
 }
 
 impl Limit {
@@ -161,7 +159,6 @@ impl Limit {
             Self::Clients => "clients",
             Self::KvMemory => "kv_memory",
             Self::MaxSequences => "max_sequences",
-            Self::Host => "host",
         }
     }
 }

@@ -22,8 +22,11 @@ const TOLERANCE: f64 = 1e-6;
 const STALL_WINDOW: usize = 6;
 
 /// A polished minimum has converged when a further round lowers the sum of squares by less than this share.
-const POLISH_TOLERANCE: f64 = 1e-7;
-const POLISH_ROUNDS: usize = 6;
+const POLISH_TOLERANCE: f64 = 1e-6;
+const POLISH_ROUNDS: usize = 20;
+
+/// Iterations of a simplex search for each parameter.
+const SIMPLEX_ITERATIONS: u64 = 100;
 
 /// Spread of the simplex of a polishing round in z.
 const SIMPLEX_SPREAD: f64 = 0.1;
@@ -66,7 +69,7 @@ pub fn polish(residuals: &Residuals<'_>, minimum: &Minimum, max_iterations: u64)
     for _ in 0..POLISH_ROUNDS {
         let before = best.sum_of_squares;
         let centre = DVector::from_iterator(best.positions.len(), best.positions.iter().map(|u| coordinate(*u)));
-        let simplex = simplex_search(residuals, &centre)?;
+        let simplex = simplex_search(residuals, &centre, max_iterations)?;
         let found = descend(residuals, simplex, max_iterations)?;
         best.iterations += found.iterations;
         if found.sum_of_squares < best.sum_of_squares {
@@ -75,7 +78,7 @@ pub fn polish(residuals: &Residuals<'_>, minimum: &Minimum, max_iterations: u64)
             best.history.extend(found.history);
         }
         if before - best.sum_of_squares <= POLISH_TOLERANCE * before {
-            best.converged = true;
+            best.converged = found.converged;
             break;
         }
     }
@@ -102,8 +105,13 @@ fn descend(residuals: &Residuals<'_>, z: DVector<f64>, max_iterations: u64) -> R
 }
 
 /// The best point that a Nelder–Mead search around `centre` finds.
-fn simplex_search(residuals: &Residuals<'_>, centre: &DVector<f64>) -> Result<DVector<f64>, String> {
+fn simplex_search(
+    residuals: &Residuals<'_>,
+    centre: &DVector<f64>,
+    max_iterations: u64,
+) -> Result<DVector<f64>, String> {
     let count = centre.len();
+    let iterations = count as u64 * max_iterations.min(SIMPLEX_ITERATIONS);
     let corners = (0..=count).map(|corner| {
         let mut point = centre.clone();
         if corner < count {
@@ -113,7 +121,7 @@ fn simplex_search(residuals: &Residuals<'_>, centre: &DVector<f64>) -> Result<DV
     });
     let solver = NelderMead::new(corners.collect()).with_sd_tolerance(1e-9).map_err(|error| error.to_string())?;
     let run = Executor::new(LeastSquares { residuals }, solver)
-        .configure(|state| state.max_iters(100 * count as u64))
+        .configure(|state| state.max_iters(iterations))
         .run()
         .map_err(|error| error.to_string())?;
     run.state().get_best_param().cloned().ok_or_else(|| "the simplex search returned no parameters".to_owned())

@@ -118,8 +118,9 @@ fn error_heatmap(study: &Study, metric: Metric) -> Figure {
         let ink = if error.abs() > 0.6 * metric.scale_pct { "white" } else { "#1B1F24" };
         annotations.push(
             Annotation::new()
-                .x(x[at_x].clone())
-                .y(label)
+                // On a category axis a number is the position of a category; a text that looks like a number is not.
+                .x(at_x)
+                .y(at_y)
                 .text(format!("{error:+.1}"))
                 .show_arrow(false)
                 .font(Font::new().size(11).color(ink)),
@@ -153,6 +154,7 @@ fn error_heatmap(study: &Study, metric: Metric) -> Figure {
             metric.scale_pct
         ),
         height,
+        wide: true,
         plot: chart,
     }
 }
@@ -193,6 +195,7 @@ fn over_concurrency(study: &Study, metric: Metric) -> Figure {
         title: format!("{} over concurrency", metric.name),
         caption: "One colour is one workload (input / output tokens): points are measured, lines predicted.".to_owned(),
         height,
+        wide: false,
         plot: chart,
     }
 }
@@ -219,6 +222,7 @@ fn over_context(study: &Study, metric: Metric) -> Figure {
         title: format!("{} over context", metric.name),
         caption: "One colour is one concurrency: points are measured, lines predicted.".to_owned(),
         height,
+        wide: false,
         plot: chart,
     }
 }
@@ -263,6 +267,7 @@ fn parity(study: &Study) -> Figure {
         title: "Predicted against measured".to_owned(),
         caption: "Every row once for TTFT and once for ITL; on the dashed line both are equal.".to_owned(),
         height,
+        wide: false,
         plot: chart,
     }
 }
@@ -321,6 +326,7 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
             metric.name
         ),
         height,
+        wide: true,
         plot: chart,
     }
 }
@@ -356,6 +362,7 @@ fn loss_history(study: &Study) -> Figure {
             study.fit.starts.len()
         ),
         height,
+        wide: false,
         plot: chart,
     }
 }

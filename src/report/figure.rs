@@ -1,6 +1,7 @@
 //! One figure of a page, and the visual language that all share.
 
 use plotly::common::{Font, Line, Marker, Mode, Title};
+use plotly::configuration::DisplayModeBar;
 use plotly::layout::{Axis, AxisType, Legend, Margin};
 use plotly::{Configuration, Layout, Plot, Scatter};
 
@@ -14,6 +15,8 @@ pub struct Figure {
     pub caption: String,
     /// Height in pixels.
     pub height: usize,
+    /// Whether a narrow screen scrolls it sideways instead of squeezing it.
+    pub wide: bool,
     /// The chart.
     pub plot: Plot,
 }
@@ -42,7 +45,7 @@ pub fn layout(height: usize) -> Layout {
     Layout::new()
         .height(height)
         .auto_size(true)
-        .margin(Margin::new().left(64).right(16).top(16).bottom(56))
+        .margin(Margin::new().left(64).right(16).top(34).bottom(56))
         .font(Font::new().size(12).family("system-ui, sans-serif"))
         .paper_background_color("rgba(0,0,0,0)")
         .plot_background_color("rgba(0,0,0,0)")
@@ -53,7 +56,9 @@ pub fn layout(height: usize) -> Layout {
 pub fn plot(layout: Layout) -> Plot {
     let mut plot = Plot::new();
     plot.set_layout(layout);
-    plot.set_configuration(Configuration::new().responsive(true).display_logo(false));
+    plot.set_configuration(
+        Configuration::new().responsive(true).display_logo(false).display_mode_bar(DisplayModeBar::Hover),
+    );
     plot
 }
 

@@ -39,9 +39,10 @@ pub fn page(title: &str, body: &str, figures: &[Figure]) -> String {
         // Writing to a String cannot fail.
         let _ = write!(
             html,
-            "<section>\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"figure\" style=\"height:{}px\">{}</div>\n</section>\n",
+            "<section>\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"><div class=\"figure{}\" style=\"height:{}px\">{}</div></div>\n</section>\n",
             escaped(&figure.title),
             escaped(&figure.caption),
+            if figure.wide { " wide" } else { "" },
             figure.height,
             figure.plot.to_inline_html(Some(figure.id))
         );
@@ -160,7 +161,7 @@ fn error_table(study: &Study) -> String {
 
 fn parameter_table(study: &Study) -> String {
     let mut html = "<div class=\"scroll\"><table>\n<tr><th>parameter</th><th>unit</th><th>fitted</th><th>± error</th>\
-                    <th>start</th><th>bounds</th><th>flag</th><th>meaning</th></tr>\n"
+                    <th>start</th><th>bounds</th><th>flag</th><th class=\"text\">meaning</th></tr>\n"
         .to_owned();
     for p in &study.fit.parameters {
         let _ = writeln!(

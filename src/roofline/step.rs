@@ -161,6 +161,7 @@ impl StepModel {
             link_fixed: link_fixed * self.layers,
             link_per_sequence: link_per_token * self.layers,
             prefill_linear: Seconds::ZERO,
+            prefill_per_token: link_per_token * self.layers,
             prefill_attention: Seconds::ZERO,
             prefill_link: link_per_token * (self.layers * input),
         };
@@ -172,6 +173,7 @@ impl StepModel {
             };
             if op.in_prefill {
                 costs.prefill_linear += cost.prefill(input);
+                costs.prefill_per_token += cost.per_token;
             }
             costs.weights[slot] = cost;
         }
@@ -188,6 +190,7 @@ impl StepModel {
             let pairs = causal_pairs(&op.attention, input) * op.layers;
             costs.prefill_attention += Flops::new(pairs * prefill_flops_per_pair(&op.attention)) / attention_peak;
         }
+        costs.prefill_per_token += costs.prefill_attention / input;
         costs
     }
 }
@@ -234,6 +237,9 @@ pub struct StepCosts {
     link_per_sequence: Seconds,
     /// Linear layers of one prompt.
     pub prefill_linear: Seconds,
+    /// Arithmetic and collectives of one token of a prompt: what it would cost without reading experts. Longer
+    /// prompts never lower it.
+    pub prefill_per_token: Seconds,
     /// Attention of one prompt.
     pub prefill_attention: Seconds,
     /// Collectives of one prompt.

@@ -2,25 +2,33 @@
 
 use crate::units::Seconds;
 
-/// Mean wait behind the prompts of a burst, `σ·(B−1)·P/2 / (1 + (ρ/ρ₀)⁴)^¼` with `ρ = B·P/(O·D)`.
+/// What bounds the prompts that one request waits behind, as times of prefill work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Burst {
+    /// Prompts of all other running sequences, `(B − 1)·P`.
+    pub others: Seconds,
+    /// Work of as many prompt tokens as clients keep in step, `X₀` times the prefill time of one token.
+    pub token_limit: Seconds,
+    /// Share of a request's decode time within which clients keep in step, `ρ₀·O·D`.
+    pub decode_limit: Seconds,
+}
+
+/// Mean wait behind the prompts of a burst, `σ/2 · min((B − 1)·P, X₀·p, ρ₀·O·D)`.
 ///
-/// | symbol | here | unit |
+/// | symbol | meaning | unit |
 /// |---|---|---|
-/// | `σ` | `factor`: lock-step of the clients | 1 |
-/// | `B` | `batch`: running sequences | 1 |
-/// | `P` | `prefill`: work of one prompt | s |
-/// | `O·D` | `decode`: decode time of one request | s |
-/// | `ρ₀` | `saturation` | 1 |
+/// | `σ` | `factor`: lock-step of the clients; 0 for independent ones, 1 if all of a burst arrive at once | 1 |
+/// | `B` | running sequences | 1 |
+/// | `P` | prefill work of one prompt | s |
+/// | `X₀`, `p` | prompt tokens of the largest burst, prefill time of one token | 1, s |
+/// | `ρ₀`, `O·D` | largest burst as a share of the decode time of one request, that time | 1, s |
 ///
-/// Clients with requests of fixed length stay in lock-step: prompts come in bursts and the mean one waits behind half
-/// of its burst. When prefill takes a larger share of the time, requests finish apart and the burst stops growing: the
-/// wait tends to `σ·ρ₀·O·D/2`. The form rises in B and in P, which keeps TTFT from falling with more clients or longer
-/// prompts; the fourth power is the sharpness of the bend and not fitted.
-pub fn burst_wait(factor: f64, saturation: f64, batch: f64, prefill: Seconds, decode: Seconds) -> Seconds {
-    let others = (batch - 1.0).max(0.0);
-    let ratio = (prefill / decode) * batch / saturation;
-    let squared = ratio * ratio;
-    prefill * (0.5 * factor * others / (1.0 + squared * squared).sqrt().sqrt())
+/// Clients with requests of one fixed length stay in lock-step: they finish together, so their next prompts come in
+/// bursts, and the mean one waits behind half of its burst. The burst stops growing when its own prefill spreads the
+/// clients apart: by queued tokens in some campaigns, by the share of time spent in prefill in others; whichever is
+/// reached first binds. Every bound rises with the batch and with the prompt, so TTFT never falls with either.
+pub fn burst_wait(factor: f64, burst: &Burst) -> Seconds {
+    burst.others.max(Seconds::ZERO).min(burst.token_limit).min(burst.decode_limit) * (0.5 * factor)
 }
 
 #[cfg(test)]
@@ -28,17 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_half_the_burst_at_first_and_a_share_of_decode_time_in_the_end() {
-        let wait = |batch: f64| burst_wait(1.0, 0.3, batch, Seconds::from_ms(10.0), Seconds::new(10.0)).get();
-        assert_eq!(wait(1.0), 0.0);
-        assert!((wait(3.0) / 0.010 - 1.0).abs() < 1e-4);
-        assert!((wait(1e6) / (0.3 * 10.0 / 2.0) - 1.0).abs() < 1e-5);
-    }
-
-    #[test]
-    fn it_rises_with_batch_and_prompt() {
-        let wait = |batch: f64, ms: f64| burst_wait(1.0, 0.3, batch, Seconds::from_ms(ms), Seconds::new(1.0)).get();
-        assert!((1..400).map(|b| wait(f64::from(b), 5.0)).is_sorted());
-        assert!((1..400).map(|ms| wait(40.0, f64::from(ms))).is_sorted());
+    fn the_smallest_bound_sets_the_wait_and_a_single_sequence_waits_for_none() {
+        let wait = |others, tokens, decode| {
+            let [others, token_limit, decode_limit] = [others, tokens, decode].map(Seconds::new);
+            burst_wait(1.0, &Burst { others, token_limit, decode_limit }).get()
+        };
+        assert_eq!(wait(4.0, 10.0, 10.0), 2.0);
+        assert_eq!(wait(40.0, 10.0, 20.0), 5.0);
+        assert_eq!(wait(40.0, 10.0, 6.0), 3.0);
+        assert_eq!(wait(-0.5, 10.0, 6.0), 0.0);
     }
 }

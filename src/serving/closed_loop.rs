@@ -1,7 +1,7 @@
 //! The operating point of a closed loop: how many sequences decode, and what each client then sees.
 
 use super::admission::{admitted, queue_wait_share};
-use super::arrivals::burst_wait;
+use super::arrivals::{Burst, burst_wait};
 use super::parameters::ServingParameters;
 use crate::error::{Error, Result};
 use crate::prediction::{Limit, Part, Parts, Prediction};
@@ -83,7 +83,7 @@ impl ServingModel {
             extra_chunks: (workload.input_tokens() / budget - 1.0).max(0.0),
         };
         let clients = workload.concurrency();
-        let (mut active, mut limit) = admitted(
+        let (active, limit) = admitted(
             clients,
             self.free,
             parameters.kv_memory_share,
@@ -91,13 +91,6 @@ impl ServingModel {
             self.system.deployment.max_sequences,
         );
         let batch = state.solve(active);
-        let request = state.request(batch);
-        let held = state.active(batch, &request);
-        if held < active * (1.0 - 1e-9) {
-            // The host binds first; what it cannot serve waits like what memory cannot hold.
-            active = held;
-            limit = Limit::Host;
-        }
         state.prediction(batch, clients, active, limit)
     }
 }
@@ -111,7 +104,12 @@ impl Loop {
         let p = &self.parameters;
         let decode = self.costs.decode_time(batch);
         let interference = self.prefill * (p.prefill_interference * batch / self.output_tokens);
-        let burst = burst_wait(p.burst_factor, p.burst_saturation, batch, self.prefill, decode * self.output_tokens);
+        let burst = Burst {
+            others: self.prefill * (batch - 1.0),
+            token_limit: self.costs.prefill_per_token * p.burst_limit_tokens,
+            decode_limit: decode * (self.output_tokens * p.burst_limit_share),
+        };
+        let burst = burst_wait(p.burst_factor, &burst);
         let others = (1.0 - 1.0 / batch).max(0.0);
         let boundary = decode * (p.boundary_wait_steps * others + self.extra_chunks);
         Request {
@@ -128,13 +126,10 @@ impl Loop {
         batch * (1.0 + request.ttft / (request.itl * self.decode_steps))
     }
 
-    /// How far a batch is beyond what it may be: above 0 when it takes more than `active` requests or more tokens per
-    /// second than the host can deliver. Rises with the batch, because neither TTFT nor B/ITL ever falls with it.
+    /// How many more than `active` requests a batch takes, relative to them. Rises with the batch: TTFT does not fall
+    /// with it, nor does B/ITL.
     fn excess(&self, batch: f64, active: f64) -> f64 {
-        let request = self.request(batch);
-        let by_requests = self.active(batch, &request) / active;
-        let tokens_per_second = batch * self.output_tokens / (self.decode_steps * request.itl.get());
-        by_requests.max(tokens_per_second * self.parameters.host_token.get()) - 1.0
+        self.active(batch, &self.request(batch)) / active - 1.0
     }
 
     /// The batch that `active` requests keep running: a bracketed search with inverse quadratic interpolation

@@ -96,11 +96,18 @@ pub const SERVING_PARAMETERS: [ServingParameter; COUNT] = [
         meaning: "how far clients are in lock-step: 0 independent, 1 each waits behind half of all others' prompts",
     },
     ServingParameter {
-        name: "burst_saturation",
+        name: "burst_limit_tokens",
+        unit: "tokens",
+        bounds: (1e3, 1e7),
+        default: 1e5,
+        meaning: "prompt tokens of the largest burst",
+    },
+    ServingParameter {
+        name: "burst_limit_share",
         unit: "1",
-        bounds: (0.01, 5.0),
+        bounds: (0.01, 10.0),
         default: 0.3,
-        meaning: "ratio of prefill to decode work at which lock-step breaks up",
+        meaning: "largest burst as a share of the decode time of one request",
     },
     ServingParameter {
         name: "boundary_wait_steps",
@@ -115,13 +122,6 @@ pub const SERVING_PARAMETERS: [ServingParameter; COUNT] = [
         bounds: (1.0, 100.0),
         default: 5.0,
         meaning: "requests per client in one measuring run; a short run ends before its queue is in steady state",
-    },
-    ServingParameter {
-        name: "host_token_us",
-        unit: "us",
-        bounds: (1.0, 500.0),
-        default: 20.0,
-        meaning: "time the host (API server and client) needs for one streamed token; it caps throughput",
     },
 ];
 
@@ -138,14 +138,14 @@ pub struct ServingParameters {
     pub first_token_overhead: Seconds,
     /// Lock-step of the clients, σ.
     pub burst_factor: f64,
-    /// Ratio of prefill to decode work at which lock-step breaks up, ρ₀.
-    pub burst_saturation: f64,
+    /// Prompt tokens of the largest burst, X₀.
+    pub burst_limit_tokens: f64,
+    /// Largest burst as a share of the decode time of one request, ρ₀.
+    pub burst_limit_share: f64,
     /// Decode steps a prompt waits, k.
     pub boundary_wait_steps: f64,
     /// Requests per client in a run, n_w.
     pub benchmark_waves: f64,
-    /// Host time per streamed token.
-    pub host_token: Seconds,
 }
 
 impl ServingParameters {
@@ -161,10 +161,10 @@ impl ServingParameters {
             interference,
             first,
             factor,
-            saturation,
+            limit_tokens,
+            limit_share,
             steps,
             waves,
-            host,
         ] = *values;
         Self {
             efficiencies: Efficiencies {
@@ -180,10 +180,10 @@ impl ServingParameters {
             prefill_interference: interference,
             first_token_overhead: Seconds::from_ms(first),
             burst_factor: factor,
-            burst_saturation: saturation,
+            burst_limit_tokens: limit_tokens,
+            burst_limit_share: limit_share,
             boundary_wait_steps: steps,
             benchmark_waves: waves,
-            host_token: Seconds::from_us(host),
         }
     }
 
@@ -199,10 +199,10 @@ impl ServingParameters {
             self.prefill_interference,
             self.first_token_overhead.as_ms(),
             self.burst_factor,
-            self.burst_saturation,
+            self.burst_limit_tokens,
+            self.burst_limit_share,
             self.boundary_wait_steps,
             self.benchmark_waves,
-            self.host_token.get() * 1e6,
         ]
     }
 }

@@ -1,0 +1,94 @@
+//! The arrows between modules run one way. The table below is the architecture; a broken edge is printed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
+/// its list; nothing may use a module that is not listed for it.
+const LAYERS: [(&str, &[&str]); 14] = [
+    ("units", &[]),
+    ("error", &[]),
+    ("spec", &["error", "units"]),
+    ("workload", &["error"]),
+    ("dataset", &["error", "units", "spec", "workload"]),
+    ("prediction", &["units"]),
+    ("roofline", &["error", "units", "spec", "workload", "prediction"]),
+    ("serving", &["error", "units", "spec", "workload", "prediction", "roofline"]),
+    ("estimator", &["error", "units", "spec", "workload", "prediction", "roofline", "serving", "dataset"]),
+    ("calibration", &["error", "spec", "workload", "dataset", "prediction", "estimator"]),
+    ("evaluation", &["error", "units", "spec", "dataset", "prediction", "estimator", "calibration"]),
+    ("report", &["error", "prediction", "calibration", "evaluation"]),
+    ("cli", &["error", "spec", "dataset", "estimator", "calibration", "evaluation", "report"]),
+    ("lib", &[]),
+];
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    rust_files(Path::new("src"), &mut files);
+    files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Top-level module of a file below src.
+fn module(path: &Path) -> String {
+    let first = path.strip_prefix("src").unwrap().components().next().unwrap();
+    first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// Source before its unit tests, which may use anything.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap()
+}
+
+#[test]
+fn dependencies_run_one_way() {
+    let mut broken = Vec::new();
+    for (path, text) in sources() {
+        let module = module(&path);
+        if module == "main" || module == "lib" {
+            continue;
+        }
+        let allowed = LAYERS
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("src/{module} is not in the table of layers"))
+            .1;
+        for line in code(&text).lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for used in line.split("crate::").skip(1) {
+                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if used != module && !allowed.contains(&used.as_str()) {
+                    broken.push(format!("{} uses crate::{used}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "edges that the architecture does not have:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn argmin_is_named_in_one_file() {
+    let named: Vec<_> =
+        sources().into_iter().filter(|(_, text)| text.contains("argmin::")).map(|(path, _)| path).collect();
+    assert_eq!(named, [PathBuf::from("src/calibration/optimiser.rs")]);
+}
+
+#[test]
+fn features_are_tested_only_where_modules_are_listed() {
+    let named: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.contains("feature = \""))
+        .map(|(path, _)| path)
+        .filter(|path| *path != Path::new("src/lib.rs"))
+        .collect();
+    assert!(named.is_empty(), "{named:?}");
+}
