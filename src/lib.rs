@@ -1,4 +1,45 @@
-//! perfmodel
+//! Predicts LLM inference latency from first principles and calibrates itself on measurements.
+//!
+//! The flow, lowest module first; each uses only those before it:
+//!
+//! ```text
+//! units, error      quantities as types; errors with place and remedy
+//! spec              hardware, models, deployments, scenarios: TOML → checked types
+//! workload          prompt length, answer length, clients
+//! dataset           measured.csv → measurements
+//! prediction        what an estimator answers: latencies, named parts, what binds
+//! roofline          operators → FLOPs and bytes → time; memory
+//! serving           the closed loop of clients around a continuously batching engine
+//! estimator         the trait, and its implementations
+//! calibration       parameters, loss, optimiser, identifiability, left-out validation
+//! evaluation        errors; the main job as one function
+//! report  (feature) tables, charts, page
+//! cli     (feature) one file a subcommand
+//! ```
+//!
+//! A prediction needs a [`spec::System`], a [`workload::Workload`] and [`serving::ServingParameters`]:
+//!
+//! ```
+//! use perfmodel::serving::{ServingModel, ServingParameters};
+//! use perfmodel::spec::{Catalog, Deployment, Precision, System};
+//! use perfmodel::workload::Workload;
+//!
+//! let catalog = Catalog::built_in();
+//! let deployment = Deployment {
+//!     tensor_parallel: 2,
+//!     weight_precision: Precision::Bf16,
+//!     kv_precision: Precision::Bf16,
+//!     max_sequences: None,
+//!     max_tokens_per_step: None,
+//! };
+//! let system = System::new(catalog.hardware("h200_sxm_141gb")?, catalog.model("qwen3_32b")?, deployment)?;
+//! let model = ServingModel::new(&system)?;
+//! let few = model.predict(&Workload::new(1000.0, 200.0, 8.0)?, &ServingParameters::default());
+//! let many = model.predict(&Workload::new(1000.0, 200.0, 64.0)?, &ServingParameters::default());
+//! assert!(many.ttft > few.ttft && many.throughput > few.throughput);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
+
 pub mod calibration;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -14,3 +55,8 @@ pub mod serving;
 pub mod spec;
 pub mod units;
 pub mod workload;
+
+/// Compiles and runs the Rust examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

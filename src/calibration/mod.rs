@@ -1,7 +1,7 @@
 //! Fitting an estimator's parameters to measurements.
 //!
-//! [`loss`] turns predictions into residuals, [`optimiser`] minimises their squares from several starts,
-//! [`identifiability`] says how well the data fix each parameter, [`validation`] predicts rows that a fit did not see.
+//! `loss` turns predictions into residuals, `optimiser` minimises their squares from several starts,
+//! `identifiability` says how well the data fix each parameter, `validation` predicts rows that a fit did not see.
 
 mod fit;
 mod identifiability;

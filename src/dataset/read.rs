@@ -1,5 +1,7 @@
 //! The CSV of measurements: columns named once, header checked before rows, every message with line and column name.
 
+use std::collections::HashMap;
+
 use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
@@ -77,16 +79,21 @@ pub fn read_measurements(file: &SpecFile) -> Result<Dataset> {
     let places = columns(file, &header)?;
 
     let mut rows: Vec<Measurement> = Vec::new();
+    let mut seen = HashMap::new();
+    let mut lines = Lines { text, byte: 0, line: 1 };
     for record in reader.records() {
         let record = record.map_err(|error| csv_error(file, &error))?;
-        let row = measurement(file, &record, &places)?;
-        if let Some(first) = rows.iter().find(|earlier| earlier.workload == row.workload) {
+        let line = lines.at(record.position().map_or(0, |position| position.byte() as usize));
+        let row = measurement(file, &record, line, &places)?;
+        let workload = row.workload;
+        let key = [workload.input_tokens(), workload.output_tokens(), workload.concurrency()].map(f64::to_bits);
+        if let Some(first) = seen.insert(key, row.line) {
             return Err(Error::input(format!(
                 "a second row for {} input tokens, {} output tokens, concurrency {} (the first is in line {})",
-                row.workload.input_tokens(),
-                row.workload.output_tokens(),
-                row.workload.concurrency(),
-                first.line
+                workload.input_tokens(),
+                workload.output_tokens(),
+                workload.concurrency(),
+                first
             ))
             .at(&file.label)
             .line(row.line)
@@ -99,6 +106,24 @@ pub fn read_measurements(file: &SpecFile) -> Result<Dataset> {
     }
     let sha256 = Sha256::digest(file.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Dataset { label: file.label.clone(), sha256, rows })
+}
+
+/// Line numbers of rising byte positions. The csv reader's own count is off after blank lines and Windows line ends.
+struct Lines<'a> {
+    text: &'a str,
+    byte: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// Line (from 1) of the first character at or after `byte` that is not a line end.
+    fn at(&mut self, byte: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let start = bytes.iter().skip(byte).position(|b| !matches!(b, b'\r' | b'\n')).map_or(bytes.len(), |n| byte + n);
+        self.line += bytes[self.byte..start].iter().filter(|b| **b == b'\n').count();
+        self.byte = start;
+        self.line
+    }
 }
 
 fn normalised(name: &str) -> String {
@@ -132,8 +157,12 @@ fn columns(file: &SpecFile, header: &StringRecord) -> Result<[Option<usize>; COL
     Ok(places)
 }
 
-fn measurement(file: &SpecFile, record: &StringRecord, places: &[Option<usize>; COLUMNS.len()]) -> Result<Measurement> {
-    let line = record.position().map_or(0, |position| position.line() as usize);
+fn measurement(
+    file: &SpecFile,
+    record: &StringRecord,
+    line: usize,
+    places: &[Option<usize>; COLUMNS.len()],
+) -> Result<Measurement> {
     let mut values = [None; COLUMNS.len()];
     for ((value, place), column) in values.iter_mut().zip(places).zip(COLUMNS) {
         let Some(place) = place else { continue };
@@ -178,7 +207,10 @@ fn csv_error(file: &SpecFile, error: &csv::Error) -> Error {
     };
     let own = Error::input(message).at(&file.label);
     let own = match error.position() {
-        Some(position) => own.line(position.line() as usize),
+        Some(position) => {
+            let text = file.text.trim_start_matches('\u{feff}');
+            own.line(Lines { text, byte: 0, line: 1 }.at(position.byte() as usize))
+        }
         None => own,
     };
     own.help("separate fields by commas; a field that holds a comma goes into double quotes")

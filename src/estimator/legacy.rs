@@ -309,7 +309,8 @@ mod tests {
     fn the_notebooks_evaluation_table_is_reproduced() {
         let (predictor, data) = shipped("llama31_8b_fp8_tp1");
         let values = hand_set(7.5e5);
-        let golden: [(f64, f64, f64, &[(&str, f64)]); 4] = [
+        type Columns = &'static [(&'static str, f64)];
+        let golden: [(f64, f64, f64, Columns); 4] = [
             (200.0, 200.0, 1.0, &[("ttft_model_ms", 0.903185), ("itl_model_ms", 5.717883)]),
             (200.0, 200.0, 100.0, &[("ttft_model_ms", 90.318476), ("itl_model_ms", 6.979085)]),
             (

@@ -1,9 +1,10 @@
 //! The figures of a study.
 
 use plotly::common::{
-    ColorBar, ColorScale, ColorScaleElement, DashType, Font, Line, Marker, MarkerSymbol, Mode, Title,
+    Anchor, ColorBar, ColorScale, ColorScaleElement, DashType, Font, Line, Marker, MarkerSymbol, Mode, Orientation,
+    Title,
 };
-use plotly::layout::{Annotation, Axis, AxisType, BarMode};
+use plotly::layout::{Annotation, Axis, AxisType, BarMode, Legend, Margin};
 use plotly::{Bar, HeatMap, Plot, Scatter};
 
 use super::figure::{Figure, axis, colour, layout, measured_and_predicted, plot};
@@ -137,11 +138,11 @@ fn error_heatmap(study: &Study, metric: Metric) -> Figure {
         .color_bar(ColorBar::new().title("error %").thickness(12))
         .hover_template("input / output %{y}<br>concurrency %{x}<br>error %{z:+.1f} %<extra></extra>");
     let height = 130 + 48 * workloads.len();
-    let category = |title: &str| Axis::new().type_(AxisType::Category).title(Title::with_text(title)).auto_margin(true);
+    let category = || Axis::new().type_(AxisType::Category).auto_margin(true);
     let mut chart = plot(
         layout(height)
-            .x_axis(category("concurrency"))
-            .y_axis(category("input / output tokens"))
+            .x_axis(category().title(Title::with_text("concurrency")))
+            .y_axis(category())
             .annotations(annotations),
     );
     chart.add_trace(map);
@@ -149,8 +150,8 @@ fn error_heatmap(study: &Study, metric: Metric) -> Figure {
         id: ids!(metric, "ttft_error_heatmap", "itl_error_heatmap"),
         title: format!("{} error by workload and concurrency", metric.name),
         caption: format!(
-            "Relative error of the fitted prediction in percent; red is too slow, blue too fast. Colours end at \
-             ±{} %, the same for every estimator.",
+            "Relative error of the fitted prediction in percent; a row is a workload (input / output tokens), red is \
+             predicted too slow, blue too fast. Colours end at ±{} %, the same for every estimator.",
             metric.scale_pct
         ),
         height,
@@ -294,7 +295,8 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
             .y_axis(
                 Axis::new().title(Title::with_text(format!("share of predicted {}, %", metric.name))).auto_margin(true),
             )
-            .legend(plotly::layout::Legend::new().orientation(plotly::common::Orientation::Horizontal).y(1.15).x(0.0)),
+            .margin(Margin::new().left(64).right(16).top(64).bottom(56))
+            .legend(Legend::new().orientation(Orientation::Horizontal).y(1.02).y_anchor(Anchor::Bottom).x(0.0)),
     );
     let mut index = 0;
     for part in Part::ALL {

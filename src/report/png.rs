@@ -14,8 +14,9 @@ use crate::error::{Error, Result};
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/// Size of a picture in pixels.
+/// Width of a picture, and what its title adds to the height, in pixels.
 const WIDTH: usize = 1100;
+const TITLE_HEIGHT: usize = 30;
 
 /// Finds a Chromium on PATH.
 fn browser() -> Result<PathBuf> {
@@ -39,13 +40,17 @@ pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
     let failed = |what: String| Error::failed(format!("{} did not draw the figures: {what}", browser.display()));
     let folder = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
     let file = folder.path().join("figures.html");
-    let wanted: Vec<String> = figures.iter().map(|figure| format!("[\"{}\",{}]", figure.id, figure.height)).collect();
-    // Each picture becomes the text of an element, which --dump-dom prints.
+    let wanted: Vec<String> =
+        figures.iter().map(|f| format!("[{:?},{:?},{}]", f.id, f.title, f.height + TITLE_HEIGHT)).collect();
+    // Each picture becomes the text of an element, which --dump-dom prints. A picture carries its title itself.
     let script = format!(
         "<script>window.addEventListener('load', async () => {{\n\
-         for (const [id, height] of [{}]) {{\n\
-         const url = await Plotly.toImage(document.getElementById(id), {{format: 'png', width: {WIDTH}, height, \
-         setBackground: 'opaque'}});\n\
+         for (const [id, title, height] of [{}]) {{\n\
+         const {{data, layout}} = document.getElementById(id);\n\
+         const margin = {{...layout.margin, t: layout.margin.t + {TITLE_HEIGHT}}};\n\
+         const titled = {{...layout, margin, height, width: {WIDTH}, autosize: false, paper_bgcolor: 'white', \
+         title: {{text: title, x: 0.02, y: 0.98, yanchor: 'top'}}}};\n\
+         const url = await Plotly.toImage({{data, layout: titled}}, {{format: 'png', width: {WIDTH}, height}});\n\
          const out = document.createElement('pre'); out.className = 'png'; out.dataset.id = id; out.textContent = url;\n\
          document.body.appendChild(out); }} }});</script>\n",
         wanted.join(",")

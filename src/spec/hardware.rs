@@ -133,8 +133,14 @@ impl Hardware {
                 problems.note(key, "has no source; add it to the `covers` list of a [[source]]");
             }
         }
-        if raw.interconnect_gb_per_s.is_some() != raw.interconnect.is_some() {
-            problems.note("interconnect", "and `interconnect_gb_per_s` belong together; give both or neither");
+        match (&raw.interconnect_gb_per_s, &raw.interconnect) {
+            (Some(_), None) => {
+                problems.note("interconnect_gb_per_s", "comes without `interconnect`; say what the link is")
+            }
+            (None, Some(_)) => {
+                problems.note("interconnect", "comes without `interconnect_gb_per_s`; give its bandwidth")
+            }
+            _ => {}
         }
         if let Some(price) = &raw.price {
             problems.require_positive("price.usd_per_gpu_hour", price.usd_per_gpu_hour);

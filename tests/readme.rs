@@ -1,0 +1,83 @@
+//! README's commands run, and the numbers of its accuracy table are those that the commands print.
+
+mod common;
+
+use std::fs;
+
+use common::{perfmodel, run};
+use serde_json::Value;
+
+fn readme() -> String {
+    fs::read_to_string("README.md").unwrap()
+}
+
+/// Splits a command line at blanks, keeping 'quoted texts' whole.
+fn arguments(line: &str) -> Vec<String> {
+    line.split('\'')
+        .enumerate()
+        .flat_map(|(index, part)| {
+            if index % 2 == 1 { vec![part.to_owned()] } else { part.split_whitespace().map(str::to_owned).collect() }
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    let home = tempfile::tempdir().unwrap();
+    fs::copy("tested_benchmarks/llama31_8b_fp8_tp1/measured.csv", home.path().join("runs.csv")).unwrap();
+    let text = readme();
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in commands {
+        let parts = arguments(command);
+        assert_eq!(parts[0], "perfmodel", "{command}");
+        let output = perfmodel(home.path()).args(&parts[1..]).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_accuracy_table_is_what_the_commands_print() {
+    let text = readme();
+    let table = text.split("<!-- accuracy -->").nth(1).unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .trim_start()
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), 10);
+    let home = tempfile::tempdir().unwrap();
+    for scenario in ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"] {
+        for estimator in ["serving", "roofline"] {
+            let printed = run(home.path(), &format!("fit --scenario {scenario} --estimator {estimator} --format json"));
+            assert_eq!(printed.code, 0, "{}", printed.stderr);
+            let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
+            for row in rows.iter().filter(|row| row[0] == scenario && row[1] == estimator) {
+                let errors = match row[2] {
+                    "fitted, in sample" => &printed["optimized"],
+                    "one workload left out" => &printed["validation"]["leave_one_workload_out"],
+                    "one concurrency left out" => &printed["validation"]["leave_one_concurrency_out"],
+                    "defaults, no fit" => &printed["baseline"],
+                    other => panic!("unknown kind of row `{other}`"),
+                };
+                let keys = ["ttft_mape_pct", "ttft_median_ape_pct", "itl_mape_pct", "throughput_mape_pct"];
+                for (cell, key) in row[3..].iter().zip(keys) {
+                    let (claimed, found): (f64, f64) = (cell.parse().unwrap(), errors[key].as_f64().unwrap());
+                    // One decimal, and what another build of the same fit may move it.
+                    assert!((claimed - found).abs() <= 0.05 + 0.01 * claimed, "{row:?} {key}: {found}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_two_commands_of_the_readme_are_there() {
+    let text = readme();
+    for command in ["cargo run --release -- fit --scenario llama31_8b_fp8_tp1", "cargo test"] {
+        assert!(text.contains(&format!("\n{command} ")), "{command}");
+    }
+}

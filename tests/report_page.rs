@@ -1,0 +1,97 @@
+//! The report in a real browser: every figure drawn, no error on the console. Without a Chromium the test says so and
+//! skips, unless PERFMODEL_REQUIRE_BROWSER is set (continuous integration sets it).
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::run;
+
+const FIGURES: [&str; 10] = [
+    "ttft_error_heatmap",
+    "itl_error_heatmap",
+    "ttft_over_concurrency",
+    "itl_over_concurrency",
+    "ttft_over_context",
+    "itl_over_context",
+    "parity",
+    "itl_breakdown",
+    "ttft_breakdown",
+    "loss_history",
+];
+
+fn chromium() -> Option<PathBuf> {
+    let found = std::env::split_paths(&std::env::var_os("PATH")?)
+        .flat_map(|folder| ["chromium", "chromium-browser", "google-chrome"].map(|name| folder.join(name)))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        assert!(std::env::var_os("PERFMODEL_REQUIRE_BROWSER").is_none(), "a Chromium is required and there is none");
+        eprintln!("skipped: there is no Chromium on PATH");
+    }
+    found
+}
+
+/// What a browser leaves of a page: the document after its scripts ran, and its log.
+fn open(browser: &Path, page: &Path, width: usize) -> (String, String) {
+    let profile = tempfile::tempdir().unwrap();
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--enable-logging=stderr"])
+        .args(["--virtual-time-budget=20000", "--dump-dom", &format!("--window-size={width},1200")])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn every_figure_is_drawn_without_an_error_on_wide_and_narrow_screens() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    for estimator in ["serving", "roofline"] {
+        let fit = format!("fit --scenario llama33_70b_fp8_tp2 --estimator {estimator} --no-validate --out {estimator}");
+        let result = run(home.path(), &fit);
+        assert!(result.code == 0 && result.stdout.contains("report.html"), "{}", result.stderr);
+        let page = home.path().join(estimator).join("report.html");
+        for width in [1280, 500] {
+            let (dom, log) = open(&browser, &page, width);
+            for id in FIGURES {
+                let at = dom.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{estimator}: {id} is missing"));
+                let drawn = dom[at..].find("class=\"main-svg\"").is_some_and(|to| to < 2000);
+                assert!(drawn, "{estimator}: {id} is not drawn at {width} px");
+            }
+            let console: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+            assert!(console.is_empty(), "{console:?}");
+        }
+        // Self-contained: nothing is loaded from anywhere.
+        let html = fs::read_to_string(&page).unwrap();
+        assert!(!html.contains("<script src") && !html.contains("<link"));
+        assert!(html.len() < 6_000_000, "{} bytes", html.len());
+    }
+}
+
+#[test]
+fn a_script_error_would_be_seen_on_the_console() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let page = home.path().join("broken.html");
+    fs::write(&page, "<body><script>missingFunction()</script>").unwrap();
+    assert!(open(&browser, &page, 1280).1.contains("CONSOLE"));
+}
+
+#[test]
+fn png_writes_one_picture_for_each_figure() {
+    if chromium().is_none() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let result = run(home.path(), "fit --scenario llama31_8b_fp8_tp1 --no-validate --png --out r");
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    for id in FIGURES {
+        let picture = fs::read(home.path().join("r").join(format!("{id}.png"))).unwrap();
+        assert!(picture.starts_with(b"\x89PNG\r\n") && picture.len() > 10_000, "{id}: {} bytes", picture.len());
+    }
+}
