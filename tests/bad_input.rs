@@ -125,11 +125,6 @@ fn unknown_names_get_the_nearest_one() {
             "did you mean `l4_24gb`?",
         ),
         (
-            "fit --scenario llama31_8b_fp8_tp1 --estimator servig".to_owned(),
-            "there is no estimator `servig`",
-            "did you mean `serving`?",
-        ),
-        (
             "fit --scenario llama31_8b_fp8_tp1 --fix burst_facto=1".to_owned(),
             "there is no parameter `burst_facto` to hold",
             "did you mean `burst_factor`?",
@@ -165,9 +160,10 @@ fn flags_that_cannot_be_read_are_refused_by_the_parser() {
         ("fit --scenario a --weights fp8", "--measured <FILE>"),
         ("fit --measured m.csv --model a --hardware b --weights fp9 --kv fp8", "unknown precision `fp9`"),
         ("fit --scenario llama31_8b_fp8_tp1 --rows concurency<=128", "did you mean `concurrency`?"),
-        ("fit --scenario llama31_8b_fp8_tp1 --fix t_min_s", "write NAME=VALUE"),
+        ("fit --scenario llama31_8b_fp8_tp1 --fix t_min", "write NAME=VALUE"),
         ("fit --scenario llama31_8b_fp8_tp1 --starts 0", "1 or more"),
         ("fit --scenario llama31_8b_fp8_tp1 --format yaml", "possible values: text, json"),
+        ("fit --scenario llama31_8b_fp8_tp1 --estimator servig", "a similar value exists: 'serving'"),
         ("predcit", "unrecognized subcommand"),
     ] {
         let result = run(home.path(), arguments);

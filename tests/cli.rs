@@ -143,7 +143,10 @@ fn filters_are_applied_and_recorded() {
         .unwrap()
         .into();
     assert_eq!(result.code, 0, "{}", result.stderr);
-    assert_eq!(json(&result.stdout)["rows"], 20);
+    let value = json(&result.stdout);
+    assert_eq!(value["rows"], 20);
+    assert_eq!(value["validation"], Value::Null);
+    assert_matches_schema("fit.schema.json", &value);
     let record = fs::read_to_string(home.path().join("r/calibration.toml")).unwrap();
     assert!(record.contains("rows_excluded = [\"concurrency>128\"]"), "{record}");
     assert!(record.contains("rows_kept = [\"input_tokens<=5000\"]"), "{record}");
@@ -205,6 +208,16 @@ fn list_shows_what_there_is() {
     assert_eq!(["scenarios", "hardware", "models"].map(|kind| value[kind].as_array().unwrap().len()), [2, 12, 17]);
     let hardware = json(&run(home.path(), "list hardware --format json").stdout);
     assert_eq!(hardware.as_object().unwrap().len(), 1);
+}
+
+#[test]
+fn a_fit_that_does_not_converge_exits_with_1_and_writes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let result = run(home.path(), "fit --scenario llama31_8b_fp8_tp1 --max-iterations 1 --starts 1 --out r");
+    assert_eq!(result.code, 1);
+    assert!(result.stderr.starts_with("error: the fit did not converge"), "{}", result.stderr);
+    assert!(result.stderr.contains("--max-iterations"), "{}", result.stderr);
+    assert!(!home.path().join("r").exists());
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn its_published_optimum_is_found_when_t_min_is_held_at_zero() {
         (0.531741, 81.050567, 204402.036138, 30.427184, 17.434304, 0.1, 190842.88),
     ];
     for (id, (loss, ttft, ttft_rmse, itl, itl_rmse, factor, cap)) in SCENARIOS.into_iter().zip(optima) {
-        let found = study(id, "roofline", &[("t_min_s", 0.0)]);
+        let found = study(id, "roofline", &[("t_min", 0.0)]);
         let Errors { loss: got, ttft: t, itl: i, .. } = found.optimized;
         near(got, loss, 6);
         near(t.mape_pct, ttft, 4);
@@ -72,7 +72,7 @@ fn its_published_optimum_is_found_when_t_min_is_held_at_zero() {
         let value = |name| found.fit.parameters.iter().find(|p| p.parameter.name == name).unwrap().value;
         assert!((value("prefill_mult_factor") / factor - 1.0).abs() < 1e-4);
         assert!((value("decode_cap_tokens") / cap - 1.0).abs() < 1e-3, "{}", value("decode_cap_tokens"));
-        assert_eq!(value("t_min_s"), 0.0);
+        assert_eq!(value("t_min"), 0.0);
     }
 }
 

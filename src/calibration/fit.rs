@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::identifiability::{Flag, identifiability};
 use super::loss::{mean_square, residuals};
@@ -56,7 +57,7 @@ impl FittedParameter {
 }
 
 /// How one start ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StartResult {
     /// Loss at its end.
     pub loss: f64,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{Fit, FitOptions};
+use super::fit::{Fit, FitOptions, StartResult};
 use crate::dataset::Measurement;
 use crate::spec::{Deployment, System};
 
@@ -95,8 +95,8 @@ pub struct CalibrationRecord {
     pub estimator: String,
     /// Seed of the starts.
     pub seed: u64,
-    /// Number of starts.
-    pub starts: usize,
+    /// How every start of the optimiser ended.
+    pub starts: Vec<StartResult>,
     /// Data.
     pub fitted_on: FittedOn,
     /// Errors.
@@ -136,7 +136,7 @@ impl CalibrationRecord {
             perfmodel_version: env!("CARGO_PKG_VERSION").to_owned(),
             estimator: estimator.to_owned(),
             seed: options.seed,
-            starts: fit.starts.len(),
+            starts: fit.starts.clone(),
             fitted_on,
             errors,
             parameters: fit

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ use crate::calibration::{ErrorSummary, FitOptions, Flag};
 use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
 use crate::estimator;
-use crate::evaluation::{Errors, Study, StudyInput, run_study};
+use crate::evaluation::{Study, StudyInput, run_study};
 use crate::report::write_study;
 use crate::spec::Catalog;
 
@@ -26,7 +27,7 @@ const WORST_ROWS: usize = 5;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     perfmodel fit --scenario llama31_8b_fp8_tp1\n  \
-    perfmodel fit --scenario llama33_70b_fp8_tp2 --estimator roofline --fix t_min_s=0\n  \
+    perfmodel fit --scenario llama33_70b_fp8_tp2 --estimator roofline --fix t_min=0\n  \
     perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out /tmp/low --png\n  \
     perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n\n\
     Exit codes: 0 done, 1 the fit did not converge, 2 wrong input.")]
@@ -34,8 +35,8 @@ pub struct FitArgs {
     #[command(flatten)]
     measured: MeasuredArgs,
 
-    /// Estimator: serving or roofline
-    #[arg(long, value_name = "NAME", default_value = "serving")]
+    /// Which way to predict
+    #[arg(long, value_name = "NAME", default_value = estimator::all()[0].name(), value_parser = estimator_names())]
     estimator: String,
 
     /// Hold a parameter at a value; may be repeated
@@ -79,8 +80,12 @@ pub struct FitArgs {
     format: Format,
 }
 
+fn estimator_names() -> PossibleValuesParser {
+    estimator::all().map(|estimator| PossibleValue::new(estimator.name()).help(estimator.summary())).into()
+}
+
 fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as t_min_s=0")?;
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as t_min=0")?;
     let value = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok((name.trim().to_owned(), value))
 }
@@ -256,7 +261,9 @@ fn text(study: &Study, files: &[PathBuf], elapsed_s: f64) -> String {
         0..9,
     );
 
-    text += &cautions(study);
+    for (index, caution) in study.cautions().iter().enumerate() {
+        let _ = writeln!(text, "{}Caution: {caution}", if index == 0 { "\n" } else { "" });
+    }
     let _ = writeln!(text, "\nWrote in {elapsed_s:.1} s");
     for file in files {
         let _ = writeln!(text, " {}", file.display());
@@ -265,17 +272,9 @@ fn text(study: &Study, files: &[PathBuf], elapsed_s: f64) -> String {
 }
 
 fn error_table(study: &Study) -> String {
-    let held_out = study.validation.as_ref();
-    let lines: [(&str, Option<&Errors>); 4] = [
-        ("defaults, before the fit", Some(&study.baseline)),
-        ("fitted, in sample", Some(&study.optimized)),
-        ("one workload left out", held_out.and_then(|v| v.leave_one_workload_out.as_ref())),
-        ("one concurrency left out", held_out.and_then(|v| v.leave_one_concurrency_out.as_ref())),
-    ];
-    let rows = lines.into_iter().filter_map(|(name, errors)| {
-        let errors = errors?;
+    let rows = study.error_lines().into_iter().flat_map(|(name, errors)| {
         let metrics = [("TTFT", Some(errors.ttft)), ("ITL", Some(errors.itl)), ("throughput", errors.throughput)];
-        Some(metrics.into_iter().enumerate().filter_map(move |(index, (metric, errors))| {
+        metrics.into_iter().enumerate().filter_map(move |(index, (metric, errors))| {
             let errors = errors?;
             Some(vec![
                 if index == 0 { name.to_owned() } else { String::new() },
@@ -285,32 +284,8 @@ fn error_table(study: &Study) -> String {
                 number(errors.rmse),
                 format!("{:+.2}", errors.bias_pct),
             ])
-        }))
+        })
     });
     let header = ["", "metric", "MAPE %", "median %", "RMSE ms, tok/s", "bias %"];
-    table(&header, rows.flatten(), 2..6)
-}
-
-/// What a reader must know before trusting the numbers.
-fn cautions(study: &Study) -> String {
-    let mut text = String::new();
-    let named = |flag: Flag| -> Vec<&str> {
-        study.fit.parameters.iter().filter(|p| p.flag == flag).map(|p| p.parameter.name).collect()
-    };
-    for (flag, what) in [
-        (Flag::AtBound, "on a bound; a wider one might fit better, or the data cannot tell it from another parameter"),
-        (Flag::Unidentifiable, "not determined by these measurements; do not read a meaning into the value"),
-    ] {
-        let names = named(flag);
-        if !names.is_empty() {
-            let _ = write!(text, "\nCaution: {}: {what}", names.join(", "));
-        }
-    }
-    for note in study.fit.predictor.notes() {
-        let _ = write!(text, "\nNote: {note}");
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
+    table(&header, rows, 2..6)
 }

@@ -111,7 +111,7 @@ impl Estimator for Roofline {
                 Scale::Log,
                 "cap on cached tokens that a decode step reads",
             ),
-            parameter("t_min_s", "s", (0.0, 0.01), 0.0, true, Scale::Linear, "floor of a decode step"),
+            parameter("t_min", "s", (0.0, 0.01), 0.0, true, Scale::Linear, "floor of a decode step"),
             parameter(
                 "decode_traffic_factor",
                 "1",
@@ -267,13 +267,13 @@ impl Predictor for Prepared {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![
-            "prefill_cap_tokens has no effect on any prediction; it only sets the reported prefill_running_tokens."
+            "prefill_cap_tokens has no effect on any prediction; it only sets the reported prefill_running_tokens"
                 .to_owned(),
         ];
         if self.derived {
             notes.push(
                 "the scenario has no [roofline] block; this estimator's constants were derived from the model and \
-                 hardware files."
+                 hardware files"
                     .to_owned(),
             );
         }

@@ -1,7 +1,7 @@
 //! The main job as one pure function: measurements in, fitted parameters and all errors out.
 
 use super::errors::{Errors, EvaluatedRow};
-use crate::calibration::{CalibrationRecord, Fit, FitOptions, FittedOn, RecordedErrors, fit, validate};
+use crate::calibration::{CalibrationRecord, Fit, FitOptions, FittedOn, Flag, RecordedErrors, fit, validate};
 use crate::dataset::{Dataset, RowFilter};
 use crate::error::Result;
 use crate::estimator::Estimator;
@@ -64,6 +64,39 @@ pub struct Study {
 }
 
 impl Study {
+    /// The errors there are, each with what its predictions have seen.
+    pub fn error_lines(&self) -> Vec<(&'static str, Errors)> {
+        let held_out = self.validation;
+        let lines = [
+            ("defaults, before the fit", Some(self.baseline)),
+            ("fitted, in sample", Some(self.optimized)),
+            ("one workload left out", held_out.and_then(|v| v.leave_one_workload_out)),
+            ("one concurrency left out", held_out.and_then(|v| v.leave_one_concurrency_out)),
+        ];
+        lines.into_iter().filter_map(|(name, errors)| Some((name, errors?))).collect()
+    }
+
+    /// What a reader must know before trusting the parameters, one sentence each.
+    pub fn cautions(&self) -> Vec<String> {
+        let flagged = [
+            (
+                Flag::AtBound,
+                "on a bound; a wider one might fit better, or the data cannot tell it from another parameter",
+            ),
+            (Flag::Unidentifiable, "not determined by these measurements; do not read a meaning into the value"),
+        ];
+        let mut cautions = Vec::new();
+        for (flag, what) in flagged {
+            let names: Vec<&str> =
+                self.fit.parameters.iter().filter(|p| p.flag == flag).map(|p| p.parameter.name).collect();
+            if !names.is_empty() {
+                cautions.push(format!("{}: {what}", names.join(", ")));
+            }
+        }
+        cautions.extend(self.fit.predictor.notes());
+        cautions
+    }
+
     /// The `count` rows with the largest TTFT or ITL error, the worst first.
     pub fn worst_rows(&self, count: usize) -> Vec<&EvaluatedRow> {
         let mut rows: Vec<&EvaluatedRow> = self.rows.iter().collect();

@@ -5,8 +5,7 @@ use std::fmt::Write;
 use plotly::Plot;
 
 use super::figure::Figure;
-use crate::calibration::Flag;
-use crate::evaluation::{Errors, EvaluatedRow, Study};
+use crate::evaluation::{EvaluatedRow, Study};
 use crate::prediction::Limit;
 
 const STYLE: &str = include_str!("page.css");
@@ -103,20 +102,8 @@ fn summary(study: &Study) -> String {
     if queued > 0 {
         let _ = write!(text, "In {queued} rows requests queue because the server is full. ");
     }
-    let named = |flag: Flag| -> Vec<&str> {
-        study.fit.parameters.iter().filter(|p| p.flag == flag).map(|p| p.parameter.name).collect()
-    };
-    for (flag, what) in [
-        (Flag::AtBound, "The fit pushed these parameters to a bound"),
-        (Flag::Unidentifiable, "These measurements do not determine"),
-    ] {
-        let names = named(flag);
-        if !names.is_empty() {
-            let _ = write!(text, "{what}: {}. ", names.join(", "));
-        }
-    }
-    for note in study.fit.predictor.notes() {
-        let _ = write!(text, "Note: {} ", escaped(&note));
+    for caution in study.cautions() {
+        let _ = write!(text, "</p>\n<p><b>Caution:</b> {}", escaped(&caution));
     }
     text.push_str("</p>\n");
     text
@@ -130,15 +117,7 @@ fn error_table(study: &Study) -> String {
         html.push_str("<th>MAPE %</th><th>median %</th><th>RMSE ms</th><th>bias %</th>");
     }
     html.push_str("<th>MAPE %</th><th>bias %</th></tr>\n");
-    let held_out = study.validation.as_ref();
-    let lines: [(&str, Option<&Errors>); 4] = [
-        ("defaults, before the fit", Some(&study.baseline)),
-        ("fitted, in sample", Some(&study.optimized)),
-        ("one workload left out", held_out.and_then(|v| v.leave_one_workload_out.as_ref())),
-        ("one concurrency left out", held_out.and_then(|v| v.leave_one_concurrency_out.as_ref())),
-    ];
-    for (name, errors) in lines {
-        let Some(errors) = errors else { continue };
+    for (name, errors) in study.error_lines() {
         let _ = write!(html, "<tr><th>{name}</th>");
         for metric in [errors.ttft, errors.itl] {
             let _ = write!(

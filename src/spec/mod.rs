@@ -10,6 +10,7 @@ mod model;
 mod precision;
 mod scenario;
 mod source;
+mod weights;
 
 pub use catalog::{Catalog, Kind, ScenarioFolder};
 pub use deployment::Deployment;

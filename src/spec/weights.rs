@@ -1,0 +1,118 @@
+//! How many weights an architecture has.
+
+use super::model::{Attention, Ffn, ModelArchitecture, MoeFfn, QkNorm};
+
+impl ModelArchitecture {
+    /// All weights that a forward pass uses: layers, final norm, embedding and head.
+    pub fn parameters(&self) -> u64 {
+        let d = u64::from(self.hidden_size);
+        let layers: u64 = self
+            .layers
+            .iter()
+            .map(|group| {
+                let block = group.attention.linear_weights(d)
+                    + group.attention.small_weights(d)
+                    + group.ffn.linear_weights(d)
+                    + group.ffn.small_weights(d)
+                    + u64::from(self.norms_per_layer) * d;
+                u64::from(group.count) * block
+            })
+            .sum();
+        layers + d + self.vocabulary_matrix() * if self.tied_embeddings { 1 } else { 2 }
+    }
+}
+
+impl Attention {
+    /// Query heads H.
+    pub fn query_heads(&self) -> u32 {
+        match self {
+            Self::Grouped(a) => a.query_heads,
+            Self::Latent(a) => a.query_heads,
+        }
+    }
+
+    /// Elements of the projection matrices of one layer with hidden width `d`.
+    pub fn linear_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Grouped(a) => {
+                let (h, k, w) = (u64::from(a.query_heads), u64::from(a.kv_heads), u64::from(a.head_dim));
+                2 * d * h * w + 2 * d * k * w
+            }
+            Self::Latent(a) => {
+                let heads = u64::from(a.query_heads);
+                let (rkv, n, r, v) = (
+                    u64::from(a.kv_lora_rank),
+                    u64::from(a.qk_nope_head_dim),
+                    u64::from(a.qk_rope_head_dim),
+                    u64::from(a.v_head_dim),
+                );
+                let queries = a.q_lora_rank.map_or(d * heads * (n + r), |rank| {
+                    let rank = u64::from(rank);
+                    d * rank + rank * heads * (n + r)
+                });
+                queries + d * (rkv + r) + rkv * heads * (n + v) + heads * v * d
+            }
+        }
+    }
+
+    /// Norm weights, biases and sinks of one layer.
+    pub fn small_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Grouped(a) => {
+                let (h, k, w) = (u64::from(a.query_heads), u64::from(a.kv_heads), u64::from(a.head_dim));
+                let norm = match a.qk_norm {
+                    QkNorm::None => 0,
+                    QkNorm::PerHead => 2 * w,
+                    QkNorm::FullWidth => (h + k) * w,
+                };
+                norm + if a.qkv_bias { (h + 2 * k) * w } else { 0 }
+                    + if a.output_bias { d } else { 0 }
+                    + if a.sinks { h } else { 0 }
+            }
+            Self::Latent(a) => u64::from(a.q_lora_rank.unwrap_or(0)) + u64::from(a.kv_lora_rank),
+        }
+    }
+}
+
+/// Matrices of one feed-forward block: gate, up and down, or up and down.
+const fn matrices(gated: bool) -> u64 {
+    if gated { 3 } else { 2 }
+}
+
+/// Bias elements of one feed-forward block of width `f`.
+const fn ffn_biases(gated: bool, f: u64, d: u64) -> u64 {
+    (matrices(gated) - 1) * f + d
+}
+
+impl Ffn {
+    /// Elements of the matrices of one layer, router and all experts included.
+    pub fn linear_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Dense(ffn) => matrices(ffn.gated) * d * u64::from(ffn.intermediate_size),
+            Self::Moe(moe) => {
+                u64::from(moe.experts + moe.shared_experts) * moe.expert_weights(d) + d * u64::from(moe.experts)
+            }
+        }
+    }
+
+    /// Biases of one layer.
+    pub fn small_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Dense(ffn) if ffn.bias => ffn_biases(ffn.gated, ffn.intermediate_size.into(), d),
+            Self::Dense(_) => 0,
+            Self::Moe(moe) => {
+                let experts = u64::from(moe.experts + moe.shared_experts);
+                let biases =
+                    if moe.bias { experts * ffn_biases(moe.gated, moe.intermediate_size.into(), d) } else { 0 };
+                biases + if moe.router_bias { u64::from(moe.experts) } else { 0 }
+            }
+        }
+    }
+}
+
+impl MoeFfn {
+    /// Elements of the matrices of one expert.
+    pub fn expert_weights(&self, d: u64) -> u64 {
+        matrices(self.gated) * d * u64::from(self.intermediate_size)
+    }
+}
