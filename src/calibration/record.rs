@@ -71,6 +71,8 @@ pub struct RecordedParameter {
     pub bounds: [f64; 2],
     /// Value before the fit.
     pub start: f64,
+    /// Correlations with all parameters in the order of the list; 0 where undefined.
+    pub correlations: Vec<f64>,
 }
 
 /// Errors before the fit, after it, and out of sample.
@@ -103,8 +105,6 @@ pub struct CalibrationRecord {
     pub errors: RecordedErrors,
     /// Parameters in the estimator's order.
     pub parameters: Vec<RecordedParameter>,
-    /// Correlations of the parameters in the same order; 0 where undefined.
-    pub correlations: Vec<Vec<f64>>,
 }
 
 impl FittedOn {
@@ -142,7 +142,8 @@ impl CalibrationRecord {
             parameters: fit
                 .parameters
                 .iter()
-                .map(|p| RecordedParameter {
+                .zip(fit.correlations.row_iter())
+                .map(|(p, correlations)| RecordedParameter {
                     name: p.parameter.name.to_owned(),
                     unit: p.parameter.unit.to_owned(),
                     value: p.value,
@@ -150,9 +151,9 @@ impl CalibrationRecord {
                     flag: p.flag.name().to_owned(),
                     bounds: [p.parameter.lower, p.parameter.upper],
                     start: p.start(),
+                    correlations: correlations.iter().map(|c| (c * 1e4).round() / 1e4).collect(),
                 })
                 .collect(),
-            correlations: fit.correlations.row_iter().map(|row| row.iter().copied().collect()).collect(),
         }
     }
 

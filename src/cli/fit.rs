@@ -17,7 +17,7 @@ use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
 use crate::estimator;
 use crate::evaluation::{Study, StudyInput, run_study};
-use crate::report::write_study;
+use crate::report::{browser, write_study};
 use crate::spec::Catalog;
 
 /// Rows of the table of worst rows.
@@ -135,6 +135,10 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
     let started = Instant::now();
     let estimator = estimator::by_name(&args.estimator)?;
     let measured = args.measured.resolve(catalog)?;
+    if args.png {
+        // Better now than after the fit.
+        browser()?;
+    }
     let folder = args.out.unwrap_or_else(|| ["evaluations_results", &measured.id, estimator.name()].iter().collect());
     let input = StudyInput {
         id: measured.id,

@@ -10,6 +10,7 @@ mod tables;
 use std::path::{Path, PathBuf};
 
 pub use output::OutputFolder;
+pub use png::browser;
 
 use crate::error::Result;
 use crate::evaluation::Study;

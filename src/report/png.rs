@@ -19,7 +19,10 @@ const WIDTH: usize = 1100;
 const TITLE_HEIGHT: usize = 30;
 
 /// Finds a Chromium on PATH.
-fn browser() -> Result<PathBuf> {
+///
+/// # Errors
+/// There is none.
+pub fn browser() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .flat_map(|folder| BROWSERS.map(|name| folder.join(name)))
