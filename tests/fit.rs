@@ -83,6 +83,7 @@ fn the_global_optimum_is_reached_with_t_min_free() {
         assert!(found.optimized.loss <= best, "{id}: {}", found.optimized.loss);
         let flag = |name| found.fit.parameters.iter().find(|p| p.parameter.name == name).unwrap().flag;
         assert_eq!(flag("prefill_cap_tokens"), Flag::Unidentifiable, "it has no effect");
+        assert_eq!(found.fit.values()[0], 1e5, "and so it stays where it was");
         assert!(found.fit.predictor.notes()[0].contains("prefill_cap_tokens has no effect"));
     }
 }
@@ -164,4 +165,20 @@ fn a_held_parameter_stays_and_is_flagged() {
     let found = study(SCENARIOS[1], "serving", &[("burst_factor", 0.5)]);
     let burst = found.fit.parameters.iter().find(|p| p.parameter.name == "burst_factor").unwrap();
     assert_eq!((burst.value, burst.flag, burst.std_error), (0.5, Flag::Fixed, None));
+}
+
+#[test]
+fn a_fit_with_every_parameter_held_is_an_evaluation() {
+    // The notebook's hand-set run, with the memory roof that predictions apply.
+    let held = [
+        ("prefill_cap_tokens", 1e5),
+        ("prefill_mult_factor", 1.5),
+        ("decode_cap_tokens", 7.5e5),
+        ("t_min", 0.005),
+        ("decode_traffic_factor", 0.4),
+    ];
+    let found = study(SCENARIOS[0], "roofline", &held);
+    assert_eq!(found.fit.free_count(), 0);
+    assert_eq!(found.optimized, found.baseline);
+    assert!((found.optimized.itl.mape_pct - 23.1).abs() < 0.05, "{}", found.optimized.itl.mape_pct);
 }

@@ -118,10 +118,14 @@ pub fn fit(estimator: &dyn Estimator, system: &System, rows: &[Measurement], opt
             .help("measure more workloads, or hold parameters with --fix NAME=VALUE"));
     }
 
+    let first: Vec<f64> = free.iter().map(|&index| table[index].to_unit(table[index].default)).collect();
     let values_at = |positions: &[f64]| {
         let mut values = base.clone();
-        for (&index, &position) in free.iter().zip(positions) {
-            values[index] = table[index].from_unit(position);
+        for ((&index, &position), &default) in free.iter().zip(positions).zip(&first) {
+            // A parameter that stayed where it was keeps its exact value.
+            if position.to_bits() != default.to_bits() {
+                values[index] = table[index].from_unit(position);
+            }
         }
         values
     };
@@ -132,7 +136,6 @@ pub fn fit(estimator: &dyn Estimator, system: &System, rows: &[Measurement], opt
     };
     let at_positions = |positions: &[f64]| all_residuals(&values_at(positions));
 
-    let first: Vec<f64> = free.iter().map(|&index| table[index].to_unit(table[index].default)).collect();
     let minima: Vec<Minimum> = (0..options.starts.max(1))
         .into_par_iter()
         .map(|start| minimise(&at_positions, &start_positions(start, &first, options.seed), options.max_iterations))
@@ -233,8 +236,10 @@ fn base_values(table: &[Parameter], fixed: &[(String, f64)]) -> Result<(Vec<f64>
         };
         let parameter = &table[index];
         if !(parameter.lower..=parameter.upper).contains(value) {
-            return Err(Error::input(format!("`{name}` cannot be held at {value}"))
-                .help(format!("give a value from {} to {} {}", parameter.lower, parameter.upper, parameter.unit)));
+            return Err(Error::input(format!("`{name}` cannot be held at {value}")).help(format!(
+                "give a value from {} to {} (unit: {})",
+                parameter.lower, parameter.upper, parameter.unit
+            )));
         }
         values[index] = *value;
         is_free[index] = false;

@@ -54,6 +54,16 @@ pub struct Minimum {
 /// # Errors
 /// argmin's own message if the solver cannot run.
 pub fn minimise(residuals: &Residuals<'_>, start: &[f64], max_iterations: u64) -> Result<Minimum, String> {
+    if start.is_empty() {
+        let sum_of_squares = residuals(start).iter().map(|r| r * r).sum();
+        return Ok(Minimum {
+            positions: Vec::new(),
+            sum_of_squares,
+            iterations: 0,
+            converged: true,
+            history: vec![sum_of_squares],
+        });
+    }
     // Starts keep off the bounds: the derivative of the transform is zero there.
     let z = DVector::from_iterator(start.len(), start.iter().map(|u| coordinate(u.clamp(0.02, 0.98))));
     descend(residuals, z, max_iterations)
@@ -65,6 +75,9 @@ pub fn minimise(residuals: &Residuals<'_>, start: &[f64], max_iterations: u64) -
 /// # Errors
 /// argmin's own message if a solver cannot run.
 pub fn polish(residuals: &Residuals<'_>, minimum: &Minimum, max_iterations: u64) -> Result<Minimum, String> {
+    if minimum.positions.is_empty() {
+        return Ok(minimum.clone());
+    }
     let mut best = Minimum { converged: false, ..minimum.clone() };
     for _ in 0..POLISH_ROUNDS {
         let before = best.sum_of_squares;
