@@ -13,14 +13,6 @@ pub enum ErrorKind {
     Failed,
 }
 
-/// A place in a file; line and column count from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    path: PathBuf,
-    line: Option<usize>,
-    column: Option<usize>,
-}
-
 /// An error with its place, its message and its remedy.
 ///
 /// The message begins in lower case and ends without a full stop; [`fmt::Display`] prints
@@ -28,7 +20,9 @@ struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     kind: ErrorKind,
-    place: Option<Place>,
+    path: Option<PathBuf>,
+    line: Option<usize>,
+    column: Option<usize>,
     message: String,
     help: Option<String>,
 }
@@ -39,33 +33,43 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Wrong or missing input.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Input, place: None, message: message.into(), help: None }
+        Self::new(ErrorKind::Input, message.into())
     }
 
     /// A computation that did not succeed.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Failed, place: None, message: message.into(), help: None }
+        Self::new(ErrorKind::Failed, message.into())
+    }
+
+    fn new(kind: ErrorKind, message: String) -> Self {
+        Self { kind, path: None, line: None, column: None, message, help: None }
     }
 
     /// Names the file.
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
-        self.place = Some(Place { path: path.as_ref().to_owned(), line: None, column: None });
+        self.path = Some(path.as_ref().to_owned());
         self
     }
 
-    /// Names the line of the file given with [`Error::at`]; without one it does nothing.
+    /// Names the file if none is named yet: what a caller knows of an error from further down.
+    pub fn or_at(self, path: impl AsRef<Path>) -> Self {
+        if self.path.is_some() { self } else { self.at(path) }
+    }
+
+    /// Whether it is about a line of a file.
+    pub fn has_line(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Names the line, from 1.
     pub fn line(mut self, line: usize) -> Self {
-        if let Some(place) = &mut self.place {
-            place.line = Some(line);
-        }
+        self.line = Some(line);
         self
     }
 
-    /// Names the column (in characters) of the line given with [`Error::line`].
+    /// Names the column (in characters, from 1) of the line given with [`Error::line`].
     pub fn column(mut self, column: usize) -> Self {
-        if let Some(place) = &mut self.place {
-            place.column = Some(column);
-        }
+        self.column = Some(column);
         self
     }
 
@@ -91,9 +95,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{}:", place.path.display())?;
-            for number in [place.line, place.column].into_iter().flatten() {
+        if let Some(path) = &self.path {
+            write!(f, "{}:", path.display())?;
+            for number in [self.line, self.column].into_iter().flatten() {
                 write!(f, "{number}:")?;
             }
             f.write_str(" ")?;

@@ -158,10 +158,12 @@ fn flags_that_cannot_be_read_are_refused_by_the_parser() {
         ("fit --scenario a --scenario-dir b", "cannot be used with"),
         ("fit --measured m.csv", "--model <ID>"),
         ("fit --scenario a --weights fp8", "--measured <FILE>"),
+        ("fit --scenario a --tp 2", "--measured <FILE>"),
+        ("fit --scenario a --starts 1000000000", "from 1 to 10000"),
         ("fit --measured m.csv --model a --hardware b --weights fp9 --kv fp8", "unknown precision `fp9`"),
         ("fit --scenario llama31_8b_fp8_tp1 --rows concurency<=128", "did you mean `concurrency`?"),
         ("fit --scenario llama31_8b_fp8_tp1 --fix t_min", "write NAME=VALUE"),
-        ("fit --scenario llama31_8b_fp8_tp1 --starts 0", "1 or more"),
+        ("fit --scenario llama31_8b_fp8_tp1 --starts 0", "from 1 to 10000"),
         ("fit --scenario llama31_8b_fp8_tp1 --format yaml", "possible values: text, json"),
         ("fit --scenario llama31_8b_fp8_tp1 --estimator servig", "a similar value exists: 'serving'"),
         ("predcit", "unrecognized subcommand"),
@@ -194,7 +196,7 @@ fn what_cannot_run_is_refused() {
     );
     assert_refused(
         &fit("--model olmo2_7b --hardware l4_24gb --weights bf16 --kv bf16"),
-        "a request of 22000 tokens does not fit: its KV cache takes 10.7 GiB, the weights leave 8.9 GiB",
+        "m.csv:34: a request of 22000 tokens does not fit: its KV cache takes 10.7 GiB, the weights leave 8.9 GiB",
         "shorter requests",
     );
     assert!(!home.path().join("r").exists());
@@ -216,7 +218,11 @@ fn an_output_folder_that_cannot_be_written_is_an_error() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("file"), "").unwrap();
     let result = run(home.path(), "fit --scenario llama31_8b_fp8_tp1 --no-validate --out file/r");
-    assert_refused(&result, "file/r: cannot write here (Not a directory (os error 20))", "--out DIR");
+    assert_refused(
+        &result,
+        "file/r: cannot write here (Not a directory (os error 20))",
+        "choose a folder that you may write",
+    );
 }
 
 /// A scenario, hardware or model file with one line changed, and the message it must give.
@@ -286,7 +292,12 @@ fn broken_specifications_are_refused_with_file_and_line() {
             "`source` has retrieved = \"yesterday\"; write the day as YYYY-MM-DD",
         ),
         (scenario, "layers = 32.0", "layers = 0.0", "`roofline.layers` is 0; it must be a number above 0"),
-        (scenario, "model = \"llama31_8b\"", "model = \"llama31_9b\"", "there is no model `llama31_9b`"),
+        (
+            scenario,
+            "model = \"llama31_8b\"",
+            "model = \"llama31_9b\"",
+            "./tested_benchmarks/llama31_8b_fp8_tp1/scenario.toml: there is no model `llama31_9b`",
+        ),
     ];
     for ((kind, file), from, to, message) in cases {
         let result = broken_spec(kind, file, from, to);
@@ -315,5 +326,51 @@ fn a_measured_file_that_is_not_text_is_an_error() {
         .output()
         .unwrap()
         .into();
-    assert_refused(&result, "m.csv: cannot read the file (stream did not contain valid UTF-8)", "check the path");
+    assert_refused(
+        &result,
+        "m.csv: cannot read the file (stream did not contain valid UTF-8)",
+        "save the file as UTF-8",
+    );
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_result_is_refused_before_anything_is_written() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join("r/report.html")).unwrap();
+    let result = run(home.path(), "fit --scenario llama31_8b_fp8_tp1 --no-validate --out r");
+    assert_refused(&result, "r/report.html: a folder has the name of a result file", "move it away");
+    assert_eq!(fs::read_dir(home.path().join("r")).unwrap().count(), 1);
+}
+
+#[test]
+fn values_that_no_server_can_have_are_refused() {
+    for (row, message) in [
+        ("200,200,1,1e308,4,1", "m.csv:2: column `ttft_ms`: 1e308 cannot be a measurement"),
+        ("200,200,1,10,1e-30,1", "m.csv:2: column `itl_ms`: 1e-30 cannot be a measurement"),
+    ] {
+        assert_refused(&fit_csv(&format!("{HEADER}\n{row}\n")), message, "check the unit");
+    }
+}
+
+#[test]
+fn other_separators_are_named() {
+    let text = format!("{}\n200;200;1;10;4;1\n", HEADER.replace(',', ";"));
+    let result = fit_csv(&text);
+    assert!(result.code == 2 && result.stderr.contains("separate the columns by commas"), "{}", result.stderr);
+}
+
+#[test]
+fn limits_of_zero_and_doubled_flags_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("m.csv"), sound_csv()).unwrap();
+    let bare = "fit --measured m.csv --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --kv fp8 --out r";
+    for (flags, message) in [
+        ("--tp 0", "tensor_parallel is 0"),
+        ("--max-sequences 0", "max_sequences is 0"),
+        ("--max-tokens-per-step 0", "max_tokens_per_step is 0"),
+    ] {
+        assert_refused(&run(home.path(), &format!("{bare} {flags}")), message, "1 or more");
+    }
+    let twice = run(home.path(), &format!("{bare} --fix burst_factor=1 --fix burst_factor=0.5"));
+    assert_refused(&twice, "`burst_factor` is held twice", "one value");
 }

@@ -1,10 +1,10 @@
 //! Fits: published numbers reproduced, parameters recovered, bits reproduced, accuracy held.
 
-use perfmodel::calibration::{FitOptions, Flag, fit};
+use perfmodel::calibration::{FitOptions, Flag, Provenance, fit, validate};
 use perfmodel::dataset::{Dataset, Measurement, read_measurements};
 use perfmodel::estimator;
 use perfmodel::evaluation::{Errors, Study, StudyInput, run_study};
-use perfmodel::prediction::Limit;
+use perfmodel::prediction::{Limit, Part};
 use perfmodel::spec::{Catalog, Scenario};
 
 const SCENARIOS: [&str; 2] = ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"];
@@ -22,6 +22,7 @@ fn study(id: &str, estimator: &str, fixed: &[(&str, f64)]) -> Study {
         title: id.to_owned(),
         system: scenario.system,
         dataset,
+        provenance: Provenance::default(),
         keep: Vec::new(),
         exclude: Vec::new(),
         estimator: estimator::by_name(estimator).unwrap(),
@@ -62,6 +63,14 @@ fn its_published_optimum_is_found_when_t_min_is_held_at_zero() {
         (0.531741, 81.050567, 204402.036138, 30.427184, 17.434304, 0.1, 190842.88),
     ];
     for (id, (loss, ttft, ttft_rmse, itl, itl_rmse, factor, cap)) in SCENARIOS.into_iter().zip(optima) {
+        // At the published values themselves every published digit holds.
+        let held =
+            [("prefill_mult_factor", factor), ("decode_cap_tokens", cap), ("t_min", 0.0), ("prefill_cap_tokens", 1e5)];
+        let published = study(id, "roofline", &held).optimized;
+        near(published.loss, loss, 6);
+        near(published.itl.mape_pct, itl, 6);
+        near(published.itl.rmse, itl_rmse, 6);
+
         let found = study(id, "roofline", &[("t_min", 0.0)]);
         let Errors { loss: got, ttft: t, itl: i, .. } = found.optimized;
         near(got, loss, 6);
@@ -158,6 +167,55 @@ fn a_fit_that_cannot_converge_says_so() {
     let error = fit(estimator::by_name("serving").unwrap(), &scenario.system, &data.rows, &options).err().unwrap();
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("did not converge"), "{error}");
+}
+
+#[test]
+fn left_out_rows_are_predicted_by_fits_that_did_not_see_them() {
+    let (scenario, data) = shipped(SCENARIOS[1]);
+    let estimator = estimator::by_name("roofline").unwrap();
+    let options = FitOptions { starts: 2, ..FitOptions::default() };
+    let run = |rows: &[Measurement]| validate(estimator, &scenario.system, rows, 4, &options, &|_, _| {}).unwrap();
+    let before = run(&data.rows);
+    assert_eq!(before.folds, 5 + 8);
+    // Whatever the rows of one workload say, their own out-of-sample predictions stay; those of others change.
+    let workload = |row: &Measurement| (row.workload.input_tokens(), row.workload.output_tokens());
+    let changed = workload(&data.rows[0]);
+    let mut rows = data.rows.clone();
+    for row in rows.iter_mut().filter(|row| workload(row) == changed) {
+        row.itl = row.itl * 3.0;
+        row.ttft = row.ttft * 3.0;
+    }
+    let (before, after) = (before.by_workload.unwrap(), run(&rows).by_workload.unwrap());
+    for ((row, before), after) in rows.iter().zip(before).zip(after) {
+        assert_eq!(before == after, workload(row) == changed, "{row:?}");
+    }
+}
+
+#[test]
+fn a_fold_that_does_not_converge_is_counted_and_not_fatal() {
+    let (scenario, data) = shipped(SCENARIOS[0]);
+    let options = FitOptions { starts: 1, max_iterations: 1, ..FitOptions::default() };
+    let estimator = estimator::by_name("serving").unwrap();
+    let found = validate(estimator, &scenario.system, &data.rows, 13, &options, &|_, _| {}).unwrap();
+    assert_eq!(found.by_workload.unwrap().len(), 40);
+    assert!(found.unsettled_folds > 0 && found.unsettled_folds <= found.folds);
+}
+
+#[test]
+fn a_parameter_known_only_to_a_factor_of_two_is_not_called_free() {
+    for id in SCENARIOS {
+        for p in study(id, "serving", &[]).fit.parameters {
+            if let (Flag::Free, Some(error)) = (p.flag, p.std_error) {
+                assert!(error / p.value < 2.0_f64.ln() + 1e-9, "{id} {}: {} ± {error}", p.parameter.name, p.value);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_planner_may_switch_lock_step_off() {
+    let found = study(SCENARIOS[1], "serving", &[("burst_factor", 0.0), ("boundary_wait_steps", 0.0)]);
+    assert!(found.rows.iter().all(|row| row.predicted.ttft_parts.get(Part::Burst).get() == 0.0));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use common::{perfmodel, run};
+use perfmodel::calibration::CalibrationRecord;
 use serde_json::Value;
 
 fn readme() -> String {
@@ -55,6 +56,19 @@ fn the_accuracy_table_is_what_the_commands_print() {
             let printed = run(home.path(), &format!("fit --scenario {scenario} --estimator {estimator} --format json"));
             assert_eq!(printed.code, 0, "{}", printed.stderr);
             let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
+            // The committed results are those of this version.
+            let committed = format!("evaluations_results/{scenario}/{estimator}/calibration.toml");
+            let committed: CalibrationRecord = toml::from_str(&fs::read_to_string(committed).unwrap()).unwrap();
+            for (mine, theirs) in [("optimized", committed.errors.fitted), ("baseline", committed.errors.baseline)] {
+                let theirs = serde_json::to_value(theirs).unwrap();
+                for (key, found) in printed[mine].as_object().unwrap() {
+                    let (found, kept) = (found.as_f64().unwrap(), theirs[key].as_f64().unwrap());
+                    assert!(
+                        (found / kept - 1.0).abs() < 0.01,
+                        "{scenario} {estimator} {mine} {key}: {kept}, now {found}"
+                    );
+                }
+            }
             for row in rows.iter().filter(|row| row[0] == scenario && row[1] == estimator) {
                 let errors = match row[2] {
                     "fitted, in sample" => &printed["optimized"],

@@ -83,6 +83,8 @@ pub struct Fit {
     pub best_start: usize,
     /// Loss of the best start after each iteration.
     pub history: Vec<f64>,
+    /// Whether the best start converged.
+    pub converged: bool,
     /// The estimator prepared for the system.
     pub predictor: Box<dyn Predictor>,
 }
@@ -110,6 +112,18 @@ impl Fit {
 /// Input: the system cannot be predicted, fewer rows than free parameters, an unknown or impossible held value.
 /// Failed: no start converged.
 pub fn fit(estimator: &dyn Estimator, system: &System, rows: &[Measurement], options: &FitOptions) -> Result<Fit> {
+    fit_to(estimator, system, rows, options, true)
+}
+
+/// As [`fit`]; without `must_converge` a fit whose best start still improves is returned with
+/// [`Fit::converged`] false.
+pub(super) fn fit_to(
+    estimator: &dyn Estimator,
+    system: &System,
+    rows: &[Measurement],
+    options: &FitOptions,
+    must_converge: bool,
+) -> Result<Fit> {
     let predictor = estimator.prepare(system, rows)?;
     let table = predictor.parameters().to_vec();
     let (base, free) = base_values(&table, &options.fixed)?;
@@ -157,7 +171,7 @@ pub fn fit(estimator: &dyn Estimator, system: &System, rows: &[Measurement], opt
         .min_by(|&a, &b| minima[a].sum_of_squares.total_cmp(&minima[b].sum_of_squares))
         .expect("there is at least one start");
     let best = &minima[best_start];
-    if !best.converged {
+    if !best.converged && must_converge {
         return Err(Error::failed(format!(
             "the fit did not converge: the best of {} starts still improves after {} iterations",
             minima.len(),
@@ -168,7 +182,8 @@ pub fn fit(estimator: &dyn Estimator, system: &System, rows: &[Measurement], opt
 
     let residual_count = (2 * rows.len()) as f64;
     let best = without_idle_moves(best, &first, &at_positions);
-    let known = identifiability(&at_positions, &best.positions);
+    let widest: Vec<f64> = free.iter().map(|&index| table[index].widest_error()).collect();
+    let known = identifiability(&at_positions, &best.positions, &widest);
     let values = values_at(&best.positions);
     let mut parameters: Vec<FittedParameter> = table
         .iter()
@@ -203,6 +218,7 @@ pub fn fit(estimator: &dyn Estimator, system: &System, rows: &[Measurement], opt
             .collect(),
         best_start,
         history: best.history.iter().map(|sum| sum / residual_count).collect(),
+        converged: best.converged,
         predictor,
     })
 }
@@ -235,11 +251,14 @@ fn base_values(table: &[Parameter], fixed: &[(String, f64)]) -> Result<(Vec<f64>
                 .help(format!("{near}known: {}", known.join(", "))));
         };
         let parameter = &table[index];
-        if !(parameter.lower..=parameter.upper).contains(value) {
+        if !(parameter.least..=parameter.upper).contains(value) {
             return Err(Error::input(format!("`{name}` cannot be held at {value}")).help(format!(
                 "give a value from {} to {} (unit: {})",
-                parameter.lower, parameter.upper, parameter.unit
+                parameter.least, parameter.upper, parameter.unit
             )));
+        }
+        if fixed.iter().filter(|(other, _)| other == name).count() > 1 {
+            return Err(Error::input(format!("`{name}` is held twice")).help("give one value for each parameter"));
         }
         values[index] = *value;
         is_free[index] = false;

@@ -11,9 +11,6 @@ const DERIVATIVE_STEP: f64 = 1e-6;
 /// A parameter this near to the end of its range (as a share of the range) sits on its bound.
 const BOUND_MARGIN: f64 = 2e-3;
 
-/// A parameter whose standard error spans this share of its range is not determined by the data.
-const UNIDENTIFIABLE_SHARE: f64 = 0.5;
-
 /// What the data say of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,7 +21,8 @@ pub enum Flag {
     Fixed,
     /// The fit pushed it to a bound; its error is not defined.
     AtBound,
-    /// The data do not determine it: it has no effect, or its standard error spans half of its range.
+    /// The data do not determine it: it has no effect, or its standard error is a factor of two (on a linear scale, half
+    /// of its range) or more.
     Unidentifiable,
 }
 
@@ -52,7 +50,10 @@ pub struct Identifiability {
 }
 
 /// Covariance `s²(JᵀJ)⁻¹` at the optimum with `s² = Σr²/(n − p)`, over the parameters that are not at a bound.
-pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64]) -> Identifiability {
+///
+/// `widest` is the standard error of each position from which on a parameter counts as not determined. Errors are
+/// conditional on the parameters that sit on a bound.
+pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], widest: &[f64]) -> Identifiability {
     let count = positions.len();
     let mut flags = vec![Flag::Free; count];
     let mut std_errors = vec![None; count];
@@ -100,7 +101,7 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64]) -> Identifi
         }
         let error = inner_covariance[(row, row)].max(0.0).sqrt();
         std_errors[i] = Some(error);
-        if error > UNIDENTIFIABLE_SHARE {
+        if error > widest[i] {
             flags[i] = Flag::Unidentifiable;
         }
     }
@@ -115,7 +116,7 @@ mod tests {
     fn the_standard_error_of_a_mean_is_the_textbooks() {
         // r = y − u with y = 0.3, 0.5, 0.7: u = 0.5, s² = 0.08/2, error = s/√3.
         let data = [0.3, 0.5, 0.7];
-        let result = identifiability(&|u| data.iter().map(|y| y - u[0]).collect(), &[0.5]);
+        let result = identifiability(&|u| data.iter().map(|y| y - u[0]).collect(), &[0.5], &[0.5]);
         assert_eq!(result.flags, [Flag::Free]);
         assert!((result.std_errors[0].unwrap() - (0.04f64 / 3.0).sqrt()).abs() < 1e-9);
     }
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn a_parameter_without_effect_and_one_at_its_bound_are_flagged() {
         let residuals = |u: &[f64]| vec![u[0] - 0.4, u[0] - 0.6, u[2] + 1.0, 0.1];
-        let result = identifiability(&residuals, &[0.5, 0.5, 0.0]);
+        let result = identifiability(&residuals, &[0.5, 0.5, 0.0], &[0.5; 3]);
         assert_eq!(result.flags, [Flag::Free, Flag::Unidentifiable, Flag::AtBound]);
         assert_eq!(result.std_errors[1], None);
     }
@@ -131,6 +132,6 @@ mod tests {
     #[test]
     fn two_parameters_that_only_act_together_are_both_unidentifiable() {
         let residuals = |u: &[f64]| vec![u[0] + u[1] - 0.9, u[0] + u[1] - 1.1, u[0] + u[1] - 1.0];
-        assert_eq!(identifiability(&residuals, &[0.5, 0.5]).flags, [Flag::Unidentifiable; 2]);
+        assert_eq!(identifiability(&residuals, &[0.5, 0.5], &[0.5; 2]).flags, [Flag::Unidentifiable; 2]);
     }
 }

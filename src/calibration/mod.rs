@@ -12,5 +12,5 @@ mod validation;
 
 pub use fit::{Fit, FitOptions, FittedParameter, StartResult, fit};
 pub use identifiability::Flag;
-pub use record::{CalibrationRecord, ErrorSummary, FittedOn, RecordedErrors, RecordedParameter};
+pub use record::{CalibrationRecord, ErrorSummary, FittedOn, Provenance, RecordedErrors, RecordedParameter};
 pub use validation::{Validation, validate};

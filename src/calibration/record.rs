@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::{Fit, FitOptions, StartResult};
 use crate::dataset::Measurement;
-use crate::spec::{Deployment, System};
+use crate::spec::{Campaign, Deployment, Source, System};
 
 /// Errors under their stable keys, in JSON output and in `calibration.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,17 @@ pub struct ErrorSummary {
     pub itl_rmse_ms: f64,
     /// Mean absolute relative error of throughput; absent if no row has it.
     pub throughput_mape_pct: Option<f64>,
+}
+
+/// Who measured, and how.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Engine and meaning of the columns; absent for a bare CSV.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Campaign>,
+    /// Where the figures come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
 }
 
 /// The data of a fit.
@@ -52,6 +63,8 @@ pub struct FittedOn {
     pub output_tokens: [f64; 2],
     /// Smallest and largest concurrency.
     pub concurrency: [f64; 2],
+    /// Who measured, and how.
+    pub provenance: Provenance,
 }
 
 /// A parameter as recorded.
@@ -125,6 +138,7 @@ impl FittedOn {
             input_tokens: range(|row| row.workload.input_tokens()),
             output_tokens: range(|row| row.workload.output_tokens()),
             concurrency: range(|row| row.workload.concurrency()),
+            provenance: Provenance::default(),
         }
     }
 }

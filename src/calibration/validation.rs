@@ -1,8 +1,10 @@
 //! Predicting rows that a fit did not see.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
-use super::fit::{FitOptions, fit};
+use super::fit::{FitOptions, fit_to};
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;
@@ -20,6 +22,11 @@ pub struct Validation {
     pub by_workload: Option<Vec<Prediction>>,
     /// Each row predicted by a fit to the other concurrencies.
     pub by_concurrency: Option<Vec<Prediction>>,
+    /// Folds whose best start still improved when its rounds ran out; their predictions are a little worse than they
+    /// could be.
+    pub unsettled_folds: usize,
+    /// All folds.
+    pub folds: usize,
 }
 
 /// Fits once per left-out workload and once per left-out concurrency.
@@ -27,7 +34,7 @@ pub struct Validation {
 /// A kind of fold is `None` when the rows have only one such group or a fold leaves fewer rows than parameters.
 ///
 /// # Errors
-/// A fold's fit fails.
+/// A fold cannot be fitted at all. One that does not converge is counted, not fatal.
 pub fn validate(
     estimator: &dyn Estimator,
     system: &System,
@@ -46,18 +53,22 @@ pub fn validate(
     });
     let folds: Vec<&Vec<usize>> = usable.iter().flatten().flatten().collect();
     let total = folds.len();
-    let done = std::sync::atomic::AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
+    let unsettled = AtomicUsize::new(0);
     let predicted: Vec<Vec<Prediction>> = folds
         .par_iter()
         .map(|held_out| {
             let seen: Vec<Measurement> =
                 (0..rows.len()).filter(|index| !held_out.contains(index)).map(|index| rows[index]).collect();
-            let fitted = fit(estimator, system, &seen, &options)?;
+            let fitted = fit_to(estimator, system, &seen, &options, false)?;
+            if !fitted.converged {
+                unsettled.fetch_add(1, Ordering::Relaxed);
+            }
             let values = fitted.values();
             // Bounds may depend on the rows, so the fold's own predictor predicts them.
             let predictions =
                 held_out.iter().map(|&index| fitted.predictor.predict(&rows[index].workload, &values)).collect();
-            progress(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), total);
+            progress(1 + done.fetch_add(1, Ordering::Relaxed), total);
             Ok(predictions)
         })
         .collect::<Result<_>>()?;
@@ -75,7 +86,12 @@ pub fn validate(
         })
     };
     let [by_workload, by_concurrency] = usable;
-    Ok(Validation { by_workload: collect(by_workload), by_concurrency: collect(by_concurrency) })
+    Ok(Validation {
+        by_workload: collect(by_workload),
+        by_concurrency: collect(by_concurrency),
+        unsettled_folds: unsettled.into_inner(),
+        folds: total,
+    })
 }
 
 /// Rows with equal keys, in the order in which the keys first appear.

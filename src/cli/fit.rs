@@ -11,17 +11,17 @@ use serde::Serialize;
 
 use super::Format;
 use super::select::MeasuredArgs;
-use super::terminal::{number, print, table};
+use super::terminal::{print, table};
 use crate::calibration::{ErrorSummary, FitOptions, Flag};
 use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
 use crate::estimator;
 use crate::evaluation::{Study, StudyInput, run_study};
-use crate::report::{browser, write_study};
+use crate::report::{browser, number, write_study};
 use crate::spec::Catalog;
 
-/// Rows of the table of worst rows.
-const WORST_ROWS: usize = 5;
+/// More starts than this never helped and look like a slip.
+const MOST_STARTS: usize = 10_000;
 
 /// Arguments of `fit`.
 #[derive(Debug, Args)]
@@ -92,8 +92,8 @@ fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
 
 fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
-        Ok(count) if count > 0 => Ok(count),
-        _ => Err("give a whole number, 1 or more".to_owned()),
+        Ok(count @ 1..=MOST_STARTS) => Ok(count),
+        _ => Err(format!("give a whole number from 1 to {MOST_STARTS}")),
     }
 }
 
@@ -145,6 +145,7 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
         title: measured.title,
         system: measured.system,
         dataset: measured.dataset,
+        provenance: measured.provenance,
         keep: args.rows,
         exclude: args.exclude,
         estimator,
@@ -239,16 +240,13 @@ fn text(study: &Study, files: &[PathBuf], elapsed_s: f64) -> String {
 
     text += "\nErrors\n";
     text += &error_table(study);
-    if study.validation.is_none() {
-        text += " (no out-of-sample errors: --no-validate)\n";
-    }
 
     text += "\nWorst rows\n";
     let header =
         ["input", "output", "concurrency", "TTFT ms", "predicted", "error %", "ITL ms", "predicted", "error %"];
     text += &table(
         &header,
-        study.worst_rows(WORST_ROWS).into_iter().map(|row| {
+        study.worst_rows().into_iter().map(|row| {
             let workload = &row.measured.workload;
             vec![
                 workload.input_tokens().to_string(),

@@ -36,7 +36,10 @@ pub fn run(args: &InitArgs) -> Result<()> {
     let dir = args.dir.display();
     terminal::print(&format!(
         "wrote {dir}/scenario.toml   what ran where; fill it in\n\
-         wrote {dir}/measured.csv    one row for each workload, times in ms; throughput_tok_s may stay empty\n\n\
-         then: perfmodel fit --scenario-dir {dir}\n"
+         wrote {dir}/measured.csv    one row for each workload, times in ms; throughput_tok_s may stay empty;\n\
+         {:width$}a fit of all 13 parameters needs 13 rows or more, better 30 over several lengths and concurrencies\n\n\
+         then: perfmodel fit --scenario-dir {dir}\n",
+        "",
+        width = "wrote /measured.csv    ".len() + args.dir.as_os_str().len(),
     ))
 }

@@ -38,7 +38,7 @@ enum Format {
 )]
 pub struct Cli {
     /// Folder whose hardware/, models/ and tested_benchmarks/ add to the built-in ones and override them
-    /// [default: the current folder, if it holds one of the three]
+    /// [default: the current folder, if it holds all three]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::calibration::Provenance;
 use crate::dataset::{Dataset, read_measurements};
 use crate::error::{Error, Result};
 use crate::spec::{Catalog, Deployment, Precision, SpecFile, System};
@@ -32,9 +33,9 @@ pub struct MeasuredArgs {
     #[arg(long, value_name = "ID", requires = "measured")]
     hardware: Option<String>,
 
-    /// Tensor-parallel degree (with --measured)
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    tp: u32,
+    /// Tensor-parallel degree (with --measured) [default: 1]
+    #[arg(long, value_name = "N", requires = "measured")]
+    tp: Option<u32>,
 
     /// Precision of the weights (with --measured)
     #[arg(long, value_name = "PRECISION", requires = "measured")]
@@ -47,6 +48,10 @@ pub struct MeasuredArgs {
     /// Most sequences the engine runs at once (with --measured)
     #[arg(long, value_name = "N", requires = "measured")]
     max_sequences: Option<u32>,
+
+    /// Most tokens of one engine step (with --measured)
+    #[arg(long, value_name = "N", requires = "measured")]
+    max_tokens_per_step: Option<u32>,
 }
 
 /// A system with its measurements.
@@ -59,6 +64,8 @@ pub struct Measured {
     pub system: System,
     /// Its measurements.
     pub dataset: Dataset,
+    /// Who measured them, and how.
+    pub provenance: Provenance,
 }
 
 impl MeasuredArgs {
@@ -71,7 +78,13 @@ impl MeasuredArgs {
         };
         let scenario = catalog.resolve(&folder)?;
         let dataset = read_measurements(&folder.measured)?;
-        Ok(Measured { id: scenario.id, title: scenario.file.title, system: scenario.system, dataset })
+        Ok(Measured {
+            id: scenario.id,
+            title: scenario.file.title,
+            system: scenario.system,
+            dataset,
+            provenance: Provenance { campaign: Some(scenario.file.campaign), sources: scenario.file.source },
+        })
     }
 
     fn bare_file(&self, catalog: &Catalog) -> Result<Measured> {
@@ -83,18 +96,24 @@ impl MeasuredArgs {
             );
         };
         let text = fs::read_to_string(path).map_err(|error| {
-            Error::input(format!("cannot read the file ({error})")).at(path).help("check the path and its permissions")
+            let help = match error.kind() {
+                std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
+                _ => "check the path and its permissions",
+            };
+            Error::input(format!("cannot read the file ({error})")).at(path).help(help)
         })?;
         let dataset = read_measurements(&SpecFile { label: path.display().to_string(), text })?;
         let deployment = Deployment {
-            tensor_parallel: self.tp,
+            tensor_parallel: self.tp.unwrap_or(1),
             weight_precision: weights,
             kv_precision: kv,
             max_sequences: self.max_sequences,
-            max_tokens_per_step: None,
+            max_tokens_per_step: self.max_tokens_per_step,
         };
         let system = System::new(catalog.hardware(hardware)?, catalog.model(model)?, deployment)?;
-        let id = path.file_stem().map_or_else(|| "measured".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        Ok(Measured { title: id.clone(), id, system, dataset })
+        let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
+        // Two files of one name on different systems must not overwrite each other's results.
+        let id = format!("{stem}_{model}_{hardware}_tp{}", system.deployment.tensor_parallel);
+        Ok(Measured { title: system.title(), id, system, dataset, provenance: Provenance::default() })
     }
 }

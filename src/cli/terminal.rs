@@ -36,32 +36,3 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, numbe
     let text: Vec<String> = table.to_string().lines().map(|line| format!(" {}\n", line.trim_end())).collect();
     text.concat()
 }
-
-/// A number with about four significant digits.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    let decimals = match size {
-        _ if size == 0.0 => 0,
-        _ if size >= 1000.0 => 0,
-        _ if size >= 100.0 => 1,
-        _ if size >= 10.0 => 2,
-        _ if size >= 1.0 => 3,
-        _ if size >= 0.001 => 4,
-        _ => return format!("{value:.2e}"),
-    };
-    format!("{value:.decimals$}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_keep_about_four_digits() {
-        for (value, want) in
-            [(0.0, "0"), (1234.5, "1234"), (123.45, "123.5"), (12.345, "12.35"), (0.5, "0.5000"), (1e-6, "1.00e-6")]
-        {
-            assert!(number(value) == want || value == 12.345, "{}", number(value));
-        }
-    }
-}

@@ -1,6 +1,7 @@
 //! The CSV of measurements: columns named once, header checked before rows, every message with line and column name.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use csv::StringRecord;
 use sha2::{Digest, Sha256};
@@ -21,6 +22,9 @@ const ALIASES: [(&str, &str); 3] = [
     ("tpot_ms", "itl_ms"),
     ("throughput_tokens_s", "throughput_tok_s"),
 ];
+
+/// What a measured number can be, in the units of the columns: no latency is under a nanosecond or over 30 years.
+const PLAUSIBLE: RangeInclusive<f64> = 1e-6..=1e12;
 
 /// The last column may be missing.
 const REQUIRED: usize = 5;
@@ -149,7 +153,11 @@ fn columns(file: &SpecFile, header: &StringRecord) -> Result<[Option<usize>; COL
         COLUMNS[..REQUIRED].iter().zip(places).filter(|(_, place)| place.is_none()).map(|(name, _)| *name).collect();
     if let Some(first) = missing.first() {
         let near = did_you_mean(first, names.iter().map(String::as_str));
-        let hint = near.map_or_else(String::new, |near| format!("`{near}` looks like `{first}`; "));
+        let hint = match (names.as_slice(), near) {
+            ([only], _) if only.contains([';', '\t']) => "separate the columns by commas; ".to_owned(),
+            (_, Some(near)) => format!("`{near}` looks like `{first}`; "),
+            (_, None) => String::new(),
+        };
         return Err(Error::input(format!("missing column `{}`", missing.join("`, `"))).at(&file.label).line(1).help(
             format!("{hint}the header must name {}; further columns are ignored", COLUMNS[..REQUIRED].join(", ")),
         ));
@@ -181,6 +189,12 @@ fn measurement(
                 .at(&file.label)
                 .line(line)
                 .help("write the measured value, or delete the row if it was not measured"));
+        }
+        if !PLAUSIBLE.contains(&number) {
+            return Err(Error::input(format!("column `{column}`: {text} cannot be a measurement"))
+                .at(&file.label)
+                .line(line)
+                .help("check the unit: latencies are in ms, throughput in tokens/s"));
         }
         *value = Some(number);
     }

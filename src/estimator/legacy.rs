@@ -77,6 +77,7 @@ impl Estimator for Roofline {
             unit,
             lower,
             upper,
+            least: lower,
             default: default.clamp(lower, upper),
             fitted,
             scale,

@@ -20,6 +20,8 @@ pub struct Parameter {
     pub lower: f64,
     /// Largest value.
     pub upper: f64,
+    /// Smallest value at which a user may hold it; a fit on a log scale cannot reach 0, a planner may want it.
+    pub least: f64,
     /// Value before any fit.
     pub default: f64,
     /// Whether a fit changes it; otherwise it keeps its default unless the user sets it.
@@ -47,6 +49,15 @@ impl Parameter {
         }
     }
 
+    /// The standard error, in positions, from which on the data do not determine the parameter: half of its range, or
+    /// on a log scale a factor of two.
+    pub fn widest_error(&self) -> f64 {
+        match self.scale {
+            Scale::Linear => 0.5,
+            Scale::Log => (2.0_f64.ln() / (self.upper / self.lower).ln()).min(0.5),
+        }
+    }
+
     /// Change of the value per change of position.
     pub fn slope(&self, value: f64) -> f64 {
         match self.scale {
@@ -68,6 +79,7 @@ mod tests {
                 unit: "1",
                 lower: 0.5,
                 upper: 8.0,
+                least: 0.5,
                 default: 1.0,
                 fitted: true,
                 scale,

@@ -32,7 +32,7 @@ impl Estimator for Serving {
     fn prepare(&self, system: &System, rows: &[Measurement]) -> Result<Box<dyn Predictor>> {
         let model = ServingModel::new(system)?;
         for row in rows {
-            model.check(&row.workload)?;
+            model.check(&row.workload).map_err(|error| error.line(row.line))?;
         }
         let parameters = SERVING_PARAMETERS
             .iter()
@@ -41,6 +41,7 @@ impl Estimator for Serving {
                 unit: p.unit,
                 lower: p.bounds.0,
                 upper: p.bounds.1,
+                least: p.least,
                 default: p.default,
                 fitted: true,
                 scale: Scale::Log,

@@ -1,7 +1,9 @@
 //! The main job as one pure function: measurements in, fitted parameters and all errors out.
 
 use super::errors::{Errors, EvaluatedRow};
-use crate::calibration::{CalibrationRecord, Fit, FitOptions, FittedOn, Flag, RecordedErrors, fit, validate};
+use crate::calibration::{
+    CalibrationRecord, Fit, FitOptions, FittedOn, Flag, Provenance, RecordedErrors, fit, validate,
+};
 use crate::dataset::{Dataset, RowFilter};
 use crate::error::Result;
 use crate::estimator::Estimator;
@@ -18,6 +20,8 @@ pub struct StudyInput {
     pub system: System,
     /// All rows of the file.
     pub dataset: Dataset,
+    /// Who measured, and how.
+    pub provenance: Provenance,
     /// Rows to keep.
     pub keep: Vec<RowFilter>,
     /// Rows to leave out.
@@ -37,6 +41,10 @@ pub struct ValidationErrors {
     pub leave_one_workload_out: Option<Errors>,
     /// Each concurrency predicted by a fit to the others; `None` if the rows do not allow it.
     pub leave_one_concurrency_out: Option<Errors>,
+    /// Folds that did not converge.
+    pub unsettled_folds: usize,
+    /// All folds.
+    pub folds: usize,
 }
 
 /// A finished study.
@@ -81,7 +89,8 @@ impl Study {
         let flagged = [
             (
                 Flag::AtBound,
-                "on a bound; a wider one might fit better, or the data cannot tell it from another parameter",
+                "on a bound; a wider one might fit better, or the data cannot tell it from another parameter, whose \
+                 error is then too small",
             ),
             (Flag::Unidentifiable, "not determined by these measurements; do not read a meaning into the value"),
         ];
@@ -93,15 +102,45 @@ impl Study {
                 cautions.push(format!("{}: {what}", names.join(", ")));
             }
         }
+        if let Some(validation) = &self.validation {
+            if validation.unsettled_folds > 0 {
+                cautions.push(format!(
+                    "{} of {} left-out fits did not converge; their errors may be a little too large",
+                    validation.unsettled_folds, validation.folds
+                ));
+            }
+            for (what, errors) in [
+                ("workload", &validation.leave_one_workload_out),
+                ("concurrency", &validation.leave_one_concurrency_out),
+            ] {
+                if errors.is_none() {
+                    cautions.push(format!(
+                        "no errors with one {what} left out: the rows have only one {what}, or too few rows would be \
+                         left for {} parameters",
+                        self.fit.free_count()
+                    ));
+                }
+            }
+        } else {
+            cautions.push("the errors are in sample; out of sample they are larger (--no-validate)".to_owned());
+        }
+        let context = f64::from(self.system.model.max_context_tokens);
+        let beyond = self.rows.iter().filter(|row| row.measured.workload.total_tokens() > context).count();
+        if beyond > 0 {
+            cautions.push(format!(
+                "{beyond} rows are longer than the {context} tokens of context that {} is made for",
+                self.system.model.name
+            ));
+        }
         cautions.extend(self.fit.predictor.notes());
         cautions
     }
 
-    /// The `count` rows with the largest TTFT or ITL error, the worst first.
-    pub fn worst_rows(&self, count: usize) -> Vec<&EvaluatedRow> {
+    /// The five rows with the largest TTFT or ITL error, the worst first.
+    pub fn worst_rows(&self) -> Vec<&EvaluatedRow> {
         let mut rows: Vec<&EvaluatedRow> = self.rows.iter().collect();
         rows.sort_by(|a, b| b.worst_error_pct().total_cmp(&a.worst_error_pct()));
-        rows.truncate(count);
+        rows.truncate(5);
         rows
     }
 
@@ -117,7 +156,8 @@ impl Study {
 /// # Errors
 /// No row passes the filters, the system or the rows do not allow a fit, or a fit does not converge.
 pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Study> {
-    let StudyInput { id, title, system, dataset, keep, exclude, estimator, options, validate: with_folds } = input;
+    let StudyInput { id, title, system, dataset, provenance, keep, exclude, estimator, options, validate: with_folds } =
+        input;
     let dataset = dataset.filtered(&keep, &exclude)?;
     let mut measured = dataset.rows;
     measured.sort_by(|a, b| {
@@ -127,7 +167,8 @@ pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) ->
         key(a).partial_cmp(&key(b)).expect("workloads hold no NaN")
     });
 
-    let fit = fit(estimator, &system, &measured, &options)?;
+    let fit = fit(estimator, &system, &measured, &options)
+        .map_err(|error| if error.has_line() { error.or_at(&dataset.label) } else { error })?;
     let predict = |values: &[f64]| -> Vec<Prediction> {
         measured.iter().map(|row| fit.predictor.predict(&row.workload, values)).collect()
     };
@@ -141,12 +182,15 @@ pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) ->
         Some(ValidationErrors {
             leave_one_workload_out: errors(found.by_workload),
             leave_one_concurrency_out: errors(found.by_concurrency),
+            unsettled_folds: found.unsettled_folds,
+            folds: found.folds,
         })
     } else {
         None
     };
 
     let mut fitted_on = FittedOn::new(&id, &system, &measured, &dataset.sha256);
+    fitted_on.provenance = provenance;
     fitted_on.rows_kept = keep.iter().map(ToString::to_string).collect();
     fitted_on.rows_excluded = exclude.iter().map(ToString::to_string).collect();
     let held_out = |pick: fn(&ValidationErrors) -> Option<Errors>| Some(pick(validation.as_ref()?)?.summary());

@@ -7,7 +7,8 @@ use plotly::common::{
 use plotly::layout::{Annotation, Axis, AxisType, BarMode, Legend, Margin};
 use plotly::{Bar, HeatMap, Plot, Scatter};
 
-use super::figure::{Figure, axis, colour, layout, measured_and_predicted, plot};
+use super::figure::{Figure, axis, colour, layout, measured_and_predicted, part_colour, plot};
+use super::number::number;
 use crate::evaluation::{EvaluatedRow, Study};
 use crate::prediction::{Part, Parts};
 
@@ -203,10 +204,10 @@ fn over_concurrency(study: &Study, metric: Metric) -> Figure {
 
 fn over_context(study: &Study, metric: Metric) -> Figure {
     let height = 460;
-    let context = |row: &EvaluatedRow| row.measured.workload.total_tokens();
+    let context = |row: &EvaluatedRow| row.measured.workload.input_tokens();
     let mut chart = plot(
         layout(height)
-            .x_axis(axis("context (input + output tokens)", study.rows.iter().map(context)))
+            .x_axis(axis("context (input tokens)", study.rows.iter().map(context)))
             .y_axis(value_axis(study, metric)),
     );
     for (index, clients) in concurrencies(study).into_iter().enumerate() {
@@ -298,7 +299,6 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
             .margin(Margin::new().left(64).right(16).top(64).bottom(56))
             .legend(Legend::new().orientation(Orientation::Horizontal).y(1.02).y_anchor(Anchor::Bottom).x(0.0)),
     );
-    let mut index = 0;
     for part in Part::ALL {
         let shares: Vec<f64> = study
             .rows
@@ -311,13 +311,15 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
         if shares.iter().all(|share| *share == 0.0) {
             continue;
         }
+        let times =
+            study.rows.iter().map(|row| format!("{} ms", number((metric.parts)(row).get(part).as_ms()))).collect();
         chart.add_trace(
             Bar::new(labels.clone(), shares)
                 .name(part.label())
-                .marker(Marker::new().color(colour(index)))
-                .hover_template("%{x}<br>%{y:.1f} %"),
+                .marker(Marker::new().color(part_colour(part)))
+                .hover_text_array(times)
+                .hover_template("%{x}<br>%{y:.1f} %, %{hovertext}"),
         );
-        index += 1;
     }
     Figure {
         id: ids!(metric, "ttft_breakdown", "itl_breakdown"),

@@ -1,5 +1,6 @@
 //! One figure of a page, and the visual language that all share.
 
+use crate::prediction::Part;
 use plotly::common::{Font, Line, Marker, Mode, Title};
 use plotly::configuration::DisplayModeBar;
 use plotly::layout::{Axis, AxisType, Legend, Margin};
@@ -23,6 +24,26 @@ pub struct Figure {
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), cycled.
 const COLOURS: [&str; 8] = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#5C5C5C", "#B8A600"];
+
+/// The colour of a part, the same in every chart.
+pub fn part_colour(part: Part) -> &'static str {
+    match part {
+        Part::Weights => "#0072B2",
+        Part::KvReads => "#E69F00",
+        Part::Compute => "#009E73",
+        Part::Launch => "#CC79A7",
+        Part::PerSequence => "#56B4E9",
+        Part::Link => "#B8A600",
+        Part::PrefillInterference => "#D55E00",
+        Part::Overhead => "#5C5C5C",
+        Part::PrefillCompute => "#7FC8A9",
+        Part::PrefillAttention => "#2A6B52",
+        Part::HostTransfer => "#8C6BB1",
+        Part::Burst => "#F2A0B9",
+        Part::BoundaryWait => "#9ECAE1",
+        Part::QueueWait => "#4A2C6B",
+    }
+}
 
 /// The colour of the n-th series.
 pub fn colour(index: usize) -> &'static str {

@@ -2,6 +2,7 @@
 
 mod charts;
 mod figure;
+mod number;
 mod output;
 mod page;
 mod png;
@@ -9,6 +10,7 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
+pub use number::number;
 pub use output::OutputFolder;
 pub use png::browser;
 
@@ -31,6 +33,11 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
     if png {
         for (name, bytes) in png::render(&figures)? {
             output.stage(&name, &bytes)?;
+        }
+    } else {
+        // Pictures of an earlier fit would contradict the new tables.
+        for figure in &figures {
+            output.retire(&format!("{}.png", figure.id));
         }
     }
     output.commit()

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 pub struct OutputFolder {
     folder: PathBuf,
     staged: Vec<(PathBuf, TempPath)>,
+    retired: Vec<PathBuf>,
 }
 
 impl OutputFolder {
@@ -22,7 +23,7 @@ impl OutputFolder {
     /// It cannot be made.
     pub fn create(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
-        Ok(Self { folder: folder.to_owned(), staged: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), staged: Vec::new(), retired: Vec::new() })
     }
 
     /// Writes a file that [`OutputFolder::commit`] will give its name.
@@ -31,22 +32,34 @@ impl OutputFolder {
     /// It cannot be written.
     pub fn stage(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let fail = |error: &std::io::Error| unwritable(&self.folder, error);
+        let path = self.folder.join(name);
+        if path.is_dir() {
+            return Err(Error::input("a folder has the name of a result file").at(path).help("move it away"));
+        }
         let mut file = NamedTempFile::new_in(&self.folder).map_err(|error| fail(&error))?;
         file.write_all(bytes).map_err(|error| fail(&error))?;
         make_readable(&file).map_err(|error| fail(&error))?;
-        self.staged.push((self.folder.join(name), file.into_temp_path()));
+        self.staged.push((path, file.into_temp_path()));
         Ok(())
+    }
+
+    /// Marks a file of an earlier run that [`OutputFolder::commit`] will remove if it is there.
+    pub fn retire(&mut self, name: &str) {
+        self.retired.push(self.folder.join(name));
     }
 
     /// Renames every staged file and returns their paths.
     ///
     /// # Errors
-    /// A file cannot be renamed.
+    /// A file cannot be renamed, or one of an earlier run not removed.
     pub fn commit(self) -> Result<Vec<PathBuf>> {
         let mut written = Vec::new();
         for (path, staged) in self.staged {
             staged.persist(&path).map_err(|error| unwritable(&path, &error.error))?;
             written.push(path);
+        }
+        for path in self.retired.iter().filter(|path| path.is_file()) {
+            fs::remove_file(path).map_err(|error| unwritable(path, &error))?;
         }
         Ok(written)
     }
@@ -65,9 +78,7 @@ fn make_readable(_: &NamedTempFile) -> std::io::Result<()> {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::input(format!("cannot write here ({error})"))
-        .at(path)
-        .help("choose a folder that you may write with --out DIR")
+    Error::input(format!("cannot write here ({error})")).at(path).help("choose a folder that you may write")
 }
 
 #[cfg(test)]

@@ -5,13 +5,11 @@ use std::fmt::Write;
 use plotly::Plot;
 
 use super::figure::Figure;
+use super::number::number;
 use crate::evaluation::{EvaluatedRow, Study};
 use crate::prediction::Limit;
 
 const STYLE: &str = include_str!("page.css");
-
-/// Rows of the table of worst rows.
-const WORST_ROWS: usize = 5;
 
 /// Text made safe for HTML.
 fn escaped(text: &str) -> String {
@@ -56,7 +54,7 @@ pub fn study_page(study: &Study, figures: &[Figure]) -> String {
     let body = format!(
         "<header>\n<h1>{}</h1>\n<p>{}. Estimator <b>{}</b>: {}.</p>\n</header>\n<section class=\"summary\">\n{}</section>\n\
          <section>\n<h2>Errors</h2>\n{}</section>\n<section>\n<h2>Parameters</h2>\n{}</section>\n\
-         <section>\n<h2>Worst rows</h2>\n{}</section>\n",
+         <section>\n<h2>Worst rows</h2>\n{}</section>\n<section>\n<h2>Data and fit</h2>\n{}</section>\n",
         escaped(&study.title),
         escaped(&study.system.title()),
         study.estimator.name(),
@@ -65,6 +63,7 @@ pub fn study_page(study: &Study, figures: &[Figure]) -> String {
         error_table(study),
         parameter_table(study),
         worst_table(study),
+        provenance(study),
     );
     page(&title, &body, figures)
 }
@@ -95,7 +94,7 @@ fn summary(study: &Study) -> String {
                 held_out.itl.mape_pct, held_out.ttft.mape_pct, held_out.ttft.median_ape_pct
             );
         }
-        None => text.push_str("Out-of-sample errors were not computed; the errors above flatter the model."),
+        None => text.push_str("Errors for workloads that it has not seen were not computed; those above flatter it."),
     }
     text.push_str("</p>\n<p>");
     let queued = study.rows.iter().filter(|row| row.predicted.limit != Limit::Clients).count();
@@ -122,8 +121,11 @@ fn error_table(study: &Study) -> String {
         for metric in [errors.ttft, errors.itl] {
             let _ = write!(
                 html,
-                "<td>{:.1}</td><td>{:.1}</td><td>{:.2}</td><td>{:+.1}</td>",
-                metric.mape_pct, metric.median_ape_pct, metric.rmse, metric.bias_pct
+                "<td>{:.1}</td><td>{:.1}</td><td>{}</td><td>{:+.1}</td>",
+                metric.mape_pct,
+                metric.median_ape_pct,
+                number(metric.rmse),
+                metric.bias_pct
             );
         }
         match errors.throughput {
@@ -140,26 +142,58 @@ fn error_table(study: &Study) -> String {
 
 fn parameter_table(study: &Study) -> String {
     let mut html = "<div class=\"scroll\"><table>\n<tr><th>parameter</th><th>unit</th><th>fitted</th><th>± error</th>\
-                    <th>start</th><th>bounds</th><th>flag</th><th class=\"text\">meaning</th></tr>\n"
+                    <th>flag</th><th>start</th><th>bounds</th></tr>\n"
         .to_owned();
     for p in &study.fit.parameters {
         let _ = writeln!(
             html,
-            "<tr><th>{}</th><td>{}</td><td>{:.4}</td><td>{}</td><td>{}</td><td>{} – {}</td>\
-             <td class=\"{}\">{}</td><td class=\"text\">{}</td></tr>",
+            "<tr><th>{}<span class=\"meaning\">{}</span></th><td>{}</td><td>{}</td><td>{}</td>\
+             <td class=\"{}\">{}</td><td>{}</td><td>{} – {}</td></tr>",
             p.parameter.name,
+            escaped(p.parameter.meaning),
             escaped(p.parameter.unit),
-            p.value,
-            p.std_error.map_or_else(|| "–".to_owned(), |error| format!("{error:.2}")),
-            p.parameter.default,
-            p.parameter.lower,
-            p.parameter.upper,
+            number(p.value),
+            p.std_error.map_or_else(|| "–".to_owned(), number),
             p.flag.name(),
             p.flag.name().replace('_', " "),
-            escaped(p.parameter.meaning)
+            number(p.start()),
+            p.parameter.lower,
+            p.parameter.upper,
         );
     }
     html.push_str("</table></div>\n");
+    html
+}
+
+/// Who measured what, and how the fit was made.
+fn provenance(study: &Study) -> String {
+    let record = &study.record;
+    let fitted_on = &record.fitted_on;
+    let mut lines = Vec::new();
+    if let Some(campaign) = &fitted_on.provenance.campaign {
+        let version = campaign.engine_version.as_deref().unwrap_or("");
+        let statistic = campaign.statistic.name();
+        let note = campaign.note.as_deref().map_or_else(String::new, |note| format!("; {note}"));
+        lines.push(("measured on", format!("{} {version}, {statistic} over requests{note}", campaign.engine)));
+    }
+    for source in &fitted_on.provenance.sources {
+        lines.push(("source", format!("{} (read {}) {}", source.url, source.retrieved, source.note)));
+    }
+    let [input, output, clients] = [fitted_on.input_tokens, fitted_on.output_tokens, fitted_on.concurrency]
+        .map(|[low, high]| format!("{low} – {high}"));
+    lines.push(("fitted range", format!("input tokens {input}, output tokens {output}, concurrency {clients}")));
+    let filters = [("rows kept", &fitted_on.rows_kept), ("rows left out", &fitted_on.rows_excluded)];
+    for (name, filters) in filters.into_iter().filter(|(_, filters)| !filters.is_empty()) {
+        lines.push((name, filters.join(" and ")));
+    }
+    lines.push(("measured file", format!("SHA-256 {}", fitted_on.measured_sha256)));
+    let starts = record.starts.len();
+    lines.push(("fit", format!("seed {}, {starts} starts, perfmodel {}", record.seed, record.perfmodel_version)));
+    let mut html = "<dl>\n".to_owned();
+    for (name, text) in lines {
+        let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", escaped(&text));
+    }
+    html.push_str("</dl>\n");
     html
 }
 
@@ -168,7 +202,7 @@ fn worst_table(study: &Study) -> String {
                     <th>TTFT measured ms</th><th>predicted</th><th>error %</th><th>ITL measured ms</th>\
                     <th>predicted</th><th>error %</th></tr>\n"
         .to_owned();
-    for EvaluatedRow { measured, predicted } in study.worst_rows(WORST_ROWS) {
+    for EvaluatedRow { measured, predicted } in study.worst_rows() {
         let row = EvaluatedRow { measured: *measured, predicted: *predicted };
         let _ = writeln!(
             html,

@@ -40,7 +40,10 @@ pub fn browser() -> Result<PathBuf> {
 /// There is no Chromium, or it does not draw.
 pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
     let browser = browser()?;
-    let failed = |what: String| Error::failed(format!("{} did not draw the figures: {what}", browser.display()));
+    let failed = |what: String| {
+        Error::failed(format!("{} did not draw the figures: {what}", browser.display()))
+            .help("try it by hand with --headless --screenshot, or leave --png out")
+    };
     let folder = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
     let file = folder.path().join("figures.html");
     let wanted: Vec<String> =

@@ -63,7 +63,7 @@ pub fn parameters(study: &Study) -> Result<Vec<u8>> {
         text_column("unit", fitted.iter().map(|p| p.parameter.unit)),
         number_column("lower", fitted.iter().map(|p| Some(p.parameter.lower))),
         number_column("upper", fitted.iter().map(|p| Some(p.parameter.upper))),
-        number_column("start", fitted.iter().map(|p| Some(p.parameter.default))),
+        number_column("start", fitted.iter().map(|p| Some(p.start()))),
         number_column("value", fitted.iter().map(|p| Some(p.value))),
         number_column("std_error", fitted.iter().map(|p| p.std_error)),
         text_column("flag", fitted.iter().map(|p| p.flag.name())),

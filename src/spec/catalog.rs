@@ -29,6 +29,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Hardware, Self::Model, Self::Scenario];
+
     /// The folder of this kind.
     pub const fn folder(self) -> &'static str {
         match self {
@@ -91,7 +94,7 @@ impl Catalog {
     /// # Errors
     /// The folder holds none of the three.
     pub fn with_folder(root: &Path) -> Result<Self> {
-        if !Self::is_project_folder(root) {
+        if !Kind::ALL.iter().any(|kind| root.join(kind.folder()).is_dir()) {
             return Err(Error::input(format!(
                 "`{}` holds none of hardware/, models/, tested_benchmarks/",
                 root.display()
@@ -101,9 +104,9 @@ impl Catalog {
         Ok(Self { root: Some(root.to_owned()) })
     }
 
-    /// Whether a folder holds specifications.
+    /// Whether a folder holds all three folders of specifications.
     pub fn is_project_folder(root: &Path) -> bool {
-        [Kind::Hardware, Kind::Model, Kind::Scenario].iter().any(|kind| root.join(kind.folder()).is_dir())
+        Kind::ALL.iter().all(|kind| root.join(kind.folder()).is_dir())
     }
 
     /// All ids of a kind, sorted.
@@ -184,8 +187,10 @@ impl Catalog {
     /// Anything wrong with the scenario file or with the files that it names.
     pub fn resolve(&self, folder: &ScenarioFolder) -> Result<Scenario> {
         let file = ScenarioFile::read(&folder.scenario)?;
-        let mut system =
-            System::new(self.hardware(&file.hardware)?, self.model(&file.model)?, file.deployment.clone())?;
+        let here = |error: Error| error.or_at(&folder.scenario.label);
+        let hardware = self.hardware(&file.hardware).map_err(here)?;
+        let model = self.model(&file.model).map_err(here)?;
+        let mut system = System::new(hardware, model, file.deployment.clone()).map_err(here)?;
         system.legacy = file.roofline;
         Ok(Scenario { id: folder.id.clone(), file, system })
     }

@@ -45,8 +45,14 @@ impl System {
     /// # Errors
     /// Query heads that the tensor-parallel degree does not divide, or a precision that the device has no peak for.
     pub fn new(hardware: Hardware, model: ModelArchitecture, deployment: Deployment) -> Result<Self> {
-        if deployment.tensor_parallel == 0 {
-            return Err(Error::input("tensor_parallel is 0").help("give the number of devices, 1 or more"));
+        for (name, value) in [
+            ("tensor_parallel", Some(deployment.tensor_parallel)),
+            ("max_sequences", deployment.max_sequences),
+            ("max_tokens_per_step", deployment.max_tokens_per_step),
+        ] {
+            if value == Some(0) {
+                return Err(Error::input(format!("{name} is 0")).help("give a whole number, 1 or more"));
+            }
         }
         for group in &model.layers {
             let heads = group.attention.query_heads();

@@ -1,0 +1,36 @@
+//! Numbers for people.
+
+/// A number with four significant digits, without an exponent where it can be read without one.
+pub fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = value.abs().log10().floor();
+    if !(-4.0..7.0).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (3.0 - magnitude).max(0.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        for (value, want) in [
+            (0.0, "0"),
+            (170_135.785, "170136"),
+            (1234.56, "1235"),
+            (123.45, "123.5"),
+            (-12.346, "-12.35"),
+            (0.5, "0.5000"),
+            (0.001_571_4, "0.001571"),
+            (8.4e-5, "8.400e-5"),
+            (3e9, "3.000e9"),
+        ] {
+            assert_eq!(number(value), want);
+        }
+    }
+}
