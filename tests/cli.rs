@@ -257,24 +257,28 @@ fn png_without_a_browser_is_a_clear_error_and_writes_nothing() {
 }
 
 #[test]
-fn a_killed_run_leaves_the_last_results_as_they_were() {
+fn a_killed_run_leaves_only_whole_files() {
     let home = tempfile::tempdir().unwrap();
-    let fit = "fit --scenario llama31_8b_fp8_tp1 --no-validate --out r";
-    assert_eq!(run(home.path(), fit).code, 0);
-    let before = fs::read(home.path().join("r/evaluation.csv")).unwrap();
-    for delay_ms in [5, 50, 100, 200, 300] {
-        let mut child = perfmodel(home.path())
-            .args(fit.split(' '))
-            .args(["--seed", "1", "--fix", "burst_factor=0.9"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(delay_ms));
+    let old_fit = "fit --scenario llama31_8b_fp8_tp1 --no-validate --out";
+    let new_fit = "fit --scenario llama31_8b_fp8_tp1 --no-validate --seed 1 --fix burst_factor=0.9 --out";
+    assert_eq!(run(home.path(), &format!("{old_fit} r")).code, 0);
+    assert_eq!(run(home.path(), &format!("{new_fit} new")).code, 0);
+    let read = |folder: &str, name: &str| fs::read(home.path().join(folder).join(name)).unwrap();
+    let names = files_in(&home.path().join("new"));
+    let old: Vec<Vec<u8>> = names.iter().map(|name| read("r", name)).collect();
+    // The same run writes the same bytes, so whatever is there must be one of two known contents.
+    let started = std::time::Instant::now();
+    assert_eq!(run(home.path(), &format!("{new_fit} again")).code, 0);
+    let whole_run = started.elapsed();
+    for share in [0.05, 0.3, 0.6, 0.8, 0.9, 0.95, 1.0] {
+        let mut child = perfmodel(home.path()).args(new_fit.split(' ')).arg("r").stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole_run.mul_f64(share));
         let _ = child.kill();
         let _ = child.wait();
-        let now = fs::read(home.path().join("r/evaluation.csv")).unwrap();
-        // Either the old table or, if the run was quicker, a whole new one.
-        assert!(now == before || String::from_utf8(now).unwrap().lines().count() == 41, "after {delay_ms} ms");
+        for (name, old) in names.iter().zip(&old) {
+            let now = read("r", name);
+            assert!(now == *old || now == read("new", name), "{name} after {share} of a run");
+        }
     }
 }
 
