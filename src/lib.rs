@@ -28,6 +28,7 @@
 //! let deployment = Deployment {
 //!     tensor_parallel: 2,
 //!     weight_precision: Precision::Bf16,
+//!     compute_precision: None,
 //!     kv_precision: Precision::Bf16,
 //!     max_sequences: None,
 //!     max_tokens_per_step: None,

@@ -41,6 +41,7 @@ fn deployment(tensor_parallel: u32) -> Deployment {
     Deployment {
         tensor_parallel,
         weight_precision: Precision::Bf16,
+        compute_precision: None,
         kv_precision: Precision::Bf16,
         max_sequences: None,
         max_tokens_per_step: None,
@@ -206,6 +207,20 @@ proptest! {
         prop_assert!((moe.0 / dense.0 - 1.0).abs() < 1e-4, "{:?} {:?}", moe.0, dense.0);
         prop_assert!((moe.1 / dense.1 - 1.0).abs() < 1e-4, "{:?} {:?}", moe.1, dense.1);
     }
+}
+
+#[test]
+fn weights_in_four_bit_that_compute_in_sixteen_are_read_faster_and_not_multiplied_faster() {
+    let costs = |weight_precision| {
+        let placed = Deployment { weight_precision, compute_precision: Some(Precision::Bf16), ..deployment(1) };
+        let system = System::new(device(1.0, 1.0), ARCHITECTURES[0].0.clone(), placed).unwrap();
+        let workload = Workload::new(1000.0, 200.0, 1.0).unwrap();
+        StepModel::new(&system).unwrap().costs(&workload, &ServingParameters::default().efficiencies)
+    };
+    let (int4, bf16) = (costs(Precision::Int4), costs(Precision::Bf16));
+    assert_eq!(int4.prefill(), bf16.prefill());
+    let read = |costs: perfmodel::roofline::StepCosts| costs.decode_step(1.0).parts.get(Part::Weights).get();
+    assert!(read(int4) < 0.4 * read(bf16));
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn kv_bytes_of_a_token_are_the_published_ones() {
         let deployment = Deployment {
             tensor_parallel: 1,
             weight_precision: Precision::Bf16,
+            compute_precision: None,
             kv_precision: Precision::Bf16,
             max_sequences: None,
             max_tokens_per_step: None,

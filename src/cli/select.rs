@@ -41,6 +41,10 @@ pub struct MeasuredArgs {
     #[arg(long, value_name = "PRECISION", requires = "measured")]
     weights: Option<Precision>,
 
+    /// Precision in which linear layers compute, for weight-only quantisation (with --measured) [default: --weights]
+    #[arg(long, value_name = "PRECISION", requires = "measured")]
+    compute: Option<Precision>,
+
     /// Precision of the KV cache (with --measured)
     #[arg(long, value_name = "PRECISION", requires = "measured")]
     kv: Option<Precision>,
@@ -106,6 +110,7 @@ impl MeasuredArgs {
         let deployment = Deployment {
             tensor_parallel: self.tp.unwrap_or(1),
             weight_precision: weights,
+            compute_precision: self.compute,
             kv_precision: kv,
             max_sequences: self.max_sequences,
             max_tokens_per_step: self.max_tokens_per_step,

@@ -80,11 +80,12 @@ pub fn read_measurements(file: &SpecFile) -> Result<Dataset> {
     let text = file.text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| csv_error(file, &error))?.clone();
-    let places = columns(file, &header)?;
+    let mut lines = Lines { text, byte: 0, line: 1 };
+    let header_line = lines.at(header.position().map_or(0, |position| position.byte() as usize));
+    let places = columns(file, &header, header_line)?;
 
     let mut rows: Vec<Measurement> = Vec::new();
     let mut seen = HashMap::new();
-    let mut lines = Lines { text, byte: 0, line: 1 };
     for record in reader.records() {
         let record = record.map_err(|error| csv_error(file, &error))?;
         let line = lines.at(record.position().map_or(0, |position| position.byte() as usize));
@@ -136,7 +137,7 @@ fn normalised(name: &str) -> String {
 }
 
 /// Position of each of [`COLUMNS`] in the header.
-fn columns(file: &SpecFile, header: &StringRecord) -> Result<[Option<usize>; COLUMNS.len()]> {
+fn columns(file: &SpecFile, header: &StringRecord, line: usize) -> Result<[Option<usize>; COLUMNS.len()]> {
     let names: Vec<String> = header.iter().map(normalised).collect();
     let mut places = [None; COLUMNS.len()];
     for (place, column) in places.iter_mut().zip(COLUMNS) {
@@ -145,7 +146,7 @@ fn columns(file: &SpecFile, header: &StringRecord) -> Result<[Option<usize>; COL
         if found.next().is_some() {
             return Err(Error::input(format!("column `{column}` is there twice"))
                 .at(&file.label)
-                .line(1)
+                .line(line)
                 .help("keep one of them"));
         }
     }
@@ -158,9 +159,13 @@ fn columns(file: &SpecFile, header: &StringRecord) -> Result<[Option<usize>; COL
             (_, Some(near)) => format!("`{near}` looks like `{first}`; "),
             (_, None) => String::new(),
         };
-        return Err(Error::input(format!("missing column `{}`", missing.join("`, `"))).at(&file.label).line(1).help(
-            format!("{hint}the header must name {}; further columns are ignored", COLUMNS[..REQUIRED].join(", ")),
-        ));
+        return Err(Error::input(format!("missing column `{}`", missing.join("`, `")))
+            .at(&file.label)
+            .line(line)
+            .help(format!(
+                "{hint}the header must name {}; further columns are ignored",
+                COLUMNS[..REQUIRED].join(", ")
+            )));
     }
     Ok(places)
 }

@@ -141,7 +141,7 @@ fn derive(system: &System) -> Result<LegacyConstants> {
         // The notebook counts two MLP matrices of width r·d.
         mlp_ratio: ffn as f64 / (2.0 * layers * hidden * hidden),
         model_size: model.parameters() as f64,
-        flop_per_s: system.hardware.peak(system.deployment.weight_precision)?.get(),
+        flop_per_s: system.hardware.peak(system.deployment.linear_precision())?.get(),
         memory_bandwidth_b_per_s: system.hardware.bandwidth.get(),
         bytes_per_element: system.deployment.weight_precision.bytes(),
         activation_factor: 12.0,

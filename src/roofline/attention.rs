@@ -78,6 +78,7 @@ mod tests {
         Deployment {
             tensor_parallel,
             weight_precision: Precision::Bf16,
+            compute_precision: None,
             kv_precision: Precision::Bf16,
             max_sequences: None,
             max_tokens_per_step: None,

@@ -80,7 +80,7 @@ impl StepModel {
         let model = &system.model;
         let d = u64::from(model.hidden_size);
         let precision = system.deployment.weight_precision;
-        let narrow = system.hardware.peak(precision)?;
+        let narrow = system.hardware.peak(system.deployment.linear_precision())?;
         let wide = system.hardware.peak(precision.unquantised())?;
 
         let mut dense = 0.0;

@@ -13,6 +13,10 @@ pub struct Deployment {
     /// Format of the linear weights of the layers. Embedding, head, norms and biases stay in 16 bit (32 bit if the
     /// weights are).
     pub weight_precision: Precision,
+    /// Format in which the linear layers compute, for weight-only quantisation (4-bit weights multiplied in 16 bit);
+    /// `None`: the format of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_precision: Option<Precision>,
     /// Format of the KV cache.
     pub kv_precision: Precision,
     /// Most sequences the engine runs at once; `None`: only memory limits them.
@@ -25,6 +29,11 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// Format in which the linear layers compute.
+    pub fn linear_precision(&self) -> Precision {
+        self.compute_precision.unwrap_or(self.weight_precision)
+    }
+
     /// Devices in use.
     pub fn gpus(&self) -> f64 {
         f64::from(self.tensor_parallel)

@@ -64,7 +64,7 @@ impl System {
                 .help("choose a tensor-parallel degree that divides the heads"));
             }
         }
-        hardware.peak(deployment.weight_precision)?;
+        hardware.peak(deployment.linear_precision())?;
         hardware.peak(deployment.weight_precision.unquantised())?;
         Ok(Self { hardware, model, deployment, legacy: None })
     }
