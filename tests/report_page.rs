@@ -90,8 +90,15 @@ fn png_writes_one_picture_for_each_figure() {
     let home = tempfile::tempdir().unwrap();
     let result = run(home.path(), "fit --scenario llama31_8b_fp8_tp1 --no-validate --png --out r");
     assert_eq!(result.code, 0, "{}", result.stderr);
+    // Pictures stay beside tables of the same fit and go with those of another.
+    let fit = "fit --scenario llama31_8b_fp8_tp1 --no-validate --out r";
+    let parity = home.path().join("r/parity.png");
+    assert_eq!(run(home.path(), fit).code, 0);
+    assert!(parity.is_file());
     for id in FIGURES {
         let picture = fs::read(home.path().join("r").join(format!("{id}.png"))).unwrap();
         assert!(picture.starts_with(b"\x89PNG\r\n") && picture.len() > 10_000, "{id}: {} bytes", picture.len());
     }
+    assert_eq!(run(home.path(), &format!("{fit} --rows concurrency<=100")).code, 0);
+    assert!(!parity.exists());
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fit::{Fit, FitOptions, StartResult};
+use super::identifiability::Flag;
 use crate::dataset::Measurement;
 use crate::spec::{Campaign, Deployment, Source, System};
 
@@ -169,6 +170,25 @@ impl CalibrationRecord {
                 })
                 .collect(),
         }
+    }
+
+    /// Whether another record answers the same question: the same data, filters, estimator, held values, seed and
+    /// version. Its numbers may then differ only by rounding.
+    pub fn same_question(&self, other: &Self) -> bool {
+        let held = |record: &Self| -> Vec<(String, f64)> {
+            record
+                .parameters
+                .iter()
+                .filter(|p| p.flag == Flag::Fixed.name())
+                .map(|p| (p.name.clone(), p.value))
+                .collect()
+        };
+        self.perfmodel_version == other.perfmodel_version
+            && self.estimator == other.estimator
+            && self.seed == other.seed
+            && self.starts.len() == other.starts.len()
+            && self.fitted_on == other.fitted_on
+            && held(self) == held(other)
     }
 
     /// As TOML text.

@@ -14,6 +14,7 @@ pub use number::number;
 pub use output::OutputFolder;
 pub use png::browser;
 
+use crate::calibration::CalibrationRecord;
 use crate::error::Result;
 use crate::evaluation::Study;
 
@@ -34,11 +35,19 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
         for (name, bytes) in png::render(&figures)? {
             output.stage(&name, &bytes)?;
         }
-    } else {
-        // Pictures of an earlier fit would contradict the new tables.
+    } else if !answers_the_same(folder, study) {
+        // Pictures of another fit would contradict the new tables.
         for figure in &figures {
             output.retire(&format!("{}.png", figure.id));
         }
     }
     output.commit()
+}
+
+/// Whether the results that a folder holds answer the same question as the study.
+fn answers_the_same(folder: &Path, study: &Study) -> bool {
+    std::fs::read_to_string(folder.join("calibration.toml"))
+        .ok()
+        .and_then(|text| toml::from_str::<CalibrationRecord>(&text).ok())
+        .is_some_and(|earlier| earlier.same_question(&study.record))
 }
