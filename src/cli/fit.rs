@@ -28,7 +28,7 @@ const MOST_STARTS: usize = 10_000;
 #[command(after_help = "Examples:\n  \
     perfmodel fit --scenario llama31_8b_fp8_tp1\n  \
     perfmodel fit --scenario llama33_70b_fp8_tp2 --estimator roofline --fix t_min=0\n  \
-    perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out /tmp/low --png\n  \
+    perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out low --png\n  \
     perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n\n\
     Exit codes: 0 done, 1 the fit did not converge, 2 wrong input.")]
 pub struct FitArgs {
