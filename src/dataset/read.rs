@@ -77,10 +77,9 @@ impl Dataset {
 /// A missing column, a value that is not a positive number, a row with missing fields, two rows of one workload, or no
 /// row at all; each with its line.
 pub fn read_measurements(file: &SpecFile) -> Result<Dataset> {
-    let text = file.text.trim_start_matches('\u{feff}');
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut lines = Lines::of(file);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(lines.text.as_bytes());
     let header = reader.headers().map_err(|error| csv_error(file, &error))?.clone();
-    let mut lines = Lines { text, byte: 0, line: 1 };
     let header_line = lines.at(header.position().map_or(0, |position| position.byte() as usize));
     let places = columns(file, &header, header_line)?;
 
@@ -120,7 +119,12 @@ struct Lines<'a> {
     line: usize,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    /// The text of a file without its byte order mark, from its first line on.
+    fn of(file: &'a SpecFile) -> Self {
+        Self { text: file.text.trim_start_matches('\u{feff}'), byte: 0, line: 1 }
+    }
+
     /// Line (from 1) of the first character at or after `byte` that is not a line end.
     fn at(&mut self, byte: usize) -> usize {
         let bytes = self.text.as_bytes();
@@ -226,10 +230,7 @@ fn csv_error(file: &SpecFile, error: &csv::Error) -> Error {
     };
     let own = Error::input(message).at(&file.label);
     let own = match error.position() {
-        Some(position) => {
-            let text = file.text.trim_start_matches('\u{feff}');
-            own.line(Lines { text, byte: 0, line: 1 }.at(position.byte() as usize))
-        }
+        Some(position) => own.line(Lines::of(file).at(position.byte() as usize)),
         None => own,
     };
     own.help("separate fields by commas; a field that holds a comma goes into double quotes")
