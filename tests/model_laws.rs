@@ -194,6 +194,8 @@ proptest! {
             active_experts: 2,
             shared_experts: 0,
             intermediate_size: 14336,
+            shared_intermediate_size: None,
+            shared_gate: false,
             gated: true,
             bias: false,
             router_bias: false,

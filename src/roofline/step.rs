@@ -93,7 +93,7 @@ impl StepModel {
                 Ffn::Moe(moe) => {
                     let expert = moe.expert_weights(d) as f64;
                     // The router and the shared experts work on every token, like dense weights.
-                    dense += count * (f64::from(moe.shared_experts) * expert + (d * u64::from(moe.experts)) as f64);
+                    dense += count * moe.every_token_weights(d) as f64;
                     let all = linear(count * f64::from(moe.experts) * expert, precision.bytes(), 1.0);
                     let active = f64::from(moe.active_experts) / f64::from(moe.experts);
                     let cost = Cost { flops: all.flops * active, bytes: all.bytes };

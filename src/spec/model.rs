@@ -98,11 +98,16 @@ pub struct MoeFfn {
     pub experts: u32,
     /// Routed experts a token uses, k.
     pub active_experts: u32,
-    /// Experts that every token uses, each as wide as a routed one.
+    /// Experts that every token uses.
     #[serde(default)]
     pub shared_experts: u32,
-    /// Width of one expert.
+    /// Width of one routed expert.
     pub intermediate_size: u32,
+    /// Width of one shared expert; `None`: as wide as a routed one.
+    pub shared_intermediate_size: Option<u32>,
+    /// One weight per hidden element scales what the shared experts add (Qwen2-MoE).
+    #[serde(default)]
+    pub shared_gate: bool,
     /// Three matrices an expert instead of two.
     #[serde(default = "yes")]
     pub gated: bool,
@@ -325,6 +330,7 @@ fn check_ffn(problems: &mut Problems<'_>, key: &str, ffn: &Ffn) {
                 ("experts", moe.experts),
                 ("active_experts", moe.active_experts),
                 ("intermediate_size", moe.intermediate_size),
+                ("shared_intermediate_size", moe.shared_intermediate_size.unwrap_or(1)),
             ] {
                 problems.require_count(&format!("{key}.{name}"), value.into());
             }
@@ -334,6 +340,38 @@ fn check_ffn(problems: &mut Problems<'_>, key: &str, ffn: &Ffn) {
                     format!("is {}, more than the {} experts", moe.active_experts, moe.experts),
                 );
             }
+            if moe.shared_experts == 0 && (moe.shared_gate || moe.shared_intermediate_size.is_some()) {
+                problems.note(&format!("{key}.shared_experts"), "is 0, but shared experts have a width or a gate");
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_width_of_shared_experts_that_are_not_there_is_a_problem() {
+        let text = "[ffn.moe]\ntype = \"moe\"\nexperts = 8\nactive_experts = 2\nshared_intermediate_size = 0\n";
+        let file = SpecFile { label: "x.toml".into(), text: text.into() };
+        let moe = MoeFfn {
+            experts: 8,
+            active_experts: 2,
+            shared_experts: 0,
+            intermediate_size: 1,
+            shared_intermediate_size: Some(0),
+            shared_gate: false,
+            gated: true,
+            bias: false,
+            router_bias: false,
+        };
+        let mut problems = file.problems();
+        check_ffn(&mut problems, "ffn.moe", &Ffn::Moe(moe));
+        assert_eq!(
+            problems.finish().unwrap_err().to_string(),
+            "x.toml:5: `ffn.moe.shared_intermediate_size` is 0; it must be at least 1\n  help: mend the value in this \
+             file; 1 more: `ffn.moe.shared_experts` is 0, but shared experts have a width or a gate"
+        );
     }
 }

@@ -89,9 +89,7 @@ impl Ffn {
     pub fn linear_weights(&self, d: u64) -> u64 {
         match self {
             Self::Dense(ffn) => matrices(ffn.gated) * d * u64::from(ffn.intermediate_size),
-            Self::Moe(moe) => {
-                u64::from(moe.experts + moe.shared_experts) * moe.expert_weights(d) + d * u64::from(moe.experts)
-            }
+            Self::Moe(moe) => u64::from(moe.experts) * moe.expert_weights(d) + moe.every_token_weights(d),
         }
     }
 
@@ -101,9 +99,12 @@ impl Ffn {
             Self::Dense(ffn) if ffn.bias => ffn_biases(ffn.gated, ffn.intermediate_size.into(), d),
             Self::Dense(_) => 0,
             Self::Moe(moe) => {
-                let experts = u64::from(moe.experts + moe.shared_experts);
-                let biases =
-                    if moe.bias { experts * ffn_biases(moe.gated, moe.intermediate_size.into(), d) } else { 0 };
+                let biases = |experts: u32, f: u32| u64::from(experts) * ffn_biases(moe.gated, f.into(), d);
+                let biases = if moe.bias {
+                    biases(moe.experts, moe.intermediate_size) + biases(moe.shared_experts, moe.shared_width())
+                } else {
+                    0
+                };
                 biases + if moe.router_bias { u64::from(moe.experts) } else { 0 }
             }
         }
@@ -111,8 +112,44 @@ impl Ffn {
 }
 
 impl MoeFfn {
-    /// Elements of the matrices of one expert.
+    /// Elements of the matrices of one routed expert.
     pub fn expert_weights(&self, d: u64) -> u64 {
         matrices(self.gated) * d * u64::from(self.intermediate_size)
+    }
+
+    /// Elements of the matrices that work on every token: the shared experts, their gate and the router.
+    pub fn every_token_weights(&self, d: u64) -> u64 {
+        let shared = u64::from(self.shared_experts) * matrices(self.gated) * d * u64::from(self.shared_width());
+        shared + if self.shared_gate { d } else { 0 } + d * u64::from(self.experts)
+    }
+
+    /// Width of one shared expert.
+    fn shared_width(&self) -> u32 {
+        self.shared_intermediate_size.unwrap_or(self.intermediate_size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wide_shared_expert_weighs_as_much_as_several_narrow_ones_but_for_its_output_bias_and_gate() {
+        let narrow = MoeFfn {
+            experts: 64,
+            active_experts: 8,
+            shared_experts: 4,
+            intermediate_size: 1408,
+            shared_intermediate_size: None,
+            shared_gate: false,
+            gated: true,
+            bias: true,
+            router_bias: false,
+        };
+        let wide = MoeFfn { shared_experts: 1, shared_intermediate_size: Some(4 * 1408), ..narrow };
+        assert_eq!(Ffn::Moe(narrow).linear_weights(2048), Ffn::Moe(wide).linear_weights(2048));
+        assert_eq!(Ffn::Moe(narrow).small_weights(2048), Ffn::Moe(wide).small_weights(2048) + 3 * 2048);
+        let gate = MoeFfn { shared_gate: true, ..wide };
+        assert_eq!(gate.every_token_weights(2048), wide.every_token_weights(2048) + 2048);
     }
 }
