@@ -1,5 +1,8 @@
 //! Reading a specification file: one place for TOML errors and for collecting all problems of a file.
 
+use std::fs;
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
@@ -14,6 +17,24 @@ pub struct SpecFile {
 }
 
 impl SpecFile {
+    /// Reads a file from disk.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not UTF-8.
+    pub fn open(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Error::input(format!("cannot read the file ({error})")).at(path).help("check the path and its permissions")
+        })?;
+        Ok(Self { label: path.display().to_string(), text })
+    }
+
+    /// Line and column (in characters), both from 1, of the byte at `offset`.
+    pub fn place(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
     /// Deserialises the file.
     ///
     /// # Errors
@@ -22,9 +43,8 @@ impl SpecFile {
         toml::from_str(&self.text).map_err(|error| {
             let mut own = Error::input(error.message().trim_end().replace('\n', ", ")).at(&self.label);
             if let Some(span) = error.span() {
-                let before = &self.text[..span.start.min(self.text.len())];
-                let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-                own = own.line(before.matches('\n').count() + 1).column(before[line_start..].chars().count() + 1);
+                let (line, column) = self.place(span.start);
+                own = own.line(line).column(column);
             }
             own.help("the files that `perfmodel list` shows and `perfmodel init DIR` writes are examples of the format")
         })
@@ -59,13 +79,27 @@ impl SpecFile {
 #[derive(Debug)]
 pub struct Problems<'a> {
     file: &'a SpecFile,
-    found: Vec<(Option<usize>, String)>,
+    found: Vec<Problem>,
+}
+
+#[derive(Debug)]
+struct Problem {
+    line: Option<usize>,
+    column: Option<usize>,
+    what: String,
 }
 
 impl Problems<'_> {
     /// Notes a problem with the value of `key`.
     pub fn note(&mut self, key: &str, what: impl AsRef<str>) {
-        self.found.push((self.file.line_of(key), format!("`{key}` {}", what.as_ref())));
+        let what = format!("`{key}` {}", what.as_ref());
+        self.found.push(Problem { line: self.file.line_of(key), column: None, what });
+    }
+
+    /// Notes a problem with the value of `key` at the byte `offset`, or with a value that is not there.
+    pub fn note_at(&mut self, offset: Option<usize>, key: &str, what: impl AsRef<str>) {
+        let (line, column) = offset.map(|offset| self.file.place(offset)).unzip();
+        self.found.push(Problem { line, column, what: format!("`{key}` {}", what.as_ref()) });
     }
 
     /// Notes a value that is not a finite number above zero.
@@ -102,17 +136,22 @@ impl Problems<'_> {
     /// # Errors
     /// The first problem with its line; any further ones in the help.
     pub fn finish(self) -> Result<()> {
-        let Some(((line, first), rest)) = self.found.split_first() else { return Ok(()) };
-        let mut error = Error::input(first.clone()).at(&self.file.label);
-        if let Some(line) = line {
-            error = error.line(*line);
+        let Some((first, rest)) = self.found.split_first() else { return Ok(()) };
+        let mut error = Error::input(first.what.clone()).at(&self.file.label);
+        if let Some(line) = first.line {
+            error = error.line(line);
+        }
+        if let Some(column) = first.column {
+            error = error.column(column);
         }
         let mut help = "mend the value in this file".to_owned();
         if !rest.is_empty() {
             help = format!("{help}; {} more: ", rest.len());
             let more: Vec<String> = rest
                 .iter()
-                .map(|(line, what)| line.map_or_else(|| what.clone(), |line| format!("line {line}: {what}")))
+                .map(|Problem { line, what, .. }| {
+                    line.map_or_else(|| what.clone(), |line| format!("line {line}: {what}"))
+                })
                 .collect();
             help += &more.join("; ");
         }
