@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::file::SpecFile;
-use super::{Hardware, ModelArchitecture, Scenario, ScenarioFile, System};
+use super::{Hardware, HfConfig, ModelArchitecture, Scenario, ScenarioFile, System};
 use crate::error::{Error, Result, did_you_mean};
 
 static HARDWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hardware");
@@ -153,6 +153,23 @@ impl Catalog {
         ModelArchitecture::read(id, &self.file(Kind::Model, id)?)
     }
 
+    /// An architecture from a Hugging Face configuration where the text is the path of one (see [`HfConfig::at`]),
+    /// else by its id.
+    ///
+    /// # Errors
+    /// No such id, or anything wrong with the file.
+    pub fn model_or_config(&self, id_or_path: &str) -> Result<ModelArchitecture> {
+        match HfConfig::at(id_or_path)? {
+            Some(config) => Ok(config.model),
+            None if Path::new(id_or_path).is_dir() && !self.ids(Kind::Model).iter().any(|id| id == id_or_path) => {
+                Err(Error::input("the folder holds no config.json")
+                    .at(id_or_path)
+                    .help("give the folder into which the model was downloaded, or a name that `perfmodel list` shows"))
+            }
+            None => self.model(id_or_path),
+        }
+    }
+
     /// The two files of a scenario by its id.
     ///
     /// # Errors
@@ -177,7 +194,7 @@ impl Catalog {
             )
         })?;
         let id = absolute.file_name().map_or_else(|| "scenario".to_owned(), |name| name.to_string_lossy().into_owned());
-        let file = |name: &str| read_text(&dir.join(name));
+        let file = |name: &str| SpecFile::open(&dir.join(name));
         Ok(ScenarioFolder { id, scenario: file(SCENARIO_FILE)?, measured: file(MEASURED_FILE)? })
     }
 
@@ -213,7 +230,7 @@ impl Catalog {
         if let Some(root) = &self.root {
             let on_disk = root.join(kind.folder()).join(path);
             if on_disk.is_file() {
-                return read_text(&on_disk).map(Some);
+                return SpecFile::open(&on_disk).map(Some);
             }
         }
         Ok(kind.embedded().get_file(path).map(|file| SpecFile {
@@ -226,13 +243,6 @@ impl Catalog {
 fn toml_stem(path: &Path) -> Option<String> {
     let is_toml = path.extension().is_some_and(|ending| ending == "toml");
     is_toml.then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned())).flatten()
-}
-
-fn read_text(path: &Path) -> Result<SpecFile> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Error::input(format!("cannot read the file ({error})")).at(path).help("check the path and its permissions")
-    })?;
-    Ok(SpecFile { label: path.display().to_string(), text })
 }
 
 #[cfg(test)]

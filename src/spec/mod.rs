@@ -1,4 +1,5 @@
-//! Specifications as data: devices, models, deployments and scenarios, read from TOML and checked once.
+//! Specifications as data: devices, models, deployments and scenarios, read from TOML and checked once. A model may
+//! also come as the `config.json` of Hugging Face.
 //!
 //! A raw file becomes a checked type here; everything behind takes only checked types.
 
@@ -6,6 +7,7 @@ mod catalog;
 mod deployment;
 mod file;
 mod hardware;
+mod hf_config;
 mod model;
 mod precision;
 mod scenario;
@@ -16,6 +18,7 @@ pub use catalog::{Catalog, Kind, ScenarioFolder};
 pub use deployment::Deployment;
 pub use file::SpecFile;
 pub use hardware::{Hardware, Price};
+pub use hf_config::{HfConfig, read_hf_config};
 pub use model::{
     Attention, DenseFfn, ExtraTensors, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, MoeFfn,
     QkNorm,
