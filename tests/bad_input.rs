@@ -266,6 +266,18 @@ fn broken_specifications_are_refused_with_file_and_line() {
             "# interconnect = \"",
             "`interconnect_gb_per_s` comes without `interconnect`; say what the link is",
         ),
+        (
+            hardware,
+            "interconnect_gpus = 8\n",
+            "\n",
+            "`interconnect_gb_per_s` comes without `interconnect_gpus`; say how many devices it joins",
+        ),
+        (
+            hardware,
+            "interconnect_gpus = 8",
+            "interconnect_gpus = 1",
+            "`interconnect_gpus` is 1; count all devices that the link joins, or leave out its three keys if there is none",
+        ),
         (hardware, "date = \"2026", "date = \"26", "`price.date` is \"26-03-10\"; write the day as YYYY-MM-DD"),
         (
             model,

@@ -28,9 +28,9 @@ static ARCHITECTURES: LazyLock<Vec<(ModelArchitecture, u32)>> =
 fn device(bandwidth: f64, compute: f64) -> Hardware {
     let text = format!(
         "name = \"x\"\nvendor = \"x\"\nmemory_bytes = 85520809984\nmemory_bandwidth_gb_per_s = {}\n\
-         interconnect_gb_per_s = 450.0\ninterconnect = \"x\"\npcie_gb_per_s = 63.0\n[peak_tflop_per_s]\nbf16 = {}\n\
+         interconnect_gb_per_s = 450.0\ninterconnect = \"x\"\ninterconnect_gpus = 8\npcie_gb_per_s = 63.0\n[peak_tflop_per_s]\nbf16 = {}\n\
          [[source]]\nurl = \"x\"\nretrieved = \"2026-01-01\"\ncovers = [\"memory_bytes\", \
-         \"memory_bandwidth_gb_per_s\", \"interconnect_gb_per_s\", \"pcie_gb_per_s\", \"peak_tflop_per_s.bf16\"]\n",
+         \"memory_bandwidth_gb_per_s\", \"interconnect_gb_per_s\", \"interconnect_gpus\", \"pcie_gb_per_s\", \"peak_tflop_per_s.bf16\"]\n",
         3350.0 * bandwidth,
         989.4 * compute
     );

@@ -97,7 +97,8 @@ fn hardware(catalog: &Catalog) -> Result<Listing> {
         objects.push(json!({
             "id": id, "name": device.name, "memory_bytes": device.memory.get(),
             "memory_bandwidth_gb_per_s": bandwidth, "peak_tflop_per_s": peaks,
-            "interconnect_gb_per_s": device.interconnect.map(|link| link.get() / 1e9),
+            "interconnect_gb_per_s": device.interconnect.map(|link| link.bandwidth.get() / 1e9),
+            "interconnect_gpus": device.interconnect.map(|link| link.gpus),
             "pcie_gb_per_s": device.pcie.get() / 1e9,
             "usd_per_gpu_hour": device.price.as_ref().map(|price| price.usd_per_gpu_hour),
         }));
@@ -108,7 +109,7 @@ fn hardware(catalog: &Catalog) -> Result<Listing> {
             format!("{bandwidth:.0}"),
             tflops(Precision::Bf16),
             tflops(Precision::Fp8),
-            device.interconnect.map_or_else(|| "PCIe".to_owned(), |link| format!("{:.0}", link.get() / 1e9)),
+            device.interconnect.map_or_else(|| "PCIe".to_owned(), |link| format!("{:.0}", link.bandwidth.get() / 1e9)),
             device.name,
         ]);
     }

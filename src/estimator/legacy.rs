@@ -145,7 +145,7 @@ fn derive(system: &System) -> Result<LegacyConstants> {
         memory_bandwidth_b_per_s: system.hardware.bandwidth.get(),
         bytes_per_element: system.deployment.weight_precision.bytes(),
         activation_factor: 12.0,
-        nvlink_b_per_s: 2.0 * system.hardware.group_link().get(),
+        nvlink_b_per_s: 2.0 * system.hardware.group_link(system.deployment.tensor_parallel).bandwidth.get(),
         pcie_b_per_s: 2.0 * system.hardware.pcie.get(),
         hbm_bytes: system.hardware.memory.get(),
         gpus: system.deployment.gpus(),

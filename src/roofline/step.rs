@@ -139,7 +139,7 @@ impl StepModel {
             hidden_size: f64::from(model.hidden_size),
             gpus: system.deployment.gpus(),
             bandwidth: system.hardware.bandwidth,
-            link: system.hardware.group_link(),
+            link: system.hardware.group_link(system.deployment.tensor_parallel).bandwidth,
             attention_peak: wide,
         })
     }

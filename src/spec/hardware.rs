@@ -32,6 +32,7 @@ struct HardwareFile {
     tdp_w: Option<f64>,
     interconnect_gb_per_s: Option<f64>,
     interconnect: Option<String>,
+    interconnect_gpus: Option<u32>,
     pcie_gb_per_s: f64,
     peak_tflop_per_s: Peaks,
     price: Option<Price>,
@@ -70,6 +71,33 @@ impl Peaks {
     }
 }
 
+/// A link that joins devices without a host between them: NVLink, Infinity Fabric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interconnect {
+    /// One direction, all links of one device together.
+    pub bandwidth: BytesPerSec,
+    /// How many devices one link domain joins.
+    pub gpus: u32,
+}
+
+/// What the traffic between the devices of a group runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkClass {
+    /// The interconnect of the devices.
+    Direct,
+    /// PCIe, through the host.
+    Pcie,
+}
+
+/// The path between the devices of a group.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Link {
+    /// What it runs over.
+    pub class: LinkClass,
+    /// One direction, of one device.
+    pub bandwidth: BytesPerSec,
+}
+
 /// A checked device.
 #[derive(Debug, Clone)]
 pub struct Hardware {
@@ -83,8 +111,8 @@ pub struct Hardware {
     pub memory: Bytes,
     /// Peak bandwidth of the device memory.
     pub bandwidth: BytesPerSec,
-    /// Link to the other devices of a group, one direction, all links of one device together; `None`: only PCIe.
-    pub interconnect: Option<BytesPerSec>,
+    /// Link to the other devices of a group; `None`: only PCIe.
+    pub interconnect: Option<Interconnect>,
     /// PCIe, one direction.
     pub pcie: BytesPerSec,
     /// Second-level cache.
@@ -119,6 +147,7 @@ impl Hardware {
             ("multiprocessors", raw.multiprocessors.map(f64::from)),
             ("tdp_w", raw.tdp_w),
             ("interconnect_gb_per_s", raw.interconnect_gb_per_s),
+            ("interconnect_gpus", raw.interconnect_gpus.map(f64::from)),
         ];
         figures.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         for precision in Precision::ALL {
@@ -133,14 +162,21 @@ impl Hardware {
                 problems.note(key, "has no source; add it to the `covers` list of a [[source]]");
             }
         }
-        match (&raw.interconnect_gb_per_s, &raw.interconnect) {
-            (Some(_), None) => {
-                problems.note("interconnect_gb_per_s", "comes without `interconnect`; say what the link is")
+        let link = [
+            ("interconnect_gb_per_s", raw.interconnect_gb_per_s.is_some(), "give its bandwidth"),
+            ("interconnect", raw.interconnect.is_some(), "say what the link is"),
+            ("interconnect_gpus", raw.interconnect_gpus.is_some(), "say how many devices it joins"),
+        ];
+        if let Some((present, ..)) = link.iter().find(|(_, given, _)| *given) {
+            for (missing, _, remedy) in link.iter().filter(|(_, given, _)| !given) {
+                problems.note(present, format!("comes without `{missing}`; {remedy}"));
             }
-            (None, Some(_)) => {
-                problems.note("interconnect", "comes without `interconnect_gb_per_s`; give its bandwidth")
-            }
-            _ => {}
+        }
+        if raw.interconnect_gpus == Some(1) {
+            problems.note(
+                "interconnect_gpus",
+                "is 1; count all devices that the link joins, or leave out its three keys if there is none",
+            );
         }
         if let Some(price) = &raw.price {
             problems.require_positive("price.usd_per_gpu_hour", price.usd_per_gpu_hour);
@@ -155,7 +191,10 @@ impl Hardware {
             vendor: raw.vendor,
             memory: Bytes::new(raw.memory_bytes as f64),
             bandwidth: BytesPerSec::from_giga(raw.memory_bandwidth_gb_per_s),
-            interconnect: raw.interconnect_gb_per_s.map(BytesPerSec::from_giga),
+            interconnect: raw
+                .interconnect_gb_per_s
+                .zip(raw.interconnect_gpus)
+                .map(|(bandwidth, gpus)| Interconnect { bandwidth: BytesPerSec::from_giga(bandwidth), gpus }),
             pcie: BytesPerSec::from_giga(raw.pcie_gb_per_s),
             l2_cache_mib: raw.l2_cache_mib,
             multiprocessors: raw.multiprocessors,
@@ -187,8 +226,73 @@ impl Hardware {
         })
     }
 
-    /// Bandwidth between the devices of a tensor-parallel group, one direction: the interconnect, else PCIe.
-    pub fn group_link(&self) -> BytesPerSec {
-        self.interconnect.unwrap_or(self.pcie)
+    /// The path between the devices of a tensor-parallel group of `gpus`: the interconnect if it joins them all, else
+    /// PCIe.
+    pub fn group_link(&self, gpus: u32) -> Link {
+        match self.interconnect {
+            Some(Interconnect { bandwidth, gpus: joined }) if gpus <= joined => {
+                Link { class: LinkClass::Direct, bandwidth }
+            }
+            _ => Link { class: LinkClass::Pcie, bandwidth: self.pcie },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Catalog;
+
+    #[test]
+    fn a_group_larger_than_the_link_domain_goes_over_pcie() {
+        let catalog = Catalog::built_in();
+        for (id, gpus, class, gb_per_s) in [
+            ("h100_nvl_94gb", 2, LinkClass::Direct, 300.0),
+            ("h100_nvl_94gb", 4, LinkClass::Pcie, 63.0),
+            ("h100_sxm_80gb", 8, LinkClass::Direct, 450.0),
+            ("h100_sxm_80gb", 16, LinkClass::Pcie, 63.0),
+            ("l40s_48gb", 1, LinkClass::Pcie, 31.0),
+            ("l40s_48gb", 2, LinkClass::Pcie, 31.0),
+        ] {
+            let link = catalog.hardware(id).unwrap().group_link(gpus);
+            assert_eq!(link, Link { class, bandwidth: BytesPerSec::from_giga(gb_per_s) }, "{id} at {gpus}");
+        }
+    }
+
+    #[test]
+    fn each_key_of_a_link_needs_the_other_two() {
+        let all = [
+            ("interconnect_gb_per_s", "450.0", "give its bandwidth"),
+            ("interconnect", "\"NVLink\"", "say what the link is"),
+            ("interconnect_gpus", "8", "say how many devices it joins"),
+        ];
+        let read = |keys: &[(&str, &str)]| {
+            let keys: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            let text = format!(
+                "name = \"x\"\nvendor = \"x\"\nmemory_bytes = 1\nmemory_bandwidth_gb_per_s = 1.0\npcie_gb_per_s = 1.0\n\
+                 {keys}[peak_tflop_per_s]\n[[source]]\nurl = \"x\"\nretrieved = \"2026-01-01\"\ncovers = \
+                 [\"memory_bytes\", \"memory_bandwidth_gb_per_s\", \"pcie_gb_per_s\", \"interconnect_gb_per_s\", \
+                 \"interconnect_gpus\"]\n"
+            );
+            Hardware::read("x", &SpecFile { label: "x".into(), text })
+        };
+        assert_eq!(read(&[]).unwrap().interconnect, None);
+        assert_eq!(read(&all.map(|(key, value, _)| (key, value))).unwrap().interconnect.unwrap().gpus, 8);
+        for (missing, _, remedy) in all {
+            let given: Vec<_> = all.iter().filter(|(key, ..)| *key != missing).map(|(key, v, _)| (*key, *v)).collect();
+            let message = read(&given).unwrap_err().to_string();
+            let want = format!("x:6: `{}` comes without `{missing}`; {remedy}\n", given[0].0);
+            assert!(message.starts_with(&want), "{message}");
+        }
+        let alone = read(&[("interconnect_gpus", "8")]).unwrap_err().to_string();
+        assert!(
+            alone.contains("without `interconnect_gb_per_s`") && alone.contains("without `interconnect`"),
+            "{alone}"
+        );
+        for (count, want) in [("1", "is 1; count all devices"), ("0", "is 0; it must be a number above 0")] {
+            let keys = [("interconnect_gb_per_s", "450.0"), ("interconnect", "\"x\""), ("interconnect_gpus", count)];
+            let message = read(&keys).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("x:8: `interconnect_gpus` {want}")), "{message}");
+        }
     }
 }
