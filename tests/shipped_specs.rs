@@ -5,7 +5,7 @@ use perfmodel::estimator;
 use perfmodel::roofline::memory::kv_bytes;
 use perfmodel::spec::{Catalog, Deployment, Kind, Precision, System};
 
-const DEVICES: [&str; 12] = [
+const DEVICES: [&str; 14] = [
     "h100_sxm_80gb",
     "h100_pcie_80gb",
     "h100_nvl_94gb",
@@ -18,6 +18,8 @@ const DEVICES: [&str; 12] = [
     "l40s_48gb",
     "rtx4090_24gb",
     "mi300x_192gb",
+    "l40_48gb",
+    "gh200_96gb",
 ];
 
 /// Published parameter totals and KV bytes of one token in bf16 (Hugging Face API totals; see models/README.md).
