@@ -1,5 +1,7 @@
 //! Every shipped specification loads and obeys the laws of its kind.
 
+use std::collections::BTreeMap;
+
 use perfmodel::dataset::read_measurements;
 use perfmodel::estimator;
 use perfmodel::roofline::memory::kv_bytes;
@@ -140,6 +142,27 @@ fn every_scenario_resolves_reads_and_can_be_predicted() {
             for row in &data.rows {
                 let prediction = predictor.predict(&row.workload, &values);
                 assert!(prediction.ttft.get() > 0.0 && prediction.itl.get() > 0.0, "{id} {row:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_name_means_two_things() {
+    let catalog = Catalog::built_in();
+    for kind in [Kind::Hardware, Kind::Model] {
+        let mut meanings = BTreeMap::new();
+        for id in catalog.ids(kind) {
+            let aliases = match kind {
+                Kind::Hardware => catalog.hardware(&id).unwrap().aliases,
+                Kind::Model => catalog.model(&id).unwrap().aliases,
+                Kind::Scenario => unreachable!("not asked for"),
+            };
+            assert!(!aliases.is_empty(), "{id} has no alias");
+            for name in aliases.into_iter().chain([id.clone()]) {
+                assert_eq!(name.trim(), name, "{id}");
+                let taken = meanings.insert(name.to_lowercase(), id.clone());
+                assert_eq!(taken, None, "`{name}` of {id}");
             }
         }
     }

@@ -118,7 +118,7 @@ impl MeasuredArgs {
         let system = System::new(catalog.hardware(hardware)?, catalog.model(model)?, deployment)?;
         let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
         // Two files of one name on different systems must not overwrite each other's results.
-        let id = format!("{stem}_{model}_{hardware}_tp{}", system.deployment.tensor_parallel);
+        let id = format!("{stem}_{}_{}_tp{}", system.model.id, system.hardware.id, system.deployment.tensor_parallel);
         Ok(Measured { title: system.title(), id, system, dataset, provenance: Provenance::default() })
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
+use serde::Deserialize;
 
 use super::file::SpecFile;
 use super::{Hardware, HfConfig, ModelArchitecture, Scenario, ScenarioFile, System};
@@ -16,6 +17,8 @@ static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tested_benchmarks"
 
 const SCENARIO_FILE: &str = "scenario.toml";
 const MEASURED_FILE: &str = "measured.csv";
+/// What the label of an embedded file begins with.
+const EMBEDDED: &str = "built-in:";
 
 /// What the catalogue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,36 +140,38 @@ impl Catalog {
         ids.into_iter().collect()
     }
 
-    /// A device by its id.
+    /// A device by its id, else by one of its aliases (in upper or lower case).
     ///
     /// # Errors
-    /// No such id (with the nearest one), or the file is broken.
-    pub fn hardware(&self, id: &str) -> Result<Hardware> {
-        Hardware::read(id, &self.file(Kind::Hardware, id)?)
+    /// No such name (with the nearest id), or the file is broken.
+    pub fn hardware(&self, name: &str) -> Result<Hardware> {
+        let (id, file) = self.file(Kind::Hardware, name)?;
+        Hardware::read(&id, &file)
     }
 
-    /// An architecture by its id.
+    /// An architecture by its id, else by one of its aliases (in upper or lower case).
     ///
     /// # Errors
-    /// No such id (with the nearest one), or the file is broken.
-    pub fn model(&self, id: &str) -> Result<ModelArchitecture> {
-        ModelArchitecture::read(id, &self.file(Kind::Model, id)?)
+    /// No such name (with the nearest id), or the file is broken.
+    pub fn model(&self, name: &str) -> Result<ModelArchitecture> {
+        let (id, file) = self.file(Kind::Model, name)?;
+        ModelArchitecture::read(&id, &file)
     }
 
     /// An architecture from a Hugging Face configuration where the text is the path of one (see [`HfConfig::at`]),
-    /// else by its id.
+    /// else by its id or alias.
     ///
     /// # Errors
-    /// No such id, or anything wrong with the file.
-    pub fn model_or_config(&self, id_or_path: &str) -> Result<ModelArchitecture> {
-        match HfConfig::at(id_or_path)? {
+    /// No such name, or anything wrong with the file.
+    pub fn model_or_config(&self, name_or_path: &str) -> Result<ModelArchitecture> {
+        match HfConfig::at(name_or_path)? {
             Some(config) => Ok(config.model),
-            None if Path::new(id_or_path).is_dir() && !self.ids(Kind::Model).iter().any(|id| id == id_or_path) => {
+            None if Path::new(name_or_path).is_dir() && self.find(Kind::Model, name_or_path)?.is_none() => {
                 Err(Error::input("the folder holds no config.json")
-                    .at(id_or_path)
+                    .at(name_or_path)
                     .help("give the folder into which the model was downloaded, or a name that `perfmodel list` shows"))
             }
-            None => self.model(id_or_path),
+            None => self.model(name_or_path),
         }
     }
 
@@ -175,7 +180,7 @@ impl Catalog {
     /// # Errors
     /// No such id (with the nearest one), or no `measured.csv` beside it.
     pub fn scenario_folder(&self, id: &str) -> Result<ScenarioFolder> {
-        let scenario = self.file(Kind::Scenario, id)?;
+        let (_, scenario) = self.file(Kind::Scenario, id)?;
         let measured = self.read(Kind::Scenario, &Path::new(id).join(MEASURED_FILE))?.ok_or_else(|| {
             Error::input(format!("scenario `{id}` has no {MEASURED_FILE}"))
                 .help("put the measurements beside scenario.toml")
@@ -212,17 +217,55 @@ impl Catalog {
         Ok(Scenario { id: folder.id.clone(), file, system })
     }
 
-    fn file(&self, kind: Kind, id: &str) -> Result<SpecFile> {
-        let plain = !id.is_empty() && !id.contains(['/', '\\']) && id != "..";
-        let found = if plain { self.read(kind, &kind.path(id))? } else { None };
-        found.ok_or_else(|| {
-            let known = self.ids(kind);
-            let help = match did_you_mean(id, known.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`? `perfmodel list` shows all"),
-                None => format!("known: {}", known.join(", ")),
+    /// The id that a name means, and its file.
+    fn file(&self, kind: Kind, name: &str) -> Result<(String, SpecFile)> {
+        self.find(kind, name)?.ok_or_else(|| {
+            let mut names: Vec<(String, String)> = self.ids(kind).into_iter().map(|id| (id.clone(), id)).collect();
+            names.extend(self.aliases(kind).into_iter().map(|(alias, id)| (alias.to_lowercase(), id)));
+            let help = match did_you_mean(&name.to_lowercase(), names.iter().map(|(name, _)| name.as_str())) {
+                Some(near) => {
+                    let meant = names.iter().find(|(name, _)| name == near).map_or(near, |(_, id)| id);
+                    format!("did you mean `{meant}`? `perfmodel list` shows all")
+                }
+                None => format!("known: {}", self.ids(kind).join(", ")),
             };
-            Error::input(format!("there is no {} `{id}`", kind.noun())).help(help)
+            Error::input(format!("there is no {} `{name}`", kind.noun())).help(help)
         })
+    }
+
+    /// The id and the file of a name: an id, else an alias.
+    fn find(&self, kind: Kind, name: &str) -> Result<Option<(String, SpecFile)>> {
+        let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
+        if plain && let Some(file) = self.read(kind, &kind.path(name))? {
+            return Ok(Some((name.to_owned(), file)));
+        }
+        let wanted = name.to_lowercase();
+        match self.aliases(kind).into_iter().find(|(alias, _)| alias.to_lowercase() == wanted) {
+            Some((_, id)) => Ok(self.read(kind, &kind.path(&id))?.map(|file| (id, file))),
+            None => Ok(None),
+        }
+    }
+
+    /// Every alias of a kind with its id; those of files on disk come first. A file that cannot be read has none: that
+    /// is an error only for who asks for this file.
+    fn aliases(&self, kind: Kind) -> Vec<(String, String)> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            aliases: Vec<String>,
+        }
+        if kind == Kind::Scenario {
+            return Vec::new();
+        }
+        let (mut on_disk, mut embedded) = (Vec::new(), Vec::new());
+        for id in self.ids(kind) {
+            let Ok(Some(file)) = self.read(kind, &kind.path(&id)) else { continue };
+            let Ok(Named { aliases }) = file.parse() else { continue };
+            let here = if file.label.starts_with(EMBEDDED) { &mut embedded } else { &mut on_disk };
+            here.extend(aliases.into_iter().map(|alias| (alias, id.clone())));
+        }
+        on_disk.append(&mut embedded);
+        on_disk
     }
 
     /// The file at `path` below the kind's folder: from disk if it is there, else embedded.
@@ -234,7 +277,7 @@ impl Catalog {
             }
         }
         Ok(kind.embedded().get_file(path).map(|file| SpecFile {
-            label: format!("built-in:{}/{}", kind.folder(), path.display()),
+            label: format!("{EMBEDDED}{}/{}", kind.folder(), path.display()),
             text: String::from_utf8_lossy(file.contents()).into_owned(),
         }))
     }
@@ -253,6 +296,52 @@ mod tests {
     fn a_misspelt_id_gets_the_nearest_one() {
         let message = Catalog::built_in().hardware("h100_sxm_80g").unwrap_err().to_string();
         assert!(message.contains("did you mean `h100_sxm_80gb`?"), "{message}");
+    }
+
+    #[test]
+    fn a_name_is_an_id_or_an_alias_in_any_case() {
+        let catalog = Catalog::built_in();
+        for (name, id) in [
+            ("h100_sxm_80gb", "h100_sxm_80gb"),
+            ("NVIDIA H100 80GB HBM3", "h100_sxm_80gb"),
+            ("nvidia h100 80gb hbm3", "h100_sxm_80gb"),
+            ("l40", "l40_48gb"),
+            ("L40S", "l40s_48gb"),
+        ] {
+            assert_eq!(catalog.hardware(name).unwrap().id, id, "{name}");
+        }
+        for name in ["meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b", "META-LLAMA/LLAMA-3.1-8B"] {
+            assert_eq!(catalog.model(name).unwrap().id, "llama31_8b", "{name}");
+            assert_eq!(catalog.model_or_config(name).unwrap().id, "llama31_8b", "{name}");
+        }
+        // Neither a part of an alias nor an id in another case is a name.
+        for name in ["NVIDIA H100", "H100_SXM_80GB", ""] {
+            assert!(catalog.hardware(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_alias_gets_the_id() {
+        let catalog = Catalog::built_in();
+        let message = catalog.model("meta-llama/Llama-3.3-70B-Instuct").unwrap_err().to_string();
+        assert!(message.contains("there is no model `meta-llama/Llama-3.3-70B-Instuct`"), "{message}");
+        assert!(message.contains("did you mean `llama33_70b`?"), "{message}");
+        let message = catalog.hardware("nvidia a100-sxm4-40 gb").unwrap_err().to_string();
+        assert!(message.contains("did you mean `a100_sxm_40gb`?"), "{message}");
+    }
+
+    #[test]
+    fn an_alias_of_a_file_on_disk_comes_first_and_a_broken_file_hides_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("hardware");
+        fs::create_dir(&folder).unwrap();
+        let built_in = HARDWARE.get_file("l40s_48gb.toml").unwrap().contents_utf8().unwrap();
+        fs::write(folder.join("mine.toml"), built_in).unwrap();
+        fs::write(folder.join("broken.toml"), "aliases = [").unwrap();
+        let catalog = Catalog::with_folder(root.path()).unwrap();
+        assert_eq!(catalog.hardware("NVIDIA L40S").unwrap().id, "mine");
+        assert_eq!(catalog.hardware("NVIDIA L4").unwrap().id, "l4_24gb");
+        assert_eq!(catalog.hardware("l40s_48gb").unwrap().id, "l40s_48gb");
     }
 
     #[test]

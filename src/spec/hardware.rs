@@ -24,6 +24,8 @@ pub struct Price {
 #[serde(deny_unknown_fields)]
 struct HardwareFile {
     name: String,
+    #[serde(default)]
+    aliases: Vec<String>,
     vendor: String,
     memory_bytes: u64,
     memory_bandwidth_gb_per_s: f64,
@@ -105,6 +107,8 @@ pub struct Hardware {
     pub id: String,
     /// Name of the product.
     pub name: String,
+    /// Other names under which people and tools know it.
+    pub aliases: Vec<String>,
     /// Who makes it.
     pub vendor: String,
     /// Memory as the driver reports it.
@@ -188,6 +192,7 @@ impl Hardware {
         Ok(Self {
             id: id.to_owned(),
             name: raw.name,
+            aliases: raw.aliases,
             vendor: raw.vendor,
             memory: Bytes::new(raw.memory_bytes as f64),
             bandwidth: BytesPerSec::from_giga(raw.memory_bandwidth_gb_per_s),

@@ -166,6 +166,8 @@ struct LayersFile {
 #[serde(deny_unknown_fields)]
 struct ModelFile {
     name: String,
+    #[serde(default)]
+    aliases: Vec<String>,
     family: String,
     hidden_size: u32,
     vocab_size: u32,
@@ -189,6 +191,8 @@ pub struct ModelArchitecture {
     pub id: String,
     /// Name of the model.
     pub name: String,
+    /// Other names under which people and tools know it.
+    pub aliases: Vec<String>,
     /// Architecture family.
     pub family: String,
     /// Hidden width d.
@@ -256,6 +260,7 @@ impl ModelArchitecture {
         let model = Self {
             id: id.to_owned(),
             name: raw.name,
+            aliases: raw.aliases,
             family: raw.family,
             hidden_size: raw.hidden_size,
             vocab_size: raw.vocab_size,

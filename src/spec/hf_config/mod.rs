@@ -81,6 +81,7 @@ impl HfConfig {
         let model = ModelArchitecture {
             id: id.to_owned(),
             name: id.to_owned(),
+            aliases: Vec::new(),
             family: family.name().to_owned(),
             hidden_size,
             vocab_size,
