@@ -25,7 +25,7 @@ const DEVICES: [&str; 14] = [
 ];
 
 /// Published parameter totals and KV bytes of one token in bf16 (Hugging Face API totals; see models/README.md).
-const MODELS: [(&str, u64, f64); 17] = [
+const MODELS: [(&str, u64, f64); 29] = [
     ("llama31_8b", 8_030_261_248, 131_072.0),
     ("llama31_70b", 70_553_706_496, 327_680.0),
     ("llama33_70b", 70_553_706_496, 327_680.0),
@@ -43,6 +43,18 @@ const MODELS: [(&str, u64, f64); 17] = [
     ("qwen3_235b_a22b", 235_093_634_560, 192_512.0),
     ("deepseek_v3", 684_531_386_000, 70_272.0),
     ("gpt_oss_120b", 116_829_156_672, 73_728.0),
+    ("gpt_oss_20b", 20_914_757_184, 49_152.0),
+    ("llama2_7b", 6_738_415_616, 524_288.0),
+    ("llama2_13b", 13_015_864_320, 819_200.0),
+    ("llama2_70b", 68_976_648_192, 327_680.0),
+    ("llama32_1b", 1_235_814_400, 32_768.0),
+    ("llama32_3b", 3_212_749_824, 114_688.0),
+    ("mistral_7b_v01", 7_241_732_096, 131_072.0),
+    ("gemma2_9b", 9_241_705_984, 344_064.0),
+    ("gemma2_27b", 27_227_128_320, 376_832.0),
+    ("gemma3_27b", 27_432_406_640, 507_904.0),
+    ("qwen3_8b", 8_190_735_360, 147_456.0),
+    ("deepseek_v2_lite", 15_706_484_224, 31_104.0),
 ];
 
 #[test]
@@ -165,5 +177,30 @@ fn no_name_means_two_things() {
                 assert_eq!(taken, None, "`{name}` of {id}");
             }
         }
+    }
+}
+
+#[test]
+fn names_of_public_benchmarks_resolve() {
+    let catalog = Catalog::built_in();
+    for (name, id) in [
+        ("A100-SXM4-80GB", "a100_sxm_80gb"),
+        ("GH200-96GB(120GB LPDDR)", "gh200_96gb"),
+        ("H100-NVL-94GB", "h100_nvl_94gb"),
+        ("H100-SXM5-80GB", "h100_sxm_80gb"),
+        ("H200-SXM-141GB", "h200_sxm_141gb"),
+        ("L40", "l40_48gb"),
+        ("L40S", "l40s_48gb"),
+    ] {
+        assert_eq!(catalog.hardware(name).unwrap().id, id);
+    }
+    for (name, id) in [
+        ("meta-llama/Llama-2-7b-hf", "llama2_7b"),
+        ("meta-llama/Llama-2-13b-hf", "llama2_13b"),
+        ("meta-llama/Llama-2-70b-hf", "llama2_70b"),
+        ("mistralai/Mistral-7B-v0.1", "mistral_7b_v01"),
+        ("mistralai/Mixtral-8x7B-v0.1", "mixtral_8x7b"),
+    ] {
+        assert_eq!(catalog.model(name).unwrap().id, id);
     }
 }

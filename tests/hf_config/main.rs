@@ -20,11 +20,14 @@ use serde_json::{Value, json};
 /// Totals: models/README.md for those in `models/`; the main model without extras for DeepSeek-V3. Gemma-3-27B: the text
 /// model of the published 27,432,406,640. The others: totals of the Hugging Face API as kvfit and public model lists
 /// quote them; for Kimi-K2 without the FP8 scales.
-const CONFIGS: [(&str, u64, f64, Option<Precision>); 32] = [
+const CONFIGS: [(&str, u64, f64, Option<Precision>); 35] = [
     ("llama2_7b", 6_738_415_616, 524_288.0, Some(Precision::Fp16)),
+    ("llama2_13b", 13_015_864_320, 819_200.0, Some(Precision::Fp16)),
+    ("llama2_70b", 68_976_648_192, 327_680.0, Some(Precision::Fp16)),
     ("llama31_8b", 8_030_261_248, 131_072.0, Some(Precision::Bf16)),
     ("llama31_70b", 70_553_706_496, 327_680.0, Some(Precision::Bf16)),
     ("llama31_405b", 405_853_388_800, 516_096.0, Some(Precision::Bf16)),
+    ("llama32_1b", 1_235_814_400, 32_768.0, Some(Precision::Bf16)),
     ("llama32_3b", 3_212_749_824, 114_688.0, Some(Precision::Bf16)),
     ("llama33_70b", 70_553_706_496, 327_680.0, Some(Precision::Bf16)),
     ("mistral_7b_v01", 7_241_732_096, 131_072.0, Some(Precision::Bf16)),
