@@ -1,11 +1,11 @@
 //! Speed of one prediction and of a fit: `cargo bench`.
 
-use perfmodel::calibration::{FitOptions, fit};
+use perfmodel::calibration::{FitOptions, Member, fit};
 use perfmodel::dataset::{Dataset, read_measurements};
 use perfmodel::estimator;
 use perfmodel::serving::{ServingModel, ServingParameters};
 use perfmodel::spec::{Catalog, System};
-use perfmodel::workload::Workload;
+use perfmodel::workload::{LoadKind, Workload};
 
 fn main() {
     divan::main();
@@ -17,7 +17,7 @@ fn shipped(id: &str) -> (System, Dataset) {
     let catalog = Catalog::built_in();
     let folder = catalog.scenario_folder(id).expect("the scenario is embedded");
     let system = catalog.resolve(&folder).expect("the scenario is sound").system;
-    (system, read_measurements(&folder.measured).expect("the measurements are sound"))
+    (system, read_measurements(&folder.measured, LoadKind::ClosedLoop).expect("the measurements are sound"))
 }
 
 /// A thousand workloads, closed loop solved and breakdown included; divan's items/s are predictions per second.
@@ -42,5 +42,6 @@ fn serving_predictions(bencher: divan::Bencher<'_, '_>, id: &str) {
 fn serving_fit(bencher: divan::Bencher<'_, '_>, id: &str) {
     let (system, data) = shipped(id);
     let estimator = estimator::by_name("serving").expect("there is one");
-    bencher.bench_local(|| fit(estimator, &system, &data.rows, &FitOptions::default()).expect("it converges").loss);
+    let members = [Member { system: &system, load: LoadKind::ClosedLoop, rows: &data.rows, campaign: 0 }];
+    bencher.bench_local(|| fit(estimator, &members, &FitOptions::default()).expect("it converges").loss);
 }

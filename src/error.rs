@@ -56,6 +56,11 @@ impl Error {
         if self.path.is_some() { self } else { self.at(path) }
     }
 
+    /// Names the line if none is named yet.
+    pub fn or_line(self, line: usize) -> Self {
+        if self.line.is_some() { self } else { self.line(line) }
+    }
+
     /// Whether it is about a line of a file.
     pub fn has_line(&self) -> bool {
         self.line.is_some()
@@ -70,6 +75,12 @@ impl Error {
     /// Names the column (in characters, from 1) of the line given with [`Error::line`].
     pub fn column(mut self, column: usize) -> Self {
         self.column = Some(column);
+        self
+    }
+
+    /// Says which column of a table it is about.
+    pub fn column_named(mut self, name: &str) -> Self {
+        self.message = format!("column `{name}`: {}", self.message);
         self
     }
 

@@ -4,14 +4,15 @@
 //!
 //! ```text
 //! units, error      quantities as types; errors with place and remedy
+//! workload          prompt length, answer length, load: clients, a rate, a batch
 //! spec              hardware, models, deployments, scenarios: TOML → checked types
-//! workload          prompt length, answer length, clients
 //! dataset           measured.csv → measurements
 //! prediction        what an estimator answers: latencies, named parts, what binds
+//! parameter         what a fit may change: owner, bounds, prior
 //! roofline          operators → FLOPs and bytes → time; memory
-//! serving           the closed loop of clients around a continuously batching engine
+//! serving           a continuously batching engine under a load: closed loop of clients, static batch
 //! estimator         the trait, and its implementations
-//! calibration       parameters, loss, optimiser, identifiability, left-out validation
+//! calibration       loss, optimiser, identifiability, left-out validation, intervals, transfer
 //! evaluation        errors; the main job as one function
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
@@ -48,6 +49,7 @@ pub mod dataset;
 pub mod error;
 pub mod estimator;
 pub mod evaluation;
+pub mod parameter;
 pub mod prediction;
 #[cfg(feature = "report")]
 pub mod report;

@@ -25,6 +25,8 @@ pub enum Part {
     PrefillCompute,
     /// Attention of the own prompt.
     PrefillAttention,
+    /// Traffic of the activations of the own prompt.
+    PrefillActivations,
     /// Weights moved from host memory because they do not fit the device.
     HostTransfer,
     /// Waiting behind prompts that arrived together.
@@ -37,7 +39,7 @@ pub enum Part {
 
 impl Part {
     /// Every part, in the order of reports.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Weights,
         Self::KvReads,
         Self::Compute,
@@ -48,6 +50,7 @@ impl Part {
         Self::Overhead,
         Self::PrefillCompute,
         Self::PrefillAttention,
+        Self::PrefillActivations,
         Self::HostTransfer,
         Self::Burst,
         Self::BoundaryWait,
@@ -67,6 +70,7 @@ impl Part {
             Self::Overhead => "overhead",
             Self::PrefillCompute => "prefill_compute",
             Self::PrefillAttention => "prefill_attention",
+            Self::PrefillActivations => "prefill_activations",
             Self::HostTransfer => "host_transfer",
             Self::Burst => "burst_wait",
             Self::BoundaryWait => "boundary_wait",
@@ -87,6 +91,7 @@ impl Part {
             Self::Overhead => "fixed overhead",
             Self::PrefillCompute => "prefill, linear layers",
             Self::PrefillAttention => "prefill, attention",
+            Self::PrefillActivations => "prefill, activations",
             Self::HostTransfer => "host transfer",
             Self::Burst => "wait behind a burst",
             Self::BoundaryWait => "wait for a step to end",
@@ -205,6 +210,6 @@ mod tests {
             parts.add(part, Seconds::new((index + 1) as f64));
         }
         assert_eq!(parts.total().get(), (1..=Part::ALL.len()).sum::<usize>() as f64);
-        assert_eq!(parts.get(Part::QueueWait).get(), 14.0);
+        assert_eq!(parts.get(Part::QueueWait).get(), 15.0);
     }
 }

@@ -1,34 +1,105 @@
-//! What clients ask of a server: prompt length, answer length, and how many ask at once.
+//! What clients ask of a server: prompt length, answer length, and how many ask at once or how often.
 
-use crate::error::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
 
-/// A closed loop of clients with requests of one shape. Lengths are means and may be fractional.
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, did_you_mean};
+
+/// How requests reach the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadKind {
+    /// A number of clients, each of which sends its next request when its last one ends.
+    #[default]
+    ClosedLoop,
+    /// Independent users: Poisson arrivals at a rate.
+    OpenLoop,
+    /// One fixed batch run to the end without a server: TTFT is the prefill of the whole batch.
+    StaticBatch,
+}
+
+impl LoadKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::ClosedLoop, Self::OpenLoop, Self::StaticBatch];
+
+    /// Name in files and flags.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClosedLoop => "closed_loop",
+            Self::OpenLoop => "open_loop",
+            Self::StaticBatch => "static_batch",
+        }
+    }
+
+    /// Name of the quantity that sets the load, in tables and charts.
+    pub const fn axis(self) -> &'static str {
+        match self {
+            Self::ClosedLoop => "concurrency",
+            Self::OpenLoop => "requests/s",
+            Self::StaticBatch => "batch",
+        }
+    }
+}
+
+impl fmt::Display for LoadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for LoadKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            let near = did_you_mean(text, names).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            Error::input(format!("unknown load `{text}`")).help(format!("{near}known: {}", names.join(", ")))
+        })
+    }
+}
+
+/// Requests of one shape under one load. Lengths are means and may be fractional.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Workload {
     input_tokens: f64,
     output_tokens: f64,
-    concurrency: f64,
+    kind: LoadKind,
+    load: f64,
 }
 
 impl Workload {
-    /// Checks and builds a workload.
+    /// A closed loop of `concurrency` clients.
     ///
     /// # Errors
     /// Less than one input token or client, less than two output tokens (a request of one token has no inter-token
     /// latency), or a value above 10⁹ or not finite.
     pub fn new(input_tokens: f64, output_tokens: f64, concurrency: f64) -> Result<Self> {
-        for (name, value, least) in [
-            ("input_tokens", input_tokens, 1.0),
-            ("output_tokens", output_tokens, 2.0),
-            ("concurrency", concurrency, 1.0),
-        ] {
+        Self::under(LoadKind::ClosedLoop, input_tokens, output_tokens, concurrency)
+    }
+
+    /// A load of any kind: clients, requests per second, or sequences of the batch.
+    ///
+    /// # Errors
+    /// As [`Workload::new`]; a rate may be as low as 10⁻⁶ per second.
+    pub fn under(kind: LoadKind, input_tokens: f64, output_tokens: f64, load: f64) -> Result<Self> {
+        let (name, least) = match kind {
+            LoadKind::ClosedLoop => ("concurrency", 1.0),
+            LoadKind::OpenLoop => ("rate_rps", 1e-6),
+            LoadKind::StaticBatch => ("batch", 1.0),
+        };
+        for (name, value, least) in
+            [("input_tokens", input_tokens, 1.0), ("output_tokens", output_tokens, 2.0), (name, load, least)]
+        {
             if !(value >= least && value <= 1e9) {
                 return Err(
                     Error::input(format!("{name} is {value}")).help(format!("give a number from {least} to 1e9"))
                 );
             }
         }
-        Ok(Self { input_tokens, output_tokens, concurrency })
+        Ok(Self { input_tokens, output_tokens, kind, load })
     }
 
     /// Prompt length I in tokens.
@@ -41,9 +112,14 @@ impl Workload {
         self.output_tokens
     }
 
-    /// Clients c in the loop: each sends its next request when its last one ends.
-    pub fn concurrency(&self) -> f64 {
-        self.concurrency
+    /// How requests arrive.
+    pub fn kind(&self) -> LoadKind {
+        self.kind
+    }
+
+    /// Clients c of a closed loop, requests per second of an open one, sequences of a static batch.
+    pub fn load(&self) -> f64 {
+        self.load
     }
 
     /// Decode steps of a request after its first token, O − 1.
@@ -74,5 +150,17 @@ mod tests {
             assert!(Workload::new(input, output, clients).is_err(), "{input} {output} {clients}");
         }
         assert!(Workload::new(1.0, 2.0, 1.0).is_ok());
+        assert!(Workload::under(LoadKind::OpenLoop, 1.0, 2.0, 0.01).is_ok());
+        let message = Workload::under(LoadKind::StaticBatch, 1.0, 2.0, 0.5).unwrap_err().to_string();
+        assert!(message.starts_with("batch is 0.5"), "{message}");
+    }
+
+    #[test]
+    fn every_kind_of_load_reads_back_and_a_misspelt_one_gets_the_nearest() {
+        for kind in LoadKind::ALL {
+            assert_eq!(kind.name().parse::<LoadKind>().unwrap(), kind);
+        }
+        let message = "static-batch".parse::<LoadKind>().unwrap_err().to_string();
+        assert!(message.contains("did you mean `static_batch`?"), "{message}");
     }
 }

@@ -5,20 +5,24 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("units", &[]),
     ("error", &[]),
-    ("spec", &["error", "units"]),
     ("workload", &["error"]),
+    ("spec", &["error", "units", "workload"]),
     ("dataset", &["error", "units", "spec", "workload"]),
     ("prediction", &["units"]),
+    ("parameter", &[]),
     ("roofline", &["error", "units", "spec", "workload", "prediction"]),
-    ("serving", &["error", "units", "spec", "workload", "prediction", "roofline"]),
-    ("estimator", &["error", "units", "spec", "workload", "prediction", "roofline", "serving", "dataset"]),
-    ("calibration", &["error", "spec", "workload", "dataset", "prediction", "estimator"]),
-    ("evaluation", &["error", "units", "spec", "dataset", "prediction", "estimator", "calibration"]),
-    ("report", &["error", "prediction", "calibration", "evaluation"]),
-    ("cli", &["error", "spec", "dataset", "estimator", "calibration", "evaluation", "report"]),
+    ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline"]),
+    ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "serving", "dataset"]),
+    ("calibration", &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator"]),
+    (
+        "evaluation",
+        &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator", "calibration"],
+    ),
+    ("report", &["error", "units", "workload", "dataset", "prediction", "calibration", "evaluation"]),
+    ("cli", &["error", "spec", "workload", "dataset", "parameter", "estimator", "calibration", "evaluation", "report"]),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

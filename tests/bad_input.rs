@@ -155,7 +155,10 @@ fn flags_that_cannot_be_read_are_refused_by_the_parser() {
     let home = tempfile::tempdir().unwrap();
     for (arguments, wanted) in [
         ("fit", "--scenario <ID>"),
-        ("fit --scenario a --scenario-dir b", "cannot be used with"),
+        ("fit --scenario a --measured b", "cannot be used with"),
+        ("fit --scenario a --table b", "cannot be used with"),
+        ("fit --scenario a --load static_batch", "cannot be used with"),
+        ("fit --table b --load static-batch", "did you mean `static_batch`?"),
         ("fit --measured m.csv", "--model <ID>"),
         ("fit --scenario a --weights fp8", "--measured <FILE>"),
         ("fit --scenario a --tp 2", "--measured <FILE>"),

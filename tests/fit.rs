@@ -1,28 +1,39 @@
 //! Fits: published numbers reproduced, parameters recovered, bits reproduced, accuracy held.
 
-use perfmodel::calibration::{FitOptions, Flag, Provenance, fit, validate};
+use perfmodel::calibration::{FitOptions, Flag, Member, Provenance, coverage_pct, fit, validate};
 use perfmodel::dataset::{Dataset, Measurement, read_measurements};
 use perfmodel::estimator;
-use perfmodel::evaluation::{Errors, Study, StudyInput, run_study};
+use perfmodel::evaluation::{Errors, ScenarioStudy, Study, StudyInput, StudyMember, run_study};
+use perfmodel::parameter::Owner;
 use perfmodel::prediction::{Limit, Part};
-use perfmodel::spec::{Catalog, Scenario};
+use perfmodel::spec::{Catalog, Scenario, System};
+use perfmodel::workload::LoadKind;
 
 const SCENARIOS: [&str; 2] = ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"];
 
 fn shipped(id: &str) -> (Scenario, Dataset) {
     let catalog = Catalog::built_in();
     let folder = catalog.scenario_folder(id).unwrap();
-    (catalog.resolve(&folder).unwrap(), read_measurements(&folder.measured).unwrap())
+    (catalog.resolve(&folder).unwrap(), read_measurements(&folder.measured, LoadKind::ClosedLoop).unwrap())
 }
 
-fn study(id: &str, estimator: &str, fixed: &[(&str, f64)]) -> Study {
+fn member(id: &str, campaign: usize) -> StudyMember {
     let (scenario, dataset) = shipped(id);
-    let input = StudyInput {
+    StudyMember {
         id: id.to_owned(),
         title: id.to_owned(),
         system: scenario.system,
+        load: LoadKind::ClosedLoop,
         dataset,
         provenance: Provenance::default(),
+        campaign,
+    }
+}
+
+fn pooled(ids: &[&str], estimator: &str, fixed: &[(&str, f64)], validate: bool) -> Study {
+    let input = StudyInput {
+        id: ids.join("+"),
+        members: ids.iter().enumerate().map(|(campaign, id)| member(id, campaign)).collect(),
         keep: Vec::new(),
         exclude: Vec::new(),
         estimator: estimator::by_name(estimator).unwrap(),
@@ -30,9 +41,22 @@ fn study(id: &str, estimator: &str, fixed: &[(&str, f64)]) -> Study {
             fixed: fixed.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
             ..FitOptions::default()
         },
-        validate: false,
+        validate,
     };
     run_study(input, &|_, _| {}).unwrap()
+}
+
+fn study(id: &str, estimator: &str, fixed: &[(&str, f64)]) -> Study {
+    pooled(&[id], estimator, fixed, false)
+}
+
+fn only(study: &Study) -> &ScenarioStudy {
+    &study.scenarios[0]
+}
+
+/// A member of a fit.
+fn rows_of<'a>(system: &'a System, rows: &'a [Measurement]) -> [Member<'a>; 1] {
+    [Member { system, load: LoadKind::ClosedLoop, rows, campaign: 0 }]
 }
 
 fn near(got: f64, want: f64, digits: i32) {
@@ -47,7 +71,7 @@ fn the_roofline_estimator_reproduces_the_published_notebook() {
         (3.112915, 156.576253, 181212.343558, 38.244834, 16.319363),
     ];
     for (id, (loss, ttft, ttft_rmse, itl, itl_rmse)) in SCENARIOS.into_iter().zip(baselines) {
-        let Errors { loss: got, ttft: t, itl: i, .. } = study(id, "roofline", &[]).baseline;
+        let Errors { loss: got, ttft: t, itl: i, .. } = only(&study(id, "roofline", &[])).baseline;
         near(got, loss, 6);
         near(t.mape_pct, ttft, 6);
         near(t.rmse, ttft_rmse, 6);
@@ -66,13 +90,13 @@ fn its_published_optimum_is_found_when_t_min_is_held_at_zero() {
         // At the published values themselves every published digit holds.
         let held =
             [("prefill_mult_factor", factor), ("decode_cap_tokens", cap), ("t_min", 0.0), ("prefill_cap_tokens", 1e5)];
-        let published = study(id, "roofline", &held).optimized;
+        let published = only(&study(id, "roofline", &held)).optimized;
         near(published.loss, loss, 6);
         near(published.itl.mape_pct, itl, 6);
         near(published.itl.rmse, itl_rmse, 6);
 
         let found = study(id, "roofline", &[("t_min", 0.0)]);
-        let Errors { loss: got, ttft: t, itl: i, .. } = found.optimized;
+        let Errors { loss: got, ttft: t, itl: i, .. } = only(&found).optimized;
         near(got, loss, 6);
         near(t.mape_pct, ttft, 4);
         assert!((t.rmse - ttft_rmse).abs() < 0.01, "{}", t.rmse); // published cut off, not rounded
@@ -89,11 +113,11 @@ fn its_published_optimum_is_found_when_t_min_is_held_at_zero() {
 fn the_global_optimum_is_reached_with_t_min_free() {
     for (id, best) in SCENARIOS.into_iter().zip([0.427796, 0.506957]) {
         let found = study(id, "roofline", &[]);
-        assert!(found.optimized.loss <= best, "{id}: {}", found.optimized.loss);
+        assert!(only(&found).optimized.loss <= best, "{id}: {}", only(&found).optimized.loss);
         let flag = |name| found.fit.parameters.iter().find(|p| p.parameter.name == name).unwrap().flag;
         assert_eq!(flag("prefill_cap_tokens"), Flag::Unidentifiable, "it has no effect");
         assert_eq!(found.fit.values()[0], 1e5, "and so it stays where it was");
-        assert!(found.fit.predictor.notes()[0].contains("prefill_cap_tokens has no effect"));
+        assert!(found.fit.problem.predictor(0).notes()[0].contains("prefill_cap_tokens has no effect"));
     }
 }
 
@@ -105,12 +129,12 @@ fn the_serving_estimator_keeps_its_accuracy() {
     for (id, (ttft, median, itl, throughput, queued)) in SCENARIOS.into_iter().zip(limits) {
         let found = study(id, "serving", &[]);
         assert!(found.fit.free_count() <= 13);
-        let errors = found.optimized;
+        let errors = only(&found).optimized;
         assert!(errors.ttft.mape_pct <= ttft, "{id} TTFT {}", errors.ttft.mape_pct);
         assert!(errors.ttft.median_ape_pct <= median, "{id} median {}", errors.ttft.median_ape_pct);
         assert!(errors.itl.mape_pct <= itl, "{id} ITL {}", errors.itl.mape_pct);
         assert!(errors.throughput.unwrap().mape_pct <= throughput, "{id} throughput {:?}", errors.throughput);
-        let mut saturated: Vec<f64> = found
+        let mut saturated: Vec<f64> = only(&found)
             .rows
             .iter()
             .filter(|row| row.predicted.limit == Limit::KvMemory)
@@ -126,8 +150,9 @@ fn the_serving_estimator_keeps_its_accuracy() {
 fn data_that_the_model_made_give_its_parameters_back() {
     let (scenario, data) = shipped(SCENARIOS[0]);
     let estimator = estimator::by_name("serving").unwrap();
-    let predictor = estimator.prepare(&scenario.system, &data.rows).unwrap();
-    let truth = [0.8, 0.6, 0.5, 60.0, 0.5, 0.85, 0.9, 6.0, 0.9, 1.2e5, 0.25, 0.8, 5.0];
+    let predictor = estimator.prepare(&scenario.system, LoadKind::ClosedLoop, &data.rows).unwrap();
+    // The two held ones at their priors.
+    let truth = [0.8, 0.6, 0.5, 0.396, 8.95, 60.0, 0.5, 0.85, 6.0, 0.9, 1.2e5, 0.25, 0.05, 0.8, 5.0];
     let made: Vec<Measurement> = data
         .rows
         .iter()
@@ -136,10 +161,56 @@ fn data_that_the_model_made_give_its_parameters_back() {
             Measurement { ttft: p.ttft, itl: p.itl, throughput: Some(p.throughput), ..*row }
         })
         .collect();
-    let found = fit(estimator, &scenario.system, &made, &FitOptions::default()).unwrap();
+    let options = FitOptions { priors: false, ..FitOptions::default() };
+    let found = fit(estimator, &rows_of(&scenario.system, &made), &options).unwrap();
     assert!(found.loss < 1e-9, "{}", found.loss);
     for (p, truth) in found.parameters.iter().zip(truth) {
         assert!((p.value / truth - 1.0).abs() < 0.01, "{} {} {truth}", p.parameter.name, p.value);
+    }
+}
+
+#[test]
+fn one_fit_of_two_scenarios_shares_what_belongs_to_hardware_and_engine() {
+    let found = pooled(&SCENARIOS, "serving", &[], true);
+    let count = |name: &str| found.fit.parameters.iter().filter(|p| p.parameter.name == name).count();
+    for p in &found.fit.parameters {
+        let own = p.parameter.owner == Owner::Campaign;
+        assert_eq!(
+            (p.campaign.is_some(), count(p.parameter.name)),
+            (own, if own { 2 } else { 1 }),
+            "{}",
+            p.parameter.name
+        );
+    }
+    // Left-out limits of the transfer: no fold sees the workload in either scenario.
+    for (scenario, (itl, ttft_median)) in found.scenarios.iter().zip([(5.0, 22.0), (4.5, 10.0)]) {
+        let held_out = scenario.validation.unwrap().leave_one_workload_out.unwrap();
+        assert!(held_out.itl.mape_pct <= itl, "{}: {}", scenario.id, held_out.itl.mape_pct);
+        assert!(held_out.ttft.median_ape_pct <= ttft_median, "{}: {}", scenario.id, held_out.ttft.median_ape_pct);
+    }
+}
+
+/// What README promises out of sample: ITL MAPE and TTFT median with one workload left out; and intervals that hold.
+#[test]
+fn left_out_workloads_keep_their_accuracy_and_lie_inside_their_intervals() {
+    for (id, (itl, ttft_median)) in SCENARIOS.into_iter().zip([(5.0, 20.0), (4.5, 10.0)]) {
+        let found = pooled(&[id], "serving", &[], true);
+        let scenario = only(&found);
+        let held_out = scenario.validation.unwrap().leave_one_workload_out.unwrap();
+        assert!(held_out.itl.mape_pct <= itl, "{id}: {}", held_out.itl.mape_pct);
+        assert!(held_out.ttft.median_ape_pct <= ttft_median, "{id}: {}", held_out.ttft.median_ape_pct);
+        for coverage in coverage_pct(&scenario.covered) {
+            assert!((85.0..=97.0).contains(&coverage), "{id}: {coverage} % of left-out rows");
+        }
+    }
+}
+
+/// What README promises of predictions without any calibration: ITL MAPE.
+#[test]
+fn the_priors_alone_predict_the_shipped_scenarios() {
+    for (id, itl) in SCENARIOS.into_iter().zip([9.0, 4.0]) {
+        let baseline = only(&study(id, "serving", &[])).baseline;
+        assert!(baseline.itl.mape_pct <= itl, "{id}: {}", baseline.itl.mape_pct);
     }
 }
 
@@ -150,7 +221,8 @@ fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let options = FitOptions { starts: 4, seed, ..FitOptions::default() };
         pool.install(|| {
-            let found = fit(estimator::by_name("serving").unwrap(), &scenario.system, &data.rows, &options).unwrap();
+            let found =
+                fit(estimator::by_name("serving").unwrap(), &rows_of(&scenario.system, &data.rows), &options).unwrap();
             let losses: Vec<u64> = found.starts.iter().map(|start| start.loss.to_bits()).collect();
             (found.values().iter().map(|v| v.to_bits()).collect::<Vec<_>>(), losses, found.history.len())
         })
@@ -164,7 +236,8 @@ fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
 fn a_fit_that_cannot_converge_says_so() {
     let (scenario, data) = shipped(SCENARIOS[0]);
     let options = FitOptions { starts: 1, max_iterations: 1, ..FitOptions::default() };
-    let error = fit(estimator::by_name("serving").unwrap(), &scenario.system, &data.rows, &options).err().unwrap();
+    let error =
+        fit(estimator::by_name("serving").unwrap(), &rows_of(&scenario.system, &data.rows), &options).err().unwrap();
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("did not converge"), "{error}");
 }
@@ -174,7 +247,8 @@ fn left_out_rows_are_predicted_by_fits_that_did_not_see_them() {
     let (scenario, data) = shipped(SCENARIOS[1]);
     let estimator = estimator::by_name("roofline").unwrap();
     let options = FitOptions { starts: 2, ..FitOptions::default() };
-    let run = |rows: &[Measurement]| validate(estimator, &scenario.system, rows, 4, &options, &|_, _| {}).unwrap();
+    let run =
+        |rows: &[Measurement]| validate(estimator, &rows_of(&scenario.system, rows), 4, &options, &|_, _| {}).unwrap();
     let before = run(&data.rows);
     assert_eq!(before.folds, 5 + 8);
     // Whatever the rows of one workload say, their own out-of-sample predictions stay; those of others change.
@@ -186,8 +260,8 @@ fn left_out_rows_are_predicted_by_fits_that_did_not_see_them() {
         row.ttft = row.ttft * 3.0;
     }
     let (before, after) = (before.by_workload.unwrap(), run(&rows).by_workload.unwrap());
-    for ((row, before), after) in rows.iter().zip(before).zip(after) {
-        assert_eq!(before == after, workload(row) == changed, "{row:?}");
+    for ((row, before), after) in rows.iter().zip(&before[0]).zip(&after[0]) {
+        assert_eq!(before.prediction == after.prediction, workload(row) == changed, "{row:?}");
     }
 }
 
@@ -196,8 +270,8 @@ fn a_fold_that_does_not_converge_is_counted_and_not_fatal() {
     let (scenario, data) = shipped(SCENARIOS[0]);
     let options = FitOptions { starts: 1, max_iterations: 1, ..FitOptions::default() };
     let estimator = estimator::by_name("serving").unwrap();
-    let found = validate(estimator, &scenario.system, &data.rows, 13, &options, &|_, _| {}).unwrap();
-    assert_eq!(found.by_workload.unwrap().len(), 40);
+    let found = validate(estimator, &rows_of(&scenario.system, &data.rows), 13, &options, &|_, _| {}).unwrap();
+    assert_eq!(found.by_workload.unwrap()[0].len(), 40);
     assert!(found.unsettled_folds > 0 && found.unsettled_folds <= found.folds);
 }
 
@@ -215,7 +289,7 @@ fn a_parameter_known_only_to_a_factor_of_two_is_not_called_free() {
 #[test]
 fn a_planner_may_switch_lock_step_off() {
     let found = study(SCENARIOS[1], "serving", &[("burst_factor", 0.0), ("boundary_wait_steps", 0.0)]);
-    assert!(found.rows.iter().all(|row| row.predicted.ttft_parts.get(Part::Burst).get() == 0.0));
+    assert!(only(&found).rows.iter().all(|row| row.predicted.ttft_parts.get(Part::Burst).get() == 0.0));
 }
 
 #[test]
@@ -237,6 +311,7 @@ fn a_fit_with_every_parameter_held_is_an_evaluation() {
     ];
     let found = study(SCENARIOS[0], "roofline", &held);
     assert_eq!(found.fit.free_count(), 0);
-    assert_eq!(found.optimized, found.baseline);
-    assert!((found.optimized.itl.mape_pct - 23.1).abs() < 0.05, "{}", found.optimized.itl.mape_pct);
+    let errors = only(&found);
+    assert_eq!(errors.optimized, errors.baseline);
+    assert!((errors.optimized.itl.mape_pct - 23.1).abs() < 0.05, "{}", errors.optimized.itl.mape_pct);
 }

@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use perfmodel::prediction::{Part, Prediction};
 use perfmodel::roofline::{StepModel, memory::kv_bytes};
-use perfmodel::serving::{SERVING_PARAMETERS, ServingModel, ServingParameters};
+use perfmodel::serving::{Quantity, ServingModel, ServingParameters};
 use perfmodel::spec::{
-    Attention, Catalog, DenseFfn, Deployment, Ffn, Hardware, ModelArchitecture, MoeFfn, Precision, SpecFile, System,
+    Attention, Catalog, DenseFfn, Deployment, Ffn, Hardware, LinkClass, ModelArchitecture, MoeFfn, Precision, SpecFile,
+    System,
 };
 use perfmodel::workload::Workload;
 use proptest::prelude::*;
@@ -58,13 +59,14 @@ fn system(model: usize, bandwidth: f64, compute: f64, budget: Option<u32>) -> Sy
 type Case = (usize, ServingParameters, f64, f64, f64, Option<u32>);
 
 fn case() -> impl Strategy<Value = Case> {
-    let parameters: Vec<_> = SERVING_PARAMETERS
-        .iter()
-        .map(|p| (0.0..=1.0_f64).prop_map(move |u| p.bounds.0 * (p.bounds.1 / p.bounds.0).powf(u)))
-        .collect();
+    let parameters: Vec<_> =
+        Quantity::ALL.iter().map(|q| (0.0..=1.0_f64).prop_map(|u| q.parameter().from_unit(u))).collect();
     (
         0..MODELS.len(),
-        parameters.prop_map(|values| ServingParameters::from_vector(&values.try_into().unwrap())),
+        parameters.prop_map(|values| {
+            let pairs = Quantity::ALL.into_iter().zip(values);
+            pairs.fold(ServingParameters::default(), |parameters, (q, value)| parameters.with(q, value))
+        }),
         (0.0..10.0_f64).prop_map(|x| x.exp().round()),
         (0.7..8.5_f64).prop_map(|x| x.exp().round().max(2.0)),
         (0.0..7.0_f64).prop_map(|x| x.exp().round()),
@@ -103,7 +105,7 @@ proptest! {
     #[test]
     fn littles_law_holds((model, parameters, input, output, clients, budget) in case()) {
         // Clients are running or waiting; with a run long enough for steady state, X·(time of a request) = c·O.
-        let endless = ServingParameters { benchmark_waves: f64::INFINITY, ..parameters };
+        let endless = parameters.with(Quantity::BenchmarkWaves, f64::INFINITY);
         let p = predict(&system(model, 1.0, 1.0, budget), &endless, input, output, clients);
         prop_assert!((p.running + p.waiting - clients).abs() < 1e-9 * clients);
         prop_assert!(p.running > 0.0 && p.waiting >= -1e-9 * clients);
@@ -154,7 +156,7 @@ proptest! {
     #[test]
     fn twice_the_bandwidth_slows_no_latency_of_an_ordinary_server((model, _, input, output, clients, budget) in case()) {
         // Independent clients and answers of 64 tokens or more: the feedback through the batch is then too small to show.
-        let parameters = ServingParameters { burst_factor: 0.0, ..ServingParameters::default() };
+        let parameters = ServingParameters::default().with(Quantity::BurstFactor, 0.0);
         let output = output.max(64.0);
         let slow = predict(&system(model, 1.0, 1.0, budget), &parameters, input, output, clients);
         let fast = predict(&system(model, 2.0, 1.0, budget), &parameters, input, output, clients);
@@ -166,7 +168,7 @@ proptest! {
     fn a_step_gets_no_slower_with_better_hardware_and_no_cheaper_with_more_sequences((model, parameters, input, output, _, _) in case(), batch in 1.0..2000.0_f64, more in 1.0..4.0_f64) {
         let workload = Workload::new(input, output, 1.0).unwrap();
         let step = |bandwidth, compute, batch: f64| {
-            let costs = StepModel::new(&system(model, bandwidth, compute, None)).unwrap().costs(&workload, &parameters.efficiencies);
+            let costs = StepModel::new(&system(model, bandwidth, compute, None)).unwrap().costs(&workload, &parameters.efficiencies(LinkClass::Direct));
             let step = costs.decode_step(batch);
             assert!((step.parts.total().get() / costs.decode_time(batch).get() - 1.0).abs() < 1e-9);
             step.parts.total().get()
@@ -203,7 +205,7 @@ proptest! {
         let workload = Workload::new(input, output, 1.0).unwrap();
         let [dense, moe] = [dense, moe].map(|model| {
             let system = System::new(device(1.0, 1.0), model, deployment(1)).unwrap();
-            let costs = StepModel::new(&system).unwrap().costs(&workload, &parameters.efficiencies);
+            let costs = StepModel::new(&system).unwrap().costs(&workload, &parameters.efficiencies(LinkClass::Direct));
             (costs.decode_time(batch), costs.prefill())
         });
         prop_assert!((moe.0 / dense.0 - 1.0).abs() < 1e-4, "{:?} {:?}", moe.0, dense.0);
@@ -217,7 +219,7 @@ fn weights_in_four_bit_that_compute_in_sixteen_are_read_faster_and_not_multiplie
         let placed = Deployment { weight_precision, compute_precision: Some(Precision::Bf16), ..deployment(1) };
         let system = System::new(device(1.0, 1.0), ARCHITECTURES[0].0.clone(), placed).unwrap();
         let workload = Workload::new(1000.0, 200.0, 1.0).unwrap();
-        StepModel::new(&system).unwrap().costs(&workload, &ServingParameters::default().efficiencies)
+        StepModel::new(&system).unwrap().costs(&workload, &ServingParameters::default().efficiencies(LinkClass::Direct))
     };
     let (int4, bf16) = (costs(Precision::Int4), costs(Precision::Bf16));
     assert_eq!(int4.prefill(), bf16.prefill());

@@ -6,6 +6,7 @@ use perfmodel::dataset::read_measurements;
 use perfmodel::estimator;
 use perfmodel::roofline::memory::kv_bytes;
 use perfmodel::spec::{Catalog, Deployment, Kind, Precision, System};
+use perfmodel::workload::LoadKind;
 
 const DEVICES: [&str; 14] = [
     "h100_sxm_80gb",
@@ -143,13 +144,13 @@ fn every_scenario_resolves_reads_and_can_be_predicted() {
     let catalog = Catalog::built_in();
     for (id, rows) in [("llama31_8b_fp8_tp1", 40), ("llama33_70b_fp8_tp2", 39)] {
         let folder = catalog.scenario_folder(id).unwrap();
-        let data = read_measurements(&folder.measured).unwrap();
+        let data = read_measurements(&folder.measured, LoadKind::ClosedLoop).unwrap();
         assert_eq!(data.rows.len(), rows, "{id}");
         assert!(data.rows.iter().all(|row| row.throughput.is_some()));
         let scenario = catalog.resolve(&folder).unwrap();
         assert!(!scenario.file.source.is_empty() && scenario.system.legacy.is_some());
         for estimator in estimator::all() {
-            let predictor = estimator.prepare(&scenario.system, &data.rows).unwrap();
+            let predictor = estimator.prepare(&scenario.system, LoadKind::ClosedLoop, &data.rows).unwrap();
             let values: Vec<f64> = predictor.parameters().iter().map(|p| p.default).collect();
             for row in &data.rows {
                 let prediction = predictor.predict(&row.workload, &values);

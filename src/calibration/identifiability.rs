@@ -1,6 +1,6 @@
 //! How well the data fix each parameter: covariance at the optimum and an honest flag.
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use serde::Serialize;
 
 use super::optimiser::Residuals;
@@ -38,22 +38,32 @@ impl Flag {
     }
 }
 
+/// What is known of a position before the fit, and when it counts as not determined.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Knowledge {
+    /// Standard error from the data alone from which on they do not determine the parameter.
+    pub widest: f64,
+    /// Standard deviation of its prior.
+    pub prior: Option<f64>,
+}
+
 /// Flags, standard errors and covariance in positions between the bounds, for the fitted parameters in order.
 #[derive(Debug, Clone)]
 pub struct Identifiability {
-    /// One flag each.
+    /// One flag each, from the data alone.
     pub flags: Vec<Flag>,
-    /// Standard errors of positions; `None` at a bound and where nothing depends on the parameter.
+    /// Standard errors of positions, priors included; `None` at a bound, and where nothing is known.
     pub std_errors: Vec<Option<f64>>,
     /// Covariance of positions; rows and columns of parameters without a standard error are zero.
     pub covariance: DMatrix<f64>,
 }
 
-/// Covariance `s²(JᵀJ)⁻¹` at the optimum with `s² = Σr²/(n − p)`, over the parameters that are not at a bound.
+/// Covariance `(JᵀJ/s² + diag(1/prior²))⁻¹` at the optimum with `s² = Σr²/(n − p)`, over the parameters that are not at
+/// a bound; `residuals` are those of the data alone.
 ///
-/// `widest` is the standard error of each position from which on a parameter counts as not determined. Errors are
-/// conditional on the parameters that sit on a bound.
-pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], widest: &[f64]) -> Identifiability {
+/// Whether a parameter is determined is judged without the priors. Errors are conditional on the parameters that sit on
+/// a bound.
+pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: &[Knowledge]) -> Identifiability {
     let count = positions.len();
     let mut flags = vec![Flag::Free; count];
     let mut std_errors = vec![None; count];
@@ -76,47 +86,70 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], widest: &[f
             .zip(moved(-DERIVATIVE_STEP))
             .map(|(above, below)| (above - below) / (2.0 * DERIVATIVE_STEP))
             .collect();
-        if column.iter().all(|entry| entry.abs() < 1e-9) {
+        let idle = column.iter().all(|entry| entry.abs() < 1e-9);
+        if idle {
             flags[index] = Flag::Unidentifiable;
-        } else if flags[index] == Flag::Free {
+        }
+        if flags[index] == Flag::Free || (idle && knowledge[index].prior.is_some()) {
             inner.push(index);
-            columns.push(nalgebra::DVector::from_vec(column));
+            columns.push(DVector::from_vec(column));
         }
     }
     let freedom = at_optimum.len().saturating_sub(inner.len());
     if inner.is_empty() || freedom == 0 {
         return Identifiability { flags, std_errors, covariance };
     }
-    let variance = at_optimum.iter().map(|r| r * r).sum::<f64>() / freedom as f64;
+    // Below the rounding of the derivatives a perfect fit would claim to know everything.
+    let variance = (at_optimum.iter().map(|r| r * r).sum::<f64>() / freedom as f64).max(1e-16);
     let jacobian = DMatrix::from_columns(&columns);
-    let eigen = SymmetricEigen::new(jacobian.tr_mul(&jacobian));
-    // A direction that the data do not see gets a huge variance, not an infinite one.
-    let floor = 1e-14 * eigen.eigenvalues.max();
-    let inverse = eigen.eigenvalues.map(|value| 1.0 / value.max(floor));
-    let inner_covariance =
-        &eigen.eigenvectors * DMatrix::from_diagonal(&inverse) * eigen.eigenvectors.transpose() * variance;
+    let information = jacobian.tr_mul(&jacobian) / variance;
+    let from_data = inverse(&information);
+    let priors = inner.iter().map(|&index| knowledge[index].prior.map_or(0.0, |prior| 1.0 / (prior * prior)));
+    let together = inverse(&(information + DMatrix::from_diagonal(&DVector::from_iterator(inner.len(), priors))));
     for (row, &i) in inner.iter().enumerate() {
         for (column, &j) in inner.iter().enumerate() {
-            covariance[(i, j)] = inner_covariance[(row, column)];
+            covariance[(i, j)] = together[(row, column)];
         }
-        let error = inner_covariance[(row, row)].max(0.0).sqrt();
-        std_errors[i] = Some(error);
-        if error > widest[i] {
+        std_errors[i] = Some(together[(row, row)].max(0.0).sqrt());
+        if from_data[(row, row)].max(0.0).sqrt() > knowledge[i].widest {
             flags[i] = Flag::Unidentifiable;
         }
     }
     Identifiability { flags, std_errors, covariance }
 }
 
+/// Inverse of a matrix of information; a direction of which nothing is known gets a huge variance, not an infinite one.
+fn inverse(information: &DMatrix<f64>) -> DMatrix<f64> {
+    let eigen = SymmetricEigen::new(information.clone());
+    let floor = (1e-14 * eigen.eigenvalues.max()).max(f64::MIN_POSITIVE);
+    let inverse = eigen.eigenvalues.map(|value| 1.0 / value.max(floor));
+    &eigen.eigenvectors * DMatrix::from_diagonal(&inverse) * eigen.eigenvectors.transpose()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Nothing is known beforehand.
+    const NOTHING: Knowledge = Knowledge { widest: 0.5, prior: None };
+
+    #[test]
+    fn a_prior_counts_like_further_data_and_alone_where_there_are_none() {
+        // Three values with s² = 0.04 and a prior of spread 0.1: 1/(3/0.04 + 100). The second parameter has only its prior.
+        let data = [0.3, 0.5, 0.7];
+        let known = Knowledge { prior: Some(0.1), ..NOTHING };
+        let residuals = |u: &[f64]| data.iter().map(|y| y - u[0]).chain([0.0]).collect::<Vec<f64>>();
+        let result = identifiability(&residuals, &[0.5, 0.5], &[known; 2]);
+        assert_eq!(result.flags, [Flag::Free, Flag::Unidentifiable]);
+        assert!((result.std_errors[0].unwrap() - (1.0f64 / (3.0 / 0.04 + 100.0)).sqrt()).abs() < 1e-6);
+        assert!((result.std_errors[1].unwrap() - 0.1).abs() < 1e-6);
+    }
 
     #[test]
     fn the_standard_error_of_a_mean_is_the_textbooks() {
         // r = y − u with y = 0.3, 0.5, 0.7: u = 0.5, s² = 0.08/2, error = s/√3.
         let data = [0.3, 0.5, 0.7];
-        let result = identifiability(&|u| data.iter().map(|y| y - u[0]).collect(), &[0.5], &[0.5]);
+        let result = identifiability(&|u| data.iter().map(|y| y - u[0]).collect(), &[0.5], &[NOTHING]);
         assert_eq!(result.flags, [Flag::Free]);
         assert!((result.std_errors[0].unwrap() - (0.04f64 / 3.0).sqrt()).abs() < 1e-9);
     }
@@ -124,7 +157,7 @@ mod tests {
     #[test]
     fn a_parameter_without_effect_and_one_at_its_bound_are_flagged() {
         let residuals = |u: &[f64]| vec![u[0] - 0.4, u[0] - 0.6, u[2] + 1.0, 0.1];
-        let result = identifiability(&residuals, &[0.5, 0.5, 0.0], &[0.5; 3]);
+        let result = identifiability(&residuals, &[0.5, 0.5, 0.0], &[NOTHING; 3]);
         assert_eq!(result.flags, [Flag::Free, Flag::Unidentifiable, Flag::AtBound]);
         assert_eq!(result.std_errors[1], None);
     }
@@ -132,6 +165,6 @@ mod tests {
     #[test]
     fn two_parameters_that_only_act_together_are_both_unidentifiable() {
         let residuals = |u: &[f64]| vec![u[0] + u[1] - 0.9, u[0] + u[1] - 1.1, u[0] + u[1] - 1.0];
-        assert_eq!(identifiability(&residuals, &[0.5, 0.5], &[0.5; 2]).flags, [Flag::Unidentifiable; 2]);
+        assert_eq!(identifiability(&residuals, &[0.5, 0.5], &[NOTHING; 2]).flags, [Flag::Unidentifiable; 2]);
     }
 }

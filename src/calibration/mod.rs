@@ -1,16 +1,27 @@
-//! Fitting an estimator's parameters to measurements.
+//! Fitting an estimator's parameters to measurements, and carrying them to systems that were not measured.
 //!
-//! `loss` turns predictions into residuals, `optimiser` minimises their squares from several starts,
-//! `identifiability` says how well the data fix each parameter, `validation` predicts rows that a fit did not see.
+//! `problem` says which parameters several systems share, `loss` turns predictions into residuals, `optimiser` minimises
+//! their squares from several starts, `identifiability` says how well the data fix each parameter, `validation` predicts
+//! rows that a fit did not see, `interval` says how far a prediction can be trusted, `record` is what remains of a fit,
+//! and `transfer` what it says of another system.
 
 mod fit;
 mod identifiability;
+mod interval;
 pub mod loss;
 mod optimiser;
+mod problem;
 mod record;
+mod transfer;
 mod validation;
 
 pub use fit::{Fit, FitOptions, FittedParameter, StartResult, fit};
 pub use identifiability::Flag;
-pub use record::{CalibrationRecord, ErrorSummary, FittedOn, Provenance, RecordedErrors, RecordedParameter};
-pub use validation::{Validation, validate};
+pub use interval::{CoveredRow, Interval, LEVEL, Regime, Scatter, Uncertainty, coverage_pct, covered, regime};
+pub use problem::{Member, Problem, Slot};
+pub use record::{
+    CalibrationRecord, Coverage, ErrorSummary, FittedScenario, Provenance, RecordedErrors, RecordedParameter,
+    ScenarioData,
+};
+pub use transfer::{Origin, Outside, Target, Transferred, system_outside, workload_outside};
+pub use validation::{LeftOut, Validation, validate};

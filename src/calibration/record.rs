@@ -1,11 +1,17 @@
-//! `calibration.toml`: what was fitted, on which data, and how well.
+//! `calibration.toml`: what was fitted, on which data, and how well. Complete enough to be sent to somebody else.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::fit::{Fit, FitOptions, StartResult};
 use super::identifiability::Flag;
+use super::interval::Uncertainty;
 use crate::dataset::Measurement;
-use crate::spec::{Campaign, Deployment, Source, System};
+use crate::error::{Error, Result};
+use crate::parameter::{Owner, Parameter, Scale};
+use crate::spec::{Campaign, Deployment, Source, SpecFile, System};
+use crate::workload::{LoadKind, Workload};
 
 /// Errors under their stable keys, in JSON output and in `calibration.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,56 +45,6 @@ pub struct Provenance {
     pub sources: Vec<Source>,
 }
 
-/// The data of a fit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FittedOn {
-    /// Scenario, or the name of the measured file.
-    pub scenario: String,
-    /// Name of the architecture.
-    pub model: String,
-    /// Name of the device.
-    pub hardware: String,
-    /// Placement.
-    pub deployment: Deployment,
-    /// Rows that the fit saw.
-    pub rows: usize,
-    /// SHA-256 of the measured file.
-    pub measured_sha256: String,
-    /// Filters given with `--rows`.
-    pub rows_kept: Vec<String>,
-    /// Filters given with `--exclude`.
-    pub rows_excluded: Vec<String>,
-    /// Smallest and largest input length.
-    pub input_tokens: [f64; 2],
-    /// Smallest and largest output length.
-    pub output_tokens: [f64; 2],
-    /// Smallest and largest concurrency.
-    pub concurrency: [f64; 2],
-    /// Who measured, and how.
-    pub provenance: Provenance,
-}
-
-/// A parameter as recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordedParameter {
-    /// Name.
-    pub name: String,
-    /// Unit.
-    pub unit: String,
-    /// Fitted or held value.
-    pub value: f64,
-    /// Standard error, where defined.
-    pub std_error: Option<f64>,
-    /// What the data say of it.
-    pub flag: String,
-    /// Bounds of the fit.
-    pub bounds: [f64; 2],
-    /// Value before the fit.
-    pub start: f64,
-    /// Correlations with all parameters in the order of the list; 0 where undefined.
-    pub correlations: Vec<f64>,
-}
-
 /// Errors before the fit, after it, and out of sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedErrors {
@@ -102,6 +58,80 @@ pub struct RecordedErrors {
     pub leave_one_concurrency_out: Option<ErrorSummary>,
 }
 
+/// Share of left-out rows inside their 90 % intervals.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Rows.
+    pub rows: usize,
+    /// Of TTFT.
+    pub ttft_pct: f64,
+    /// Of ITL.
+    pub itl_pct: f64,
+}
+
+/// One scenario of a fit: its system, its data, its errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedScenario {
+    /// Scenario, or the name of the measured file.
+    pub scenario: String,
+    /// Name of the architecture.
+    pub model: String,
+    /// Name of the device.
+    pub hardware: String,
+    /// Placement.
+    pub deployment: Deployment,
+    /// How it was loaded.
+    pub load: LoadKind,
+    /// Which campaign of the fit measured it; scenarios with the same number share their campaign's parameters.
+    pub campaign: usize,
+    /// Rows that the fit saw.
+    pub rows: usize,
+    /// SHA-256 of the measured file.
+    pub measured_sha256: String,
+    /// Smallest and largest input length.
+    pub input_tokens: [f64; 2],
+    /// Smallest and largest output length.
+    pub output_tokens: [f64; 2],
+    /// Smallest and largest load: clients, requests per second or sequences of a batch.
+    pub load_range: [f64; 2],
+    /// Errors.
+    pub errors: RecordedErrors,
+    /// Coverage of the intervals of left-out rows.
+    pub coverage: Option<Coverage>,
+    /// Scatter by regime, and what turns it into intervals.
+    pub uncertainty: Uncertainty,
+    /// Who measured, and how.
+    pub provenance: Provenance,
+}
+
+/// A parameter as recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedParameter {
+    /// Name.
+    pub name: String,
+    /// Unit.
+    pub unit: String,
+    /// Whom it belongs to.
+    pub owner: Owner,
+    /// The campaign whose own it is; absent if all scenarios share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<usize>,
+    /// Fitted or held value.
+    pub value: f64,
+    /// Standard error, where defined.
+    pub std_error: Option<f64>,
+    /// What the data say of it.
+    pub flag: String,
+    /// Whether its covariance is that of its logarithm (`log`) or of itself (`linear`).
+    pub scale: Scale,
+    /// Bounds of the fit.
+    pub bounds: [f64; 2],
+    /// Value before the fit: the median of its prior, or the value at which it was held.
+    pub start: f64,
+    /// Standard deviation of the logarithm in its prior.
+    pub prior_spread: Option<f64>,
+}
+
 /// `calibration.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationRecord {
@@ -111,65 +141,150 @@ pub struct CalibrationRecord {
     pub estimator: String,
     /// Seed of the starts.
     pub seed: u64,
+    /// Filters given with `--rows`.
+    pub rows_kept: Vec<String>,
+    /// Filters given with `--exclude`.
+    pub rows_excluded: Vec<String>,
+    /// Covariance of the parameters in their order: of logarithms, of values where `scale` is `linear`; 0 where
+    /// undefined.
+    pub covariance: Vec<Vec<f64>>,
     /// How every start of the optimiser ended.
     pub starts: Vec<StartResult>,
-    /// Data.
-    pub fitted_on: FittedOn,
-    /// Errors.
-    pub errors: RecordedErrors,
-    /// Parameters in the estimator's order.
+    /// Parameters.
     pub parameters: Vec<RecordedParameter>,
+    /// Systems, data and errors.
+    pub scenarios: Vec<FittedScenario>,
 }
 
-impl FittedOn {
-    /// Describes the rows of a fit.
-    pub fn new(scenario: &str, system: &System, rows: &[Measurement], measured_sha256: &str) -> Self {
-        let range = |value: fn(&Measurement) -> f64| {
-            rows.iter().map(value).fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
+/// Data of a scenario that a record needs besides its errors.
+pub struct ScenarioData<'a> {
+    /// Scenario, or the name of the measured file.
+    pub id: &'a str,
+    /// The system.
+    pub system: &'a System,
+    /// How it was loaded.
+    pub load: LoadKind,
+    /// Which campaign measured it.
+    pub campaign: usize,
+    /// Rows of the fit.
+    pub rows: &'a [Measurement],
+    /// SHA-256 of the measured file.
+    pub measured_sha256: &'a str,
+    /// Who measured, and how.
+    pub provenance: &'a Provenance,
+}
+
+impl FittedScenario {
+    /// Describes a scenario of a fit.
+    pub fn new(
+        data: &ScenarioData<'_>,
+        errors: RecordedErrors,
+        coverage: Option<Coverage>,
+        uncertainty: Uncertainty,
+    ) -> Self {
+        let range = |value: fn(&Workload) -> f64| {
+            let values = data.rows.iter().map(|row| value(&row.workload));
+            values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
         };
         Self {
-            scenario: scenario.to_owned(),
-            model: system.model.name.clone(),
-            hardware: system.hardware.name.clone(),
-            deployment: system.deployment.clone(),
-            rows: rows.len(),
-            measured_sha256: measured_sha256.to_owned(),
-            rows_kept: Vec::new(),
-            rows_excluded: Vec::new(),
-            input_tokens: range(|row| row.workload.input_tokens()),
-            output_tokens: range(|row| row.workload.output_tokens()),
-            concurrency: range(|row| row.workload.concurrency()),
-            provenance: Provenance::default(),
+            scenario: data.id.to_owned(),
+            model: data.system.model.name.clone(),
+            hardware: data.system.hardware.name.clone(),
+            deployment: data.system.deployment.clone(),
+            load: data.load,
+            campaign: data.campaign,
+            rows: data.rows.len(),
+            measured_sha256: data.measured_sha256.to_owned(),
+            input_tokens: range(Workload::input_tokens),
+            output_tokens: range(Workload::output_tokens),
+            load_range: range(Workload::load),
+            errors,
+            coverage,
+            uncertainty,
+            provenance: data.provenance.clone(),
         }
     }
+
+    /// Whether two scenarios hold the same data of the same system.
+    fn same_data(&self, other: &Self) -> bool {
+        (&self.scenario, &self.measured_sha256, &self.deployment, self.rows, self.campaign)
+            == (&other.scenario, &other.measured_sha256, &other.deployment, other.rows, other.campaign)
+            && (&self.model, &self.hardware) == (&other.model, &other.hardware)
+    }
+}
+
+/// Six significant digits: more than a covariance deserves.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.5e}").parse().expect("a formatted number is a number")
 }
 
 impl CalibrationRecord {
     /// Puts a record together.
-    pub fn new(estimator: &str, options: &FitOptions, fitted_on: FittedOn, errors: RecordedErrors, fit: &Fit) -> Self {
+    pub fn new(estimator: &str, options: &FitOptions, scenarios: Vec<FittedScenario>, fit: &Fit) -> Self {
         Self {
             perfmodel_version: env!("CARGO_PKG_VERSION").to_owned(),
             estimator: estimator.to_owned(),
             seed: options.seed,
+            rows_kept: Vec::new(),
+            rows_excluded: Vec::new(),
+            covariance: fit.covariance.row_iter().map(|row| row.iter().map(|c| rounded(*c)).collect()).collect(),
             starts: fit.starts.clone(),
-            fitted_on,
-            errors,
             parameters: fit
                 .parameters
                 .iter()
-                .zip(fit.correlations.row_iter())
-                .map(|(p, correlations)| RecordedParameter {
+                .map(|p| RecordedParameter {
                     name: p.parameter.name.to_owned(),
                     unit: p.parameter.unit.to_owned(),
+                    owner: p.parameter.owner,
+                    campaign: p.campaign,
                     value: p.value,
                     std_error: p.std_error,
                     flag: p.flag.name().to_owned(),
+                    scale: p.parameter.scale,
                     bounds: [p.parameter.lower, p.parameter.upper],
                     start: p.start(),
-                    correlations: correlations.iter().map(|c| (c * 1e4).round() / 1e4).collect(),
+                    prior_spread: p.parameter.spread,
                 })
                 .collect(),
+            scenarios,
         }
+    }
+
+    /// Reads and checks a record.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a calibration, or does not hold together.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = SpecFile::open(path)?;
+        let record: Self = toml::from_str(&file.text).map_err(|error| {
+            Error::input(format!("not a calibration of this version: {}", error.message().replace('\n', ", ")))
+                .at(path)
+                .help("give the calibration.toml that `perfmodel fit` writes; fit again if another version wrote it")
+        })?;
+        record.check().map_err(|what| Error::input(what).at(path).help("fit again; the file was changed by hand"))?;
+        Ok(record)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        if self.scenarios.is_empty() {
+            return Err("the calibration names no scenario".to_owned());
+        }
+        let count = self.parameters.len();
+        if self.covariance.len() != count || self.covariance.iter().any(|row| row.len() != count) {
+            return Err(format!("the covariance of {count} parameters has another size"));
+        }
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            if !parameter.value.is_finite() || parameter.value < 0.0 {
+                return Err(format!("`{}` is {}", parameter.name, parameter.value));
+            }
+            let row = &self.covariance[index];
+            let symmetric =
+                row.iter().enumerate().all(|(other, c)| (c - self.covariance[other][index]).abs() <= 1e-3 * c.abs());
+            if row[index] < 0.0 || row.iter().any(|c| !c.is_finite()) || !symmetric {
+                return Err(format!("the covariance of `{}` is not one", parameter.name));
+            }
+        }
+        Ok(())
     }
 
     /// Whether another record answers the same question: the same data, filters, estimator, held values, seed and
@@ -187,8 +302,15 @@ impl CalibrationRecord {
             && self.estimator == other.estimator
             && self.seed == other.seed
             && self.starts.len() == other.starts.len()
-            && self.fitted_on == other.fitted_on
+            && (&self.rows_kept, &self.rows_excluded) == (&other.rows_kept, &other.rows_excluded)
+            && self.scenarios.len() == other.scenarios.len()
+            && self.scenarios.iter().zip(&other.scenarios).all(|(a, b)| a.same_data(b))
             && held(self) == held(other)
+    }
+
+    /// Whether it has a value for a parameter.
+    pub fn has(&self, parameter: &Parameter) -> bool {
+        self.parameters.iter().any(|recorded| recorded.name == parameter.name)
     }
 
     /// As TOML text.

@@ -5,23 +5,35 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::fit::{FitOptions, fit_to};
+use super::interval::{Uncertainty, regime};
+use super::problem::Member;
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::prediction::Prediction;
-use crate::spec::System;
 
 /// Starts of a fold's fit. Folds begin at the defaults like the main fit, never at its optimum, which has seen the
 /// held-out rows.
 const FOLD_STARTS: usize = 4;
 
-/// Out-of-sample predictions of all rows, in the order of the rows.
+/// A left-out row: its prediction by a fit that did not see it, and how sure that fit was.
+#[derive(Debug, Clone, Copy)]
+pub struct LeftOut {
+    /// The prediction.
+    pub prediction: Prediction,
+    /// Scale of the error that the fold's fit expects of ln TTFT and of ln ITL.
+    pub scale: [f64; 2],
+    /// Which fold left it out.
+    pub fold: usize,
+}
+
+/// Out-of-sample predictions of all rows: for each member, in the order of its rows.
 #[derive(Debug, Clone)]
 pub struct Validation {
     /// Each row predicted by a fit to the other workloads (input and output tokens).
-    pub by_workload: Option<Vec<Prediction>>,
-    /// Each row predicted by a fit to the other concurrencies.
-    pub by_concurrency: Option<Vec<Prediction>>,
+    pub by_workload: Option<Vec<Vec<LeftOut>>>,
+    /// Each row predicted by a fit to the other loads.
+    pub by_load: Option<Vec<Vec<LeftOut>>>,
     /// Folds whose best start still improved when its rounds ran out; their predictions are a little worse than they
     /// could be.
     pub unsettled_folds: usize,
@@ -29,79 +41,120 @@ pub struct Validation {
     pub folds: usize,
 }
 
-/// Fits once per left-out workload and once per left-out concurrency.
+/// Fits once per left-out workload and once per left-out load. A workload is left out of every member at once.
 ///
-/// A kind of fold is `None` when the rows have only one such group or a fold leaves fewer rows than parameters.
+/// A kind of fold is `None` when the rows have only one such group or a fold leaves fewer rows than parameters, or no
+/// row of a member.
 ///
 /// # Errors
 /// A fold cannot be fitted at all. One that does not converge is counted, not fatal.
 pub fn validate(
     estimator: &dyn Estimator,
-    system: &System,
-    rows: &[Measurement],
+    members: &[Member<'_>],
     free_parameters: usize,
     options: &FitOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Validation> {
     let options = FitOptions { starts: options.starts.min(FOLD_STARTS), ..options.clone() };
     let workload = |row: &Measurement| [row.workload.input_tokens().to_bits(), row.workload.output_tokens().to_bits()];
-    let concurrency = |row: &Measurement| [row.workload.concurrency().to_bits(), 0];
-    let kinds = [groups(rows, workload), groups(rows, concurrency)];
+    let load = |row: &Measurement| [row.workload.load().to_bits(), 0];
+    let kinds = [groups(members, workload), groups(members, load)];
     let usable = kinds.map(|groups| {
-        let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
-        (groups.len() > 1 && rows.len() - largest >= free_parameters).then_some(groups)
+        let fits = |group: &Group| {
+            let left: Vec<usize> =
+                members.iter().zip(group).map(|(member, out)| member.rows.len() - out.len()).collect();
+            left.iter().all(|&rows| rows > 0) && left.iter().sum::<usize>() >= free_parameters
+        };
+        (groups.len() > 1 && groups.iter().all(fits)).then_some(groups)
     });
-    let folds: Vec<&Vec<usize>> = usable.iter().flatten().flatten().collect();
+    let folds: Vec<&Group> = usable.iter().flatten().flatten().collect();
     let total = folds.len();
     let done = AtomicUsize::new(0);
     let unsettled = AtomicUsize::new(0);
-    let predicted: Vec<Vec<Prediction>> = folds
+    let predicted: Vec<Vec<Vec<LeftOut>>> = folds
         .par_iter()
-        .map(|held_out| {
-            let seen: Vec<Measurement> =
-                (0..rows.len()).filter(|index| !held_out.contains(index)).map(|index| rows[index]).collect();
-            let fitted = fit_to(estimator, system, &seen, &options, false)?;
+        .enumerate()
+        .map(|(fold, held_out)| {
+            let seen: Vec<Vec<Measurement>> = members
+                .iter()
+                .zip(*held_out)
+                .map(|(member, out)| {
+                    (0..member.rows.len()).filter(|row| !out.contains(row)).map(|row| member.rows[row]).collect()
+                })
+                .collect();
+            let seen: Vec<Member<'_>> =
+                members.iter().zip(&seen).map(|(member, rows)| Member { rows, ..*member }).collect();
+            let fitted = fit_to(estimator, &seen, &options, false)?;
             if !fitted.converged {
                 unsettled.fetch_add(1, Ordering::Relaxed);
             }
-            let values = fitted.values();
+            let uncertainty = Uncertainty::of_fit(&fitted, &seen);
+            let slots = fitted.values();
             // Bounds may depend on the rows, so the fold's own predictor predicts them.
-            let predictions =
-                held_out.iter().map(|&index| fitted.predictor.predict(&rows[index].workload, &values)).collect();
+            let left_out = held_out
+                .iter()
+                .enumerate()
+                .map(|(member, rows)| {
+                    let predictor = fitted.problem.predictor(member);
+                    let values = fitted.problem.member_values(member, &slots);
+                    let covariance = fitted.member_covariance(member);
+                    rows.iter()
+                        .map(|&row| {
+                            let workload = &members[member].rows[row].workload;
+                            let prediction = predictor.predict(workload, &values);
+                            let regime = regime(&prediction);
+                            let scale = uncertainty[member].scale(predictor, workload, &values, &covariance, regime);
+                            LeftOut { prediction, scale, fold }
+                        })
+                        .collect()
+                })
+                .collect();
             progress(1 + done.fetch_add(1, Ordering::Relaxed), total);
-            Ok(predictions)
+            Ok(left_out)
         })
         .collect::<Result<_>>()?;
 
     let mut predicted = predicted.into_iter();
-    let mut collect = |groups: Option<Vec<Vec<usize>>>| {
+    let mut collect = |groups: Option<Vec<Group>>| {
         groups.map(|groups| {
-            let mut by_row: Vec<(usize, Prediction)> = groups
+            let mut by_row: Vec<Vec<(usize, LeftOut)>> = vec![Vec::new(); members.len()];
+            for (group, found) in groups.into_iter().zip(predicted.by_ref()) {
+                for (member, (rows, found)) in group.into_iter().zip(found).enumerate() {
+                    by_row[member].extend(rows.into_iter().zip(found));
+                }
+            }
+            by_row
                 .into_iter()
-                .zip(predicted.by_ref())
-                .flat_map(|(rows, found)| rows.into_iter().zip(found))
-                .collect();
-            by_row.sort_by_key(|(index, _)| *index);
-            by_row.into_iter().map(|(_, prediction)| prediction).collect()
+                .map(|mut rows| {
+                    rows.sort_by_key(|(index, _)| *index);
+                    rows.into_iter().map(|(_, left_out)| left_out).collect()
+                })
+                .collect()
         })
     };
-    let [by_workload, by_concurrency] = usable;
+    let [by_workload, by_load] = usable;
     Ok(Validation {
         by_workload: collect(by_workload),
-        by_concurrency: collect(by_concurrency),
+        by_load: collect(by_load),
         unsettled_folds: unsettled.into_inner(),
         folds: total,
     })
 }
 
-/// Rows with equal keys, in the order in which the keys first appear.
-fn groups(rows: &[Measurement], key: impl Fn(&Measurement) -> [u64; 2]) -> Vec<Vec<usize>> {
-    let mut found: Vec<([u64; 2], Vec<usize>)> = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        let key = key(row);
-        match found.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, members)) => members.push(index),
-            None => found.push((key, vec![index])),
+/// Rows that are left out together: for each member their indices.
+type Group = Vec<Vec<usize>>;
+
+/// Rows with equal keys over all members, in the order in which the keys first appear.
+fn groups(members: &[Member<'_>], key: impl Fn(&Measurement) -> [u64; 2]) -> Vec<Group> {
+    let mut found: Vec<([u64; 2], Group)> = Vec::new();
+    for (member, Member { rows, .. }) in members.iter().enumerate() {
+        for (index, row) in rows.iter().enumerate() {
+            let key = key(row);
+            let place = found.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+                found.push((key, vec![Vec::new(); members.len()]));
+                found.len() - 1
+            });
+            found[place].1[member].push(index);
         }
     }
     found.into_iter().map(|(_, members)| members).collect()

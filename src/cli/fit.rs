@@ -6,17 +6,17 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Format;
 use super::select::MeasuredArgs;
-use super::terminal::{print, table};
-use crate::calibration::{ErrorSummary, FitOptions, Flag};
+use super::terminal::{error_rows, print, spinner, table, worst_rows};
+use crate::calibration::{Coverage, ErrorSummary, FitOptions, Flag, LEVEL};
 use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
 use crate::estimator;
-use crate::evaluation::{Study, StudyInput, run_study};
+use crate::evaluation::{ScenarioStudy, Study, StudyInput, run_study};
+use crate::parameter::Owner;
 use crate::report::{browser, number, write_study};
 use crate::spec::Catalog;
 
@@ -29,7 +29,9 @@ const MOST_STARTS: usize = 10_000;
     perfmodel fit --scenario llama31_8b_fp8_tp1\n  \
     perfmodel fit --scenario llama33_70b_fp8_tp2 --estimator roofline --fix t_min=0\n  \
     perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out low --png\n  \
-    perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n\n\
+    perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n  \
+    perfmodel fit --scenario 'llama*'                    share hardware and engine parameters, keep campaigns apart\n  \
+    perfmodel fit --table batches.csv --load static_batch --skip-unknown\n\n\
     Exit codes: 0 done, 1 the fit did not converge, 2 wrong input.")]
 pub struct FitArgs {
     #[command(flatten)]
@@ -42,6 +44,14 @@ pub struct FitArgs {
     /// Hold a parameter at a value; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     fix: Vec<(String, f64)>,
+
+    /// Fit a parameter that is held by default, such as link_latency_us; may be repeated, or names with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    free: Vec<String>,
+
+    /// Let the data alone decide; without it priors hold what the data leave open (priors.toml)
+    #[arg(long)]
+    no_priors: bool,
 
     /// Fit only rows for which this holds, such as 'concurrency<=128'; may be repeated
     #[arg(long, value_name = "EXPR")]
@@ -100,16 +110,31 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
 /// The JSON object on stdout; docs/schema/fit.schema.json describes it.
 #[derive(Debug, Serialize)]
 struct FitOutput {
-    scenario: String,
+    #[serde(flatten)]
+    of: Fitted,
     estimator: &'static str,
     seed: u64,
+    parameters: Vec<ParameterOutput>,
+    files: Vec<PathBuf>,
+    elapsed_s: f64,
+}
+
+/// One scenario as ever, or several in a list.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Fitted {
+    One(ScenarioOutput),
+    Several { scenarios: Vec<ScenarioOutput> },
+}
+
+#[derive(Debug, Serialize)]
+struct ScenarioOutput {
+    scenario: String,
     rows: usize,
     baseline: ErrorSummary,
     optimized: ErrorSummary,
     validation: Option<ValidationOutput>,
-    parameters: Vec<ParameterOutput>,
-    files: Vec<PathBuf>,
-    elapsed_s: f64,
+    coverage: Option<Coverage>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,6 +146,9 @@ struct ValidationOutput {
 #[derive(Debug, Serialize)]
 struct ParameterOutput {
     name: &'static str,
+    owner: Owner,
+    /// The scenario whose own it is; null where all share it.
+    scenario: Option<String>,
     unit: &'static str,
     lower: f64,
     upper: f64,
@@ -142,10 +170,7 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
     let folder = args.out.unwrap_or_else(|| ["evaluations_results", &measured.id, estimator.name()].iter().collect());
     let input = StudyInput {
         id: measured.id,
-        title: measured.title,
-        system: measured.system,
-        dataset: measured.dataset,
-        provenance: measured.provenance,
+        members: measured.members,
         keep: args.rows,
         exclude: args.exclude,
         estimator,
@@ -154,13 +179,13 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
             starts: args.starts,
             max_iterations: args.max_iterations,
             fixed: args.fix,
+            freed: args.free,
+            priors: !args.no_priors,
         },
         validate: !args.no_validate,
     };
 
-    let bar = ProgressBar::new_spinner().with_style(spinner());
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    bar.set_message("fitting");
+    let bar = spinner("fitting");
     let study = run_study(input, &|done, total| bar.set_message(format!("validating, fold {done} of {total}")))?;
     bar.set_message("writing");
     let files = write_study(&study, &folder, args.png)?;
@@ -173,32 +198,51 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
                 .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
             print(&format!("{text}\n"))
         }
-        Format::Text => print(&text(&study, &files, started.elapsed().as_secs_f64())),
+        Format::Text => {
+            let mut text = text(&study);
+            if !measured.unknown.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "Left out, unknown here: {}", measured.unknown.join(", "));
+            }
+            let _ = writeln!(text, "\nWrote in {:.1} s", started.elapsed().as_secs_f64());
+            for file in files {
+                let _ = writeln!(text, " {}", file.display());
+            }
+            print(&text)
+        }
     }
 }
 
-fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg} ({elapsed})").unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
 fn output(study: &Study, files: Vec<PathBuf>, elapsed_s: f64) -> FitOutput {
+    let mut scenarios: Vec<ScenarioOutput> = study
+        .scenarios
+        .iter()
+        .zip(&study.record.scenarios)
+        .map(|(scenario, recorded)| ScenarioOutput {
+            scenario: scenario.id.clone(),
+            rows: scenario.rows.len(),
+            baseline: scenario.baseline.summary(),
+            optimized: scenario.optimized.summary(),
+            validation: scenario.validation.map(|v| ValidationOutput {
+                leave_one_workload_out: v.leave_one_workload_out.map(|errors| errors.summary()),
+                leave_one_concurrency_out: v.leave_one_concurrency_out.map(|errors| errors.summary()),
+            }),
+            coverage: recorded.coverage,
+        })
+        .collect();
+    let several = scenarios.len() > 1;
     FitOutput {
-        scenario: study.id.clone(),
+        of: if several { Fitted::Several { scenarios } } else { Fitted::One(scenarios.remove(0)) },
         estimator: study.estimator.name(),
         seed: study.record.seed,
-        rows: study.rows.len(),
-        baseline: study.baseline.summary(),
-        optimized: study.optimized.summary(),
-        validation: study.validation.map(|v| ValidationOutput {
-            leave_one_workload_out: v.leave_one_workload_out.map(|errors| errors.summary()),
-            leave_one_concurrency_out: v.leave_one_concurrency_out.map(|errors| errors.summary()),
-        }),
         parameters: study
             .fit
             .parameters
             .iter()
             .map(|p| ParameterOutput {
                 name: p.parameter.name,
+                owner: p.parameter.owner,
+                scenario: p.campaign.map(|campaign| study.campaign_name(campaign).to_owned()),
                 unit: p.parameter.unit,
                 lower: p.parameter.lower,
                 upper: p.parameter.upper,
@@ -214,19 +258,36 @@ fn output(study: &Study, files: Vec<PathBuf>, elapsed_s: f64) -> FitOutput {
 }
 
 /// The report on the terminal.
-fn text(study: &Study, files: &[PathBuf], elapsed_s: f64) -> String {
+fn text(study: &Study) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{} · estimator {}", study.title, study.estimator.name());
-    let _ = writeln!(text, "{}, {} rows\n", study.system.title(), study.rows.len());
-
+    match study.scenarios.as_slice() {
+        [only] => {
+            let _ = writeln!(text, "{} · estimator {}", only.title, study.estimator.name());
+            let _ = writeln!(text, "{}, {} rows\n", only.system.title(), only.rows.len());
+        }
+        several => {
+            let rows: usize = several.iter().map(|scenario| scenario.rows.len()).sum();
+            let _ = writeln!(
+                text,
+                "{} scenarios fitted together, {rows} rows · estimator {}",
+                several.len(),
+                study.estimator.name()
+            );
+            for scenario in several {
+                let _ = writeln!(text, " {}: {}", scenario.id, scenario.system.title());
+            }
+            text.push('\n');
+        }
+    }
     text += "Parameters\n";
-    let header = ["parameter", "unit", "bounds", "start", "fitted", "± error", "flag"];
+    let header = ["parameter", "owner", "unit", "bounds", "prior", "fitted", "± error", "flag"];
     text += &table(
         &header,
         study.fit.parameters.iter().map(|p| {
             vec![
-                p.parameter.name.to_owned(),
+                study.parameter_label(p.parameter.name, p.campaign),
+                p.parameter.owner.name().to_owned(),
                 p.parameter.unit.to_owned(),
                 format!("{} – {}", p.parameter.lower, p.parameter.upper),
                 number(p.start()),
@@ -235,59 +296,34 @@ fn text(study: &Study, files: &[PathBuf], elapsed_s: f64) -> String {
                 p.flag.name().replace('_', " "),
             ]
         }),
-        3..6,
+        4..7,
     );
-
-    text += "\nErrors\n";
-    text += &error_table(study);
-
-    text += "\nWorst rows\n";
-    let header =
-        ["input", "output", "concurrency", "TTFT ms", "predicted", "error %", "ITL ms", "predicted", "error %"];
-    text += &table(
-        &header,
-        study.worst_rows().into_iter().map(|row| {
-            let workload = &row.measured.workload;
-            vec![
-                workload.input_tokens().to_string(),
-                workload.output_tokens().to_string(),
-                workload.concurrency().to_string(),
-                number(row.measured.ttft.as_ms()),
-                number(row.predicted.ttft.as_ms()),
-                format!("{:+.1}", row.ttft_error_pct()),
-                number(row.measured.itl.as_ms()),
-                number(row.predicted.itl.as_ms()),
-                format!("{:+.1}", row.itl_error_pct()),
-            ]
-        }),
-        0..9,
-    );
-
+    for scenario in &study.scenarios {
+        let name = if study.scenarios.len() > 1 { format!(" · {}", scenario.id) } else { String::new() };
+        let _ = writeln!(text, "\nErrors{name}");
+        let header = ["", "metric", "MAPE %", "median %", "RMSE ms, tok/s", "bias %"];
+        text += &table(&header, error_rows(&scenario.error_lines()), 2..6);
+        text += &coverage(study, scenario);
+    }
+    if let [only] = study.scenarios.as_slice() {
+        text += "\nWorst rows\n";
+        text += &worst_rows(&only.worst_rows(), only.load);
+    }
     for (index, caution) in study.cautions().iter().enumerate() {
         let _ = writeln!(text, "{}Caution: {caution}", if index == 0 { "\n" } else { "" });
-    }
-    let _ = writeln!(text, "\nWrote in {elapsed_s:.1} s");
-    for file in files {
-        let _ = writeln!(text, " {}", file.display());
     }
     text
 }
 
-fn error_table(study: &Study) -> String {
-    let rows = study.error_lines().into_iter().flat_map(|(name, errors)| {
-        let metrics = [("TTFT", Some(errors.ttft)), ("ITL", Some(errors.itl)), ("throughput", errors.throughput)];
-        metrics.into_iter().enumerate().filter_map(move |(index, (metric, errors))| {
-            let errors = errors?;
-            Some(vec![
-                if index == 0 { name.to_owned() } else { String::new() },
-                metric.to_owned(),
-                format!("{:.2}", errors.mape_pct),
-                format!("{:.2}", errors.median_ape_pct),
-                number(errors.rmse),
-                format!("{:+.2}", errors.bias_pct),
-            ])
-        })
-    });
-    let header = ["", "metric", "MAPE %", "median %", "RMSE ms, tok/s", "bias %"];
-    table(&header, rows, 2..6)
+/// How well the intervals of left-out rows hold.
+fn coverage(study: &Study, scenario: &ScenarioStudy) -> String {
+    let recorded = study.record.scenarios.iter().find(|recorded| recorded.scenario == scenario.id);
+    recorded.and_then(|recorded| recorded.coverage).map_or_else(String::new, |coverage| {
+        format!(
+            " {:.0} % intervals of left-out workloads hold {:.1} % of TTFT and {:.1} % of ITL\n",
+            100.0 * LEVEL,
+            coverage.ttft_pct,
+            coverage.itl_pct
+        )
+    })
 }

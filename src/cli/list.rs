@@ -73,7 +73,7 @@ fn scenarios(catalog: &Catalog) -> Result<Listing> {
     for id in catalog.ids(Kind::Scenario) {
         let folder = catalog.scenario_folder(&id)?;
         let scenario = catalog.resolve(&folder)?;
-        let measured = read_measurements(&folder.measured)?.rows.len();
+        let measured = read_measurements(&folder.measured, scenario.file.campaign.load)?.rows.len();
         let engine = &scenario.file.campaign.engine;
         objects.push(json!({
             "id": id, "title": scenario.file.title, "model": scenario.file.model, "hardware": scenario.file.hardware,

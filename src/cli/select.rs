@@ -1,35 +1,59 @@
-//! From flags to a system with measurements: a scenario by id, a folder, or a bare CSV with the system in flags.
+//! From flags to measured systems: scenarios by id or folder, a bare CSV with its system in flags, a table of many.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use wildmatch::WildMatch;
 
 use crate::calibration::Provenance;
-use crate::dataset::{Dataset, read_measurements};
+use crate::dataset::{TableGroup, read_measurements, read_table};
 use crate::error::{Error, Result};
-use crate::spec::{Catalog, Deployment, Precision, SpecFile, System};
+use crate::evaluation::StudyMember;
+use crate::spec::{Catalog, Deployment, Kind, Precision, ScenarioFolder, SpecFile, System};
+use crate::workload::LoadKind;
 
-/// Flags that name a measured system.
+/// Flags that name measured systems.
 #[derive(Debug, Args)]
 pub struct MeasuredArgs {
-    /// Scenario id, see `perfmodel list scenarios`
-    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario_dir", "measured"])]
-    scenario: Option<String>,
+    /// Scenario id, see `perfmodel list scenarios`; with * for any text ('llama*'); may be repeated
+    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario_dir", "measured", "table"])]
+    scenario: Vec<String>,
 
-    /// Folder with scenario.toml and measured.csv
-    #[arg(long, value_name = "DIR", conflicts_with = "scenario")]
-    scenario_dir: Option<PathBuf>,
+    /// Folder with scenario.toml and measured.csv; may be repeated
+    #[arg(long, value_name = "DIR")]
+    scenario_dir: Vec<PathBuf>,
 
     /// CSV of measurements without a scenario; --model, --hardware, --tp, --weights and --kv say what ran
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "scenario_dir"], requires_all = ["model", "hardware", "weights", "kv"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "scenario_dir", "table"], requires_all = ["model", "hardware", "weights", "kv"])]
     measured: Option<PathBuf>,
 
-    /// Model id (with --measured)
+    /// CSV of measurements of many systems, one campaign; columns model, hardware, tensor_parallel, weight_precision and
+    /// kv_precision say what each row ran on
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "scenario_dir"])]
+    table: Option<PathBuf>,
+
+    /// Take only systems of --table whose name matches, such as '*_fp8_*'; may be repeated
+    #[arg(long, value_name = "PATTERN", requires = "table")]
+    only: Vec<String>,
+
+    /// Leave out systems of --table whose name matches, such as 'mixtral*'; may be repeated
+    #[arg(long, value_name = "PATTERN", requires = "table")]
+    without: Vec<String>,
+
+    /// Leave out systems of --table whose model or hardware is unknown here, instead of stopping
+    #[arg(long, requires = "table")]
+    skip_unknown: bool,
+
+    /// How requests reached the engine (with --measured or --table): closed_loop, open_loop or static_batch
+    /// [default: closed_loop]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["scenario", "scenario_dir"])]
+    load: Option<LoadKind>,
+
+    /// Model id, one of its other names, or a Hugging Face config.json (with --measured)
     #[arg(long, value_name = "ID", requires = "measured")]
     model: Option<String>,
 
-    /// Hardware id (with --measured)
+    /// Hardware id or one of its other names (with --measured)
     #[arg(long, value_name = "ID", requires = "measured")]
     hardware: Option<String>,
 
@@ -58,55 +82,82 @@ pub struct MeasuredArgs {
     max_tokens_per_step: Option<u32>,
 }
 
-/// A system with its measurements.
+/// Measured systems, and what was left out of them.
 pub struct Measured {
-    /// Scenario id, or the name of the measured file.
+    /// Name of a study of all of them.
     pub id: String,
-    /// Title for reports.
-    pub title: String,
-    /// The system.
-    pub system: System,
-    /// Its measurements.
-    pub dataset: Dataset,
-    /// Who measured them, and how.
-    pub provenance: Provenance,
+    /// The systems.
+    pub members: Vec<StudyMember>,
+    /// Systems of a table that were left out because their model or hardware is unknown.
+    pub unknown: Vec<String>,
 }
 
 impl MeasuredArgs {
     /// Reads and checks everything that the flags name.
     pub fn resolve(&self, catalog: &Catalog) -> Result<Measured> {
-        let folder = match (&self.scenario, &self.scenario_dir) {
-            (Some(id), _) => catalog.scenario_folder(id)?,
-            (None, Some(dir)) => Catalog::scenario_folder_at(dir)?,
-            (None, None) => return self.bare_file(catalog),
-        };
-        let scenario = catalog.resolve(&folder)?;
-        let dataset = read_measurements(&folder.measured)?;
-        Ok(Measured {
-            id: scenario.id,
-            title: scenario.file.title,
-            system: scenario.system,
-            dataset,
-            provenance: Provenance { campaign: Some(scenario.file.campaign), sources: scenario.file.source },
-        })
+        if let Some(path) = &self.table {
+            return self.table(catalog, path);
+        }
+        if let Some(path) = &self.measured {
+            let member = self.bare_file(catalog, path)?;
+            return Ok(Measured { id: member.id.clone(), members: vec![member], unknown: Vec::new() });
+        }
+        let mut members: Vec<StudyMember> = Vec::new();
+        for folder in self.folders(catalog)? {
+            let campaign = members.len();
+            members.push(scenario_member(catalog, &folder, campaign)?);
+        }
+        let mut ids: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
+        let id = ids.join("+");
+        ids.sort_unstable();
+        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::input(format!("the scenario `{}` is named twice", twice[0])).help("name each once"));
+        }
+        Ok(Measured { id, members, unknown: Vec::new() })
     }
 
-    fn bare_file(&self, catalog: &Catalog) -> Result<Measured> {
-        let (Some(path), Some(model), Some(hardware), Some(weights), Some(kv)) =
-            (&self.measured, &self.model, &self.hardware, self.weights, self.kv)
+    /// Exactly one measured system.
+    pub fn resolve_one(&self, catalog: &Catalog) -> Result<StudyMember> {
+        let mut measured = self.resolve(catalog)?;
+        match (measured.members.pop(), measured.members.is_empty()) {
+            (Some(member), true) => Ok(member),
+            (_, _) => Err(Error::input("this command takes one scenario at a time").help("run it once for each")),
+        }
+    }
+
+    fn folders(&self, catalog: &Catalog) -> Result<Vec<ScenarioFolder>> {
+        let mut folders = Vec::new();
+        for name in &self.scenario {
+            if !name.contains(['*', '?']) {
+                folders.push(catalog.scenario_folder(name)?);
+                continue;
+            }
+            let pattern = WildMatch::new(name);
+            let ids: Vec<String> = catalog.ids(Kind::Scenario).into_iter().filter(|id| pattern.matches(id)).collect();
+            if ids.is_empty() {
+                return Err(Error::input(format!("no scenario matches `{name}`"))
+                    .help(format!("known: {}", catalog.ids(Kind::Scenario).join(", "))));
+            }
+            for id in ids {
+                folders.push(catalog.scenario_folder(&id)?);
+            }
+        }
+        for dir in &self.scenario_dir {
+            folders.push(Catalog::scenario_folder_at(dir)?);
+        }
+        Ok(folders)
+    }
+
+    fn bare_file(&self, catalog: &Catalog, path: &PathBuf) -> Result<StudyMember> {
+        let (Some(model), Some(hardware), Some(weights), Some(kv)) =
+            (&self.model, &self.hardware, self.weights, self.kv)
         else {
             return Err(
                 Error::input("no scenario is named").help("give --scenario ID, --scenario-dir DIR or --measured FILE")
             );
         };
-        let text = fs::read_to_string(path).map_err(|error| {
-            let help = match error.kind() {
-                std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
-                _ => "check the path and its permissions",
-            };
-            Error::input(format!("cannot read the file ({error})")).at(path).help(help)
-        })?;
-        let dataset = read_measurements(&SpecFile { label: path.display().to_string(), text })?;
+        let load = self.load.unwrap_or_default();
+        let dataset = read_measurements(&SpecFile::open(path)?, load)?;
         let deployment = Deployment {
             tensor_parallel: self.tp.unwrap_or(1),
             weight_precision: weights,
@@ -115,10 +166,91 @@ impl MeasuredArgs {
             max_sequences: self.max_sequences,
             max_tokens_per_step: self.max_tokens_per_step,
         };
-        let system = System::new(catalog.hardware(hardware)?, catalog.model(model)?, deployment)?;
+        let system = System::new(catalog.hardware(hardware)?, catalog.model_or_config(model)?, deployment)?;
         let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
         // Two files of one name on different systems must not overwrite each other's results.
         let id = format!("{stem}_{}_{}_tp{}", system.model.id, system.hardware.id, system.deployment.tensor_parallel);
-        Ok(Measured { title: system.title(), id, system, dataset, provenance: Provenance::default() })
+        Ok(StudyMember {
+            title: system.title(),
+            id,
+            system,
+            load,
+            dataset,
+            provenance: Provenance::default(),
+            campaign: 0,
+        })
     }
+
+    fn table(&self, catalog: &Catalog, path: &PathBuf) -> Result<Measured> {
+        let load = self.load.unwrap_or_default();
+        let file = SpecFile::open(path)?;
+        let mut members = Vec::new();
+        let mut unknown = Vec::new();
+        let matches = |patterns: &[String], id: &str| patterns.iter().any(|p| WildMatch::new(p).matches(id));
+        for group in read_table(&file, load)? {
+            let line = group.line;
+            match table_member(catalog, group, load) {
+                Ok(member) => {
+                    let wanted = self.only.is_empty() || matches(&self.only, &member.id);
+                    if wanted && !matches(&self.without, &member.id) {
+                        members.push(member);
+                    }
+                }
+                Err((name, _)) if self.skip_unknown => unknown.push(name),
+                Err((_, error)) => return Err(error.or_at(path).or_line(line)),
+            }
+        }
+        if members.is_empty() {
+            return Err(Error::input("no system of the table is left")
+                .at(path)
+                .help("loosen --only and --without; the names are made like llama2_7b_h100_sxm_80gb_fp8_tp1"));
+        }
+        let stem = path.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy());
+        Ok(Measured { id: stem.into_owned(), members, unknown })
+    }
+}
+
+/// A scenario with its measurements.
+pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usize) -> Result<StudyMember> {
+    let scenario = catalog.resolve(folder)?;
+    let load = scenario.file.campaign.load;
+    Ok(StudyMember {
+        id: scenario.id,
+        title: scenario.file.title,
+        system: scenario.system,
+        load,
+        dataset: read_measurements(&folder.measured, load)?,
+        provenance: Provenance { campaign: Some(scenario.file.campaign), sources: scenario.file.source },
+        campaign,
+    })
+}
+
+/// One system of a table; an unknown model or device comes with its name.
+fn table_member(
+    catalog: &Catalog,
+    group: TableGroup,
+    load: LoadKind,
+) -> std::result::Result<StudyMember, (String, Error)> {
+    let key = group.key;
+    let name = format!("{} on {}", key.model, key.hardware);
+    let known = catalog.hardware(&key.hardware).and_then(|hardware| Ok((hardware, catalog.model(&key.model)?)));
+    let (hardware, model) = known.map_err(|error| (name.clone(), error))?;
+    let deployment = Deployment {
+        tensor_parallel: key.tensor_parallel,
+        weight_precision: key.weights,
+        compute_precision: None,
+        kv_precision: key.kv,
+        max_sequences: None,
+        max_tokens_per_step: None,
+    };
+    let system = System::new(hardware, model, deployment).map_err(|error| (name, error))?;
+    Ok(StudyMember {
+        id: format!("{}_{}_{}_tp{}", system.model.id, system.hardware.id, key.weights, key.tensor_parallel),
+        title: system.title(),
+        system,
+        load,
+        dataset: group.dataset,
+        provenance: Provenance::default(),
+        campaign: 0,
+    })
 }

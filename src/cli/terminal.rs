@@ -1,10 +1,15 @@
-//! Printing: tables, and standard output that may be closed early.
+//! Printing: tables, progress, and standard output that may be closed early.
 
 use std::io::{ErrorKind, Write};
+use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
+use crate::evaluation::{Errors, EvaluatedRow};
+use crate::report::number;
+use crate::workload::LoadKind;
 
 /// Prints to standard output. A reader that has gone (`| head`) is no error.
 ///
@@ -35,4 +40,54 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, numbe
     }
     let text: Vec<String> = table.to_string().lines().map(|line| format!(" {}\n", line.trim_end())).collect();
     text.concat()
+}
+
+/// A spinner on standard error for work that takes a while.
+pub fn spinner(message: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+    let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar.set_message(message);
+    bar
+}
+
+/// Rows of a table of errors: what the predictions have seen, metric, MAPE, median, RMSE, bias.
+pub fn error_rows(lines: &[(&str, Errors)]) -> Vec<Vec<String>> {
+    lines
+        .iter()
+        .flat_map(|(name, errors)| {
+            let metrics = [("TTFT", Some(errors.ttft)), ("ITL", Some(errors.itl)), ("throughput", errors.throughput)];
+            metrics.into_iter().enumerate().filter_map(move |(index, (metric, errors))| {
+                let errors = errors?;
+                Some(vec![
+                    if index == 0 { (*name).to_owned() } else { String::new() },
+                    metric.to_owned(),
+                    format!("{:.2}", errors.mape_pct),
+                    format!("{:.2}", errors.median_ape_pct),
+                    number(errors.rmse),
+                    format!("{:+.2}", errors.bias_pct),
+                ])
+            })
+        })
+        .collect()
+}
+
+/// A table of the rows with the largest errors.
+pub fn worst_rows(rows: &[&EvaluatedRow], load: LoadKind) -> String {
+    let header = ["input", "output", load.axis(), "TTFT ms", "predicted", "error %", "ITL ms", "predicted", "error %"];
+    let rows = rows.iter().map(|row| {
+        let workload = &row.measured.workload;
+        vec![
+            workload.input_tokens().to_string(),
+            workload.output_tokens().to_string(),
+            workload.load().to_string(),
+            number(row.measured.ttft.as_ms()),
+            number(row.predicted.ttft.as_ms()),
+            format!("{:+.1}", row.ttft_error_pct()),
+            number(row.measured.itl.as_ms()),
+            number(row.predicted.itl.as_ms()),
+            format!("{:+.1}", row.itl_error_pct()),
+        ]
+    });
+    table(&header, rows, 0..9)
 }

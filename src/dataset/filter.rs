@@ -11,16 +11,18 @@ use crate::error::{Error, Result, did_you_mean};
 enum Column {
     Input,
     Output,
-    Concurrency,
+    Load,
     Ttft,
     Itl,
 }
 
 impl Column {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("input_tokens", Self::Input),
         ("output_tokens", Self::Output),
-        ("concurrency", Self::Concurrency),
+        ("concurrency", Self::Load),
+        ("batch", Self::Load),
+        ("rate_rps", Self::Load),
         ("ttft_ms", Self::Ttft),
         ("itl_ms", Self::Itl),
     ];
@@ -29,7 +31,7 @@ impl Column {
         match self {
             Self::Input => row.workload.input_tokens(),
             Self::Output => row.workload.output_tokens(),
-            Self::Concurrency => row.workload.concurrency(),
+            Self::Load => row.workload.load(),
             Self::Ttft => row.ttft.as_ms(),
             Self::Itl => row.itl.as_ms(),
         }
@@ -103,7 +105,7 @@ impl FromStr for RowFilter {
                 comparison(part.trim()).map_err(|error| {
                     error.help(
                 "write comparisons such as `concurrency<=128` or `input_tokens==200 and concurrency>1`; columns: \
-                 input_tokens, output_tokens, concurrency, ttft_ms, itl_ms",
+                 input_tokens, output_tokens, concurrency (batch, rate_rps), ttft_ms, itl_ms",
             )
                 })
             })

@@ -2,6 +2,8 @@
 
 mod filter;
 mod read;
+mod table;
 
 pub use filter::RowFilter;
-pub use read::{COLUMNS, Dataset, Measurement, read_measurements};
+pub use read::{COLUMNS, Dataset, Measurement, columns_of, load_column, read_measurements};
+pub use table::{SystemKey, TableGroup, read_table};

@@ -10,14 +10,29 @@ use super::RowFilter;
 use crate::error::{Error, Result, did_you_mean};
 use crate::spec::SpecFile;
 use crate::units::{Seconds, TokensPerSec};
-use crate::workload::Workload;
+use crate::workload::{LoadKind, Workload};
 
-/// The columns of `measured.csv`, in the order in which we write them.
-pub const COLUMNS: [&str; 6] =
-    ["input_tokens", "output_tokens", "concurrency", "ttft_ms", "itl_ms", "throughput_tok_s"];
+/// The columns of a closed loop's `measured.csv`, in the order in which we write them.
+pub const COLUMNS: [&str; 6] = columns_of(LoadKind::ClosedLoop);
+
+/// The columns of measurements under a kind of load.
+pub const fn columns_of(load: LoadKind) -> [&'static str; 6] {
+    ["input_tokens", "output_tokens", load_column(load), "ttft_ms", "itl_ms", "throughput_tok_s"]
+}
+
+/// The column that holds the load.
+pub const fn load_column(load: LoadKind) -> &'static str {
+    match load {
+        LoadKind::ClosedLoop => "concurrency",
+        LoadKind::OpenLoop => "rate_rps",
+        LoadKind::StaticBatch => "batch",
+    }
+}
 
 /// Spellings of other tools, after lower-casing and turning blanks into underscores.
-const ALIASES: [(&str, &str); 3] = [
+const ALIASES: [(&str, &str); 5] = [
+    ("batch_size", "batch"),
+    ("request_rate", "rate_rps"),
     ("throughput_tokens_per_s", "throughput_tok_s"),
     ("tpot_ms", "itl_ms"),
     ("throughput_tokens_s", "throughput_tok_s"),
@@ -56,77 +71,83 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Keeps the rows that pass every filter of `keep` and none of `exclude`.
-    ///
-    /// # Errors
-    /// No row is left.
-    pub fn filtered(mut self, keep: &[RowFilter], exclude: &[RowFilter]) -> Result<Self> {
-        self.rows.retain(|row| keep.iter().all(|f| f.matches(row)) && !exclude.iter().any(|f| f.matches(row)));
-        if self.rows.is_empty() {
-            return Err(Error::input("no row is left after --rows and --exclude")
-                .at(&self.label)
-                .help("loosen the filters"));
-        }
-        Ok(self)
+    /// The rows that pass every filter of `keep` and none of `exclude`.
+    pub fn passing(&self, keep: &[RowFilter], exclude: &[RowFilter]) -> Vec<Measurement> {
+        let passes = |row: &&Measurement| {
+            keep.iter().all(|filter| filter.matches(row)) && !exclude.iter().any(|filter| filter.matches(row))
+        };
+        self.rows.iter().filter(passes).copied().collect()
     }
 }
 
-/// Reads and checks a file of measurements.
+/// Reads and checks a file of measurements under a kind of load. A static batch may also stand under `concurrency`.
 ///
 /// # Errors
 /// A missing column, a value that is not a positive number, a row with missing fields, two rows of one workload, or no
 /// row at all; each with its line.
-pub fn read_measurements(file: &SpecFile) -> Result<Dataset> {
+pub fn read_measurements(file: &SpecFile, load: LoadKind) -> Result<Dataset> {
     let mut lines = Lines::of(file);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(lines.text.as_bytes());
     let header = reader.headers().map_err(|error| csv_error(file, &error))?.clone();
     let header_line = lines.at(header.position().map_or(0, |position| position.byte() as usize));
-    let places = columns(file, &header, header_line)?;
+    let format = Format::of(file, load, &header, header_line)?;
 
     let mut rows: Vec<Measurement> = Vec::new();
     let mut seen = HashMap::new();
     for record in reader.records() {
         let record = record.map_err(|error| csv_error(file, &error))?;
         let line = lines.at(record.position().map_or(0, |position| position.byte() as usize));
-        let row = measurement(file, &record, line, &places)?;
-        let workload = row.workload;
-        let key = [workload.input_tokens(), workload.output_tokens(), workload.concurrency()].map(f64::to_bits);
-        if let Some(first) = seen.insert(key, row.line) {
-            return Err(Error::input(format!(
-                "a second row for {} input tokens, {} output tokens, concurrency {} (the first is in line {})",
-                workload.input_tokens(),
-                workload.output_tokens(),
-                workload.concurrency(),
-                first
-            ))
-            .at(&file.label)
-            .line(row.line)
-            .help("keep one of them, or write their mean"));
+        let row = format.measurement(&record, line)?;
+        if let Some(first) = seen.insert(workload_key(&row.workload), row.line) {
+            return Err(second_row(&row, first).at(&file.label));
         }
         rows.push(row);
     }
     if rows.is_empty() {
         return Err(Error::input("there is no row below the header").at(&file.label).help("add the measurements"));
     }
-    let sha256 = Sha256::digest(file.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Dataset { label: file.label.clone(), sha256, rows })
+    Ok(Dataset { label: file.label.clone(), sha256: sha256(file), rows })
+}
+
+/// SHA-256 of a file in hexadecimal.
+pub(super) fn sha256(file: &SpecFile) -> String {
+    Sha256::digest(file.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Equal for equal workloads.
+pub(super) fn workload_key(workload: &Workload) -> [u64; 3] {
+    [workload.input_tokens(), workload.output_tokens(), workload.load()].map(f64::to_bits)
+}
+
+/// Two rows of one workload.
+pub(super) fn second_row(row: &Measurement, first: usize) -> Error {
+    let workload = &row.workload;
+    Error::input(format!(
+        "a second row for {} input tokens, {} output tokens, {} {} (the first is in line {first})",
+        workload.input_tokens(),
+        workload.output_tokens(),
+        load_column(workload.kind()),
+        workload.load(),
+    ))
+    .line(row.line)
+    .help("keep one of them, or write their mean")
 }
 
 /// Line numbers of rising byte positions. The csv reader's own count is off after blank lines and Windows line ends.
-struct Lines<'a> {
-    text: &'a str,
+pub(super) struct Lines<'a> {
+    pub text: &'a str,
     byte: usize,
     line: usize,
 }
 
 impl<'a> Lines<'a> {
     /// The text of a file without its byte order mark, from its first line on.
-    fn of(file: &'a SpecFile) -> Self {
+    pub fn of(file: &'a SpecFile) -> Self {
         Self { text: file.text.trim_start_matches('\u{feff}'), byte: 0, line: 1 }
     }
 
     /// Line (from 1) of the first character at or after `byte` that is not a line end.
-    fn at(&mut self, byte: usize) -> usize {
+    pub fn at(&mut self, byte: usize) -> usize {
         let bytes = self.text.as_bytes();
         let start = bytes.iter().skip(byte).position(|b| !matches!(b, b'\r' | b'\n')).map_or(bytes.len(), |n| byte + n);
         self.line += bytes[self.byte..start].iter().filter(|b| **b == b'\n').count();
@@ -135,16 +156,26 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn normalised(name: &str) -> String {
+/// A header as we spell it.
+pub(super) fn normalised(name: &str) -> String {
     let plain = name.trim().to_lowercase().replace([' ', '-'], "_");
     ALIASES.iter().find(|(alias, _)| *alias == plain).map_or(plain, |(_, ours)| (*ours).to_owned())
 }
 
-/// Position of each of [`COLUMNS`] in the header.
-fn columns(file: &SpecFile, header: &StringRecord, line: usize) -> Result<[Option<usize>; COLUMNS.len()]> {
-    let names: Vec<String> = header.iter().map(normalised).collect();
+/// Position of each of [`columns_of`] a load in the header.
+fn columns(
+    file: &SpecFile,
+    load: LoadKind,
+    header: &StringRecord,
+    line: usize,
+) -> Result<[Option<usize>; COLUMNS.len()]> {
+    let wanted = columns_of(load);
+    let mut names: Vec<String> = header.iter().map(normalised).collect();
+    if load == LoadKind::StaticBatch && !names.iter().any(|name| name == "batch") {
+        names.iter_mut().filter(|name| *name == "concurrency").for_each(|name| *name = "batch".to_owned());
+    }
     let mut places = [None; COLUMNS.len()];
-    for (place, column) in places.iter_mut().zip(COLUMNS) {
+    for (place, column) in places.iter_mut().zip(wanted) {
         let mut found = names.iter().enumerate().filter(|(_, name)| *name == column);
         *place = found.next().map(|(index, _)| index);
         if found.next().is_some() {
@@ -155,7 +186,7 @@ fn columns(file: &SpecFile, header: &StringRecord, line: usize) -> Result<[Optio
         }
     }
     let missing: Vec<&str> =
-        COLUMNS[..REQUIRED].iter().zip(places).filter(|(_, place)| place.is_none()).map(|(name, _)| *name).collect();
+        wanted[..REQUIRED].iter().zip(places).filter(|(_, place)| place.is_none()).map(|(name, _)| *name).collect();
     if let Some(first) = missing.first() {
         let near = did_you_mean(first, names.iter().map(String::as_str));
         let hint = match (names.as_slice(), near) {
@@ -168,60 +199,68 @@ fn columns(file: &SpecFile, header: &StringRecord, line: usize) -> Result<[Optio
             .line(line)
             .help(format!(
                 "{hint}the header must name {}; further columns are ignored",
-                COLUMNS[..REQUIRED].join(", ")
+                wanted[..REQUIRED].join(", ")
             )));
     }
     Ok(places)
 }
 
-fn measurement(
-    file: &SpecFile,
-    record: &StringRecord,
-    line: usize,
-    places: &[Option<usize>; COLUMNS.len()],
-) -> Result<Measurement> {
-    let mut values = [None; COLUMNS.len()];
-    for ((value, place), column) in values.iter_mut().zip(places).zip(COLUMNS) {
-        let Some(place) = place else { continue };
-        let text = record.get(*place).unwrap_or("");
-        if text.is_empty() && column == COLUMNS[REQUIRED] {
-            continue;
-        }
-        let number: f64 = text.parse().map_err(|_| {
-            Error::input(format!("column `{column}`: cannot read `{text}` as a number"))
-                .at(&file.label)
-                .line(line)
-                .help("write a number with a decimal point, or delete the row if it was not measured")
-        })?;
-        if !(number.is_finite() && number > 0.0) {
-            return Err(Error::input(format!("column `{column}`: {text} is not above 0"))
-                .at(&file.label)
-                .line(line)
-                .help("write the measured value, or delete the row if it was not measured"));
-        }
-        if !PLAUSIBLE.contains(&number) {
-            return Err(Error::input(format!("column `{column}`: {text} cannot be a measurement"))
-                .at(&file.label)
-                .line(line)
-                .help("check the unit: latencies are in ms, throughput in tokens/s"));
-        }
-        *value = Some(number);
-    }
-    // The required columns have a place, and a place either gave a number or returned above.
-    let [Some(input), Some(output), Some(clients), Some(ttft), Some(itl), throughput] = values else {
-        unreachable!("a required column without a value")
-    };
-    let workload = Workload::new(input, output, clients).map_err(|error| error.at(&file.label).line(line))?;
-    Ok(Measurement {
-        workload,
-        ttft: Seconds::from_ms(ttft),
-        itl: Seconds::from_ms(itl),
-        throughput: throughput.map(TokensPerSec::new),
-        line,
-    })
+/// How to read the rows of a file.
+pub(super) struct Format<'a> {
+    pub file: &'a SpecFile,
+    pub load: LoadKind,
+    pub places: [Option<usize>; COLUMNS.len()],
 }
 
-fn csv_error(file: &SpecFile, error: &csv::Error) -> Error {
+impl<'a> Format<'a> {
+    /// From a header in a line.
+    pub fn of(file: &'a SpecFile, load: LoadKind, header: &StringRecord, line: usize) -> Result<Self> {
+        Ok(Self { file, load, places: columns(file, load, header, line)? })
+    }
+
+    /// A row as a measurement.
+    pub fn measurement(&self, record: &StringRecord, line: usize) -> Result<Measurement> {
+        let wanted = columns_of(self.load);
+        let mut values = [None; COLUMNS.len()];
+        for ((value, place), column) in values.iter_mut().zip(self.places).zip(wanted) {
+            let Some(place) = place else { continue };
+            let text = record.get(place).unwrap_or("");
+            if text.is_empty() && column == wanted[REQUIRED] {
+                continue;
+            }
+            let fault = |message: String| Error::input(message).at(&self.file.label).line(line);
+            let number: f64 = text.parse().map_err(|_| {
+                fault(format!("column `{column}`: cannot read `{text}` as a number"))
+                    .help("write a number with a decimal point, or delete the row if it was not measured")
+            })?;
+            if !(number.is_finite() && number > 0.0) {
+                return Err(fault(format!("column `{column}`: {text} is not above 0"))
+                    .help("write the measured value, or delete the row if it was not measured"));
+            }
+            if !PLAUSIBLE.contains(&number) {
+                return Err(fault(format!("column `{column}`: {text} cannot be a measurement"))
+                    .help("check the unit: latencies are in ms, throughput in tokens/s"));
+            }
+            *value = Some(number);
+        }
+        // The required columns have a place, and a place either gave a number or returned above.
+        let [Some(input), Some(output), Some(load), Some(ttft), Some(itl), throughput] = values else {
+            unreachable!("a required column without a value")
+        };
+        let workload =
+            Workload::under(self.load, input, output, load).map_err(|error| error.at(&self.file.label).line(line))?;
+        Ok(Measurement {
+            workload,
+            ttft: Seconds::from_ms(ttft),
+            itl: Seconds::from_ms(itl),
+            throughput: throughput.map(TokensPerSec::new),
+            line,
+        })
+    }
+}
+
+/// What the csv reader says, in our words.
+pub(super) fn csv_error(file: &SpecFile, error: &csv::Error) -> Error {
     let message = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("the row has {len} fields, the header has {expected_len}")
@@ -241,7 +280,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Dataset> {
-        read_measurements(&SpecFile { label: "m.csv".into(), text: text.into() })
+        read_measurements(&SpecFile { label: "m.csv".into(), text: text.into() }, LoadKind::ClosedLoop)
     }
 
     #[test]
@@ -257,6 +296,26 @@ mod tests {
             assert_eq!(theirs.rows[0].throughput, Some(TokensPerSec::new(214.56)));
         }
         assert_eq!(ours.rows[0].throughput, None);
+    }
+
+    #[test]
+    fn each_load_has_its_column_and_a_batch_may_stand_under_concurrency() {
+        for (load, column) in [
+            (LoadKind::OpenLoop, "rate_rps"),
+            (LoadKind::OpenLoop, "request_rate"),
+            (LoadKind::StaticBatch, "batch"),
+            (LoadKind::StaticBatch, "concurrency"),
+        ] {
+            let text = format!("input_tokens,output_tokens,{column},ttft_ms,itl_ms\n200,200,4,10.26,4.63\n");
+            let file = SpecFile { label: "m.csv".into(), text };
+            let workload = read_measurements(&file, load).unwrap().rows[0].workload;
+            assert_eq!((workload.kind(), workload.load()), (load, 4.0), "{column}");
+        }
+        let message = read_measurements(
+            &SpecFile { label: "m.csv".into(), text: "input_tokens,output_tokens,concurrency,ttft_ms,itl_ms\n".into() },
+            LoadKind::OpenLoop,
+        );
+        assert!(message.unwrap_err().to_string().starts_with("m.csv:1: missing column `rate_rps`"));
     }
 
     #[test]

@@ -3,14 +3,15 @@
 //! It has its own constants ([`LegacyConstants`]): FLOP/s with sparsity, every head a key/value head, an activation
 //! term in the memory traffic. A batch of S = c sequences is taken as running at once; there is no queue.
 
-use super::{Estimator, Loss, Parameter, Predictor, Scale};
+use super::{Estimator, Loss, Predictor};
 use crate::dataset::Measurement;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::parameter::{Owner, Parameter, Scale};
 use crate::prediction::{Limit, Part, Parts, Prediction, Roof};
 use crate::roofline::memory::{free_bytes, kv_bytes};
 use crate::spec::{LegacyConstants, System};
 use crate::units::{Seconds, TokensPerSec};
-use crate::workload::Workload;
+use crate::workload::{LoadKind, Workload};
 
 /// See the module.
 pub struct Roofline;
@@ -66,15 +67,21 @@ impl Estimator for Roofline {
         Loss::MeanSquaredRelativeError
     }
 
-    fn prepare(&self, system: &System, rows: &[Measurement]) -> Result<Box<dyn Predictor>> {
+    fn prepare(&self, system: &System, load: LoadKind, rows: &[Measurement]) -> Result<Box<dyn Predictor>> {
+        if load == LoadKind::OpenLoop {
+            return Err(Error::input("the roofline estimator knows clients or a batch, not a rate of requests")
+                .help("use --estimator serving"));
+        }
         let constants = match system.legacy {
             Some(constants) => constants,
             None => derive(system)?,
         };
         let longest = rows.iter().map(|row| row.workload.input_tokens()).fold(1e4, f64::max);
-        let parameter = |name, unit, (lower, upper), default: f64, fitted, scale, meaning| Parameter {
+        let parameter = |name, unit, owner, (lower, upper), default: f64, fitted, scale, meaning| Parameter {
             name,
             unit,
+            owner,
+            spread: None,
             lower,
             upper,
             least: lower,
@@ -88,6 +95,7 @@ impl Estimator for Roofline {
             parameter(
                 "prefill_cap_tokens",
                 "tokens",
+                Owner::Campaign,
                 caps,
                 constants.prefill_cap_tokens,
                 true,
@@ -97,6 +105,7 @@ impl Estimator for Roofline {
             parameter(
                 "prefill_mult_factor",
                 "1",
+                Owner::Engine,
                 (0.1, 10.0),
                 1.0,
                 true,
@@ -106,16 +115,18 @@ impl Estimator for Roofline {
             parameter(
                 "decode_cap_tokens",
                 "tokens",
+                Owner::Campaign,
                 caps,
                 constants.decode_cap_tokens,
                 true,
                 Scale::Log,
                 "cap on cached tokens that a decode step reads",
             ),
-            parameter("t_min", "s", (0.0, 0.01), 0.0, true, Scale::Linear, "floor of a decode step"),
+            parameter("t_min", "s", Owner::Engine, (0.0, 0.01), 0.0, true, Scale::Linear, "floor of a decode step"),
             parameter(
                 "decode_traffic_factor",
                 "1",
+                Owner::Engine,
                 (0.05, 2.0),
                 1.0,
                 false,
@@ -176,7 +187,7 @@ impl Prepared {
             gpus: g,
             ..
         } = self.constants;
-        let (s, i, x) = (workload.concurrency(), workload.input_tokens(), workload.total_tokens());
+        let (s, i, x) = (workload.load(), workload.input_tokens(), workload.total_tokens());
         let running = s.min(values[DECODE_CAP] / x);
         let traffic = l * b * values[DECODE_TRAFFIC] / (w * g);
         Terms {
@@ -222,7 +233,7 @@ impl Predictor for Prepared {
         };
         let decoding = itl.total() * workload.decode_steps();
         let request = ttft.total() + decoding;
-        let clients = workload.concurrency();
+        let clients = workload.load();
         let running = clients * (decoding / request);
         Prediction {
             ttft: ttft.total(),
@@ -246,8 +257,8 @@ impl Predictor for Prepared {
         let ttft = terms.total_prefill() * ms;
         let itl = terms.decode_compute.max(terms.decode_memory()) * ms;
         let (measured_ttft, measured_itl) = (row.ttft.as_ms(), row.itl.as_ms());
-        let prompts = workload.concurrency() * workload.input_tokens();
-        let cached = workload.concurrency() * workload.total_tokens();
+        let prompts = workload.load() * workload.input_tokens();
+        let cached = workload.load() * workload.total_tokens();
         vec![
             ("prefill_compute_ms", terms.prefill_compute * ms),
             ("prefill_memory_ms", terms.prefill_memory * ms),
@@ -291,9 +302,9 @@ mod tests {
     fn shipped(id: &str) -> (Box<dyn Predictor>, Dataset) {
         let catalog = Catalog::built_in();
         let folder = catalog.scenario_folder(id).unwrap();
-        let data = read_measurements(&folder.measured).unwrap();
+        let data = read_measurements(&folder.measured, LoadKind::ClosedLoop).unwrap();
         let scenario = catalog.resolve(&folder).unwrap();
-        (Roofline.prepare(&scenario.system, &data.rows).unwrap(), data)
+        (Roofline.prepare(&scenario.system, LoadKind::ClosedLoop, &data.rows).unwrap(), data)
     }
 
     fn mape(errors: impl ExactSizeIterator<Item = f64>) -> f64 {

@@ -1,16 +1,14 @@
 //! Estimators: ways to predict, behind one trait. A new one is a file of this folder and a line in [`all`].
 
 mod legacy;
-mod parameter;
 mod serving;
-
-pub use parameter::{Parameter, Scale};
 
 use crate::dataset::Measurement;
 use crate::error::{Error, Result, did_you_mean};
+use crate::parameter::Parameter;
 use crate::prediction::Prediction;
 use crate::spec::System;
-use crate::workload::Workload;
+use crate::workload::{LoadKind, Workload};
 
 /// What a fit of an estimator minimises.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,11 +36,12 @@ pub trait Estimator: Send + Sync {
     /// What a fit minimises.
     fn loss(&self) -> Loss;
 
-    /// Prepares a system; the rows set bounds that depend on the workloads.
+    /// Prepares a system under a kind of load; the rows set bounds that depend on the workloads.
     ///
     /// # Errors
-    /// The system or a row cannot be predicted (it does not fit the memory, a precision has no peak).
-    fn prepare(&self, system: &System, rows: &[Measurement]) -> Result<Box<dyn Predictor>>;
+    /// The system or a row cannot be predicted (it does not fit the memory, a precision has no peak, the estimator does
+    /// not know the load).
+    fn prepare(&self, system: &System, load: LoadKind, rows: &[Measurement]) -> Result<Box<dyn Predictor>>;
 }
 
 /// An estimator prepared for one system.

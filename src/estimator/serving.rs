@@ -1,18 +1,20 @@
-//! The default estimator: the closed-loop serving model.
+//! The default estimator: the serving model.
 
-use super::{Estimator, Loss, Parameter, Predictor, Scale};
+use super::{Estimator, Loss, Predictor};
 use crate::dataset::Measurement;
 use crate::error::Result;
+use crate::parameter::Parameter;
 use crate::prediction::Prediction;
-use crate::serving::{SERVING_PARAMETERS, ServingModel, ServingParameters};
+use crate::serving::{Quantity, ServingModel, ServingParameters};
 use crate::spec::System;
-use crate::workload::Workload;
+use crate::workload::{LoadKind, Workload};
 
 /// See [`crate::serving`].
 pub struct Serving;
 
 struct Prepared {
     model: ServingModel,
+    quantities: Vec<Quantity>,
     parameters: Vec<Parameter>,
 }
 
@@ -29,26 +31,14 @@ impl Estimator for Serving {
         Loss::SoftL1OfLogRatios { scale: 0.1, itl_weight: 2.0 }
     }
 
-    fn prepare(&self, system: &System, rows: &[Measurement]) -> Result<Box<dyn Predictor>> {
+    fn prepare(&self, system: &System, load: LoadKind, rows: &[Measurement]) -> Result<Box<dyn Predictor>> {
         let model = ServingModel::new(system)?;
         for row in rows {
             model.check(&row.workload).map_err(|error| error.line(row.line))?;
         }
-        let parameters = SERVING_PARAMETERS
-            .iter()
-            .map(|p| Parameter {
-                name: p.name,
-                unit: p.unit,
-                lower: p.bounds.0,
-                upper: p.bounds.1,
-                least: p.least,
-                default: p.default,
-                fitted: true,
-                scale: Scale::Log,
-                meaning: p.meaning,
-            })
-            .collect();
-        Ok(Box::new(Prepared { model, parameters }))
+        let quantities = Quantity::relevant(system, load);
+        let parameters = quantities.iter().map(|quantity| *quantity.parameter()).collect();
+        Ok(Box::new(Prepared { model, quantities, parameters }))
     }
 }
 
@@ -58,8 +48,12 @@ impl Predictor for Prepared {
     }
 
     fn predict(&self, workload: &Workload, values: &[f64]) -> Prediction {
-        let values = values.try_into().expect("one value for each parameter");
-        self.model.predict(workload, &ServingParameters::from_vector(values))
+        assert_eq!(values.len(), self.quantities.len(), "one value for each parameter");
+        let mut parameters = ServingParameters::default();
+        for (&quantity, &value) in self.quantities.iter().zip(values) {
+            parameters.set(quantity, value);
+        }
+        self.model.predict(workload, &parameters)
     }
 
     fn extra_columns(&self, _: &Measurement, _: &[f64]) -> Vec<(&'static str, f64)> {

@@ -2,8 +2,8 @@
 
 use statrs::statistics::{Data, OrderStatistics};
 
-use crate::calibration::ErrorSummary;
 use crate::calibration::loss::{mean_square, residuals};
+use crate::calibration::{ErrorSummary, Interval};
 use crate::dataset::Measurement;
 use crate::estimator::Loss;
 use crate::prediction::Prediction;
@@ -97,6 +97,10 @@ pub struct EvaluatedRow {
     pub measured: Measurement,
     /// What the fitted estimator says.
     pub predicted: Prediction,
+    /// Interval of TTFT.
+    pub ttft_interval: Interval,
+    /// Interval of ITL.
+    pub itl_interval: Interval,
 }
 
 impl EvaluatedRow {

@@ -4,4 +4,4 @@ mod errors;
 mod study;
 
 pub use errors::{Errors, EvaluatedRow, MetricErrors};
-pub use study::{Study, StudyInput, ValidationErrors, run_study};
+pub use study::{ScenarioStudy, Study, StudyInput, StudyMember, ValidationErrors, run_study, worst_of};

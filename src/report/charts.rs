@@ -1,4 +1,4 @@
-//! The figures of a study.
+//! The figures of measured rows with their predictions.
 
 use plotly::common::{
     Anchor, ColorBar, ColorScale, ColorScaleElement, DashType, Font, Line, Marker, MarkerSymbol, Mode, Orientation,
@@ -9,8 +9,10 @@ use plotly::{Bar, HeatMap, Plot, Scatter};
 
 use super::figure::{Figure, axis, colour, layout, measured_and_predicted, part_colour, plot};
 use super::number::number;
-use crate::evaluation::{EvaluatedRow, Study};
+use crate::calibration::Fit;
+use crate::evaluation::EvaluatedRow;
 use crate::prediction::{Part, Parts};
+use crate::workload::LoadKind;
 
 /// Ends of the colour scales in percent; the same for every estimator, so that their maps can be compared.
 const TTFT_SCALE_PCT: f64 = 100.0;
@@ -48,41 +50,75 @@ const ITL: Metric = Metric {
     scale_pct: ITL_SCALE_PCT,
 };
 
-/// Ids of figures must live as long as the page; each metric has its own.
-macro_rules! ids {
-    ($metric:expr, $ttft:literal, $itl:literal) => {
-        if $metric.id == "ttft" { $ttft } else { $itl }
-    };
+/// Rows to draw: those of one scenario under one kind of load.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// Before the ids of its figures, where a page draws several scenarios.
+    pub prefix: &'a str,
+    /// After their titles.
+    pub suffix: &'a str,
+    /// How it was loaded.
+    pub load: LoadKind,
+    /// The rows, sorted by input tokens, output tokens and load.
+    pub rows: &'a [EvaluatedRow],
 }
 
-/// All figures of a study, in the order of the page.
-pub fn all(study: &Study) -> Vec<Figure> {
+impl Rows<'_> {
+    fn id(&self, metric: &str, figure: &str) -> String {
+        let name = if metric.is_empty() { figure.to_owned() } else { format!("{metric}_{figure}") };
+        format!("{}{name}", self.prefix)
+    }
+
+    fn title(&self, text: String) -> String {
+        text + self.suffix
+    }
+}
+
+/// The figures of one scenario, in the order of the page.
+pub fn scenario_figures(rows: Rows<'_>) -> Vec<Figure> {
     let mut figures = Vec::new();
     for metric in [TTFT, ITL] {
-        figures.push(error_heatmap(study, metric));
+        figures.push(error_heatmap(rows, metric));
     }
     for metric in [TTFT, ITL] {
-        figures.push(over_concurrency(study, metric));
+        figures.push(over_load(rows, metric));
     }
     for metric in [TTFT, ITL] {
-        figures.push(over_context(study, metric));
+        figures.push(over_context(rows, metric));
     }
-    figures.push(parity(study));
+    figures.push(parity(rows));
     for metric in [ITL, TTFT] {
-        figures.push(breakdown(study, metric));
+        figures.push(breakdown(rows, metric));
     }
-    figures.push(loss_history(study));
     figures
 }
 
 /// Number without trailing zeros.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
 fn workload_label(row: &EvaluatedRow) -> String {
     let workload = &row.measured.workload;
     format!("{} / {}", short(workload.input_tokens()), short(workload.output_tokens()))
+}
+
+/// How ids of figures call a load.
+const fn load_id(load: LoadKind) -> &'static str {
+    match load {
+        LoadKind::ClosedLoop => "concurrency",
+        LoadKind::OpenLoop => "rate",
+        LoadKind::StaticBatch => "batch",
+    }
+}
+
+/// How legends call a load.
+const fn load_symbol(load: LoadKind) -> &'static str {
+    match load {
+        LoadKind::ClosedLoop => "c",
+        LoadKind::OpenLoop => "rate",
+        LoadKind::StaticBatch => "batch",
+    }
 }
 
 /// Distinct values in the order in which they first appear (rows are sorted).
@@ -96,26 +132,23 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     found
 }
 
-fn concurrencies(study: &Study) -> Vec<f64> {
-    let mut found = distinct(study.rows.iter().map(|row| row.measured.workload.concurrency()));
+fn loads(rows: Rows<'_>) -> Vec<f64> {
+    let mut found = distinct(rows.rows.iter().map(|row| row.measured.workload.load()));
     found.sort_by(f64::total_cmp);
     found
 }
 
-fn error_heatmap(study: &Study, metric: Metric) -> Figure {
-    let workloads = distinct(study.rows.iter().map(workload_label));
-    let clients = concurrencies(study);
+fn error_heatmap(rows: Rows<'_>, metric: Metric) -> Figure {
+    let workloads = distinct(rows.rows.iter().map(workload_label));
+    let clients = loads(rows);
     let x: Vec<String> = clients.iter().map(|c| short(*c)).collect();
     let mut cells = vec![vec![None; clients.len()]; workloads.len()];
     let mut annotations = Vec::new();
-    for row in &study.rows {
+    for row in rows.rows {
         let label = workload_label(row);
         let error = (metric.error_pct)(row);
         let at_y = workloads.iter().position(|w| *w == label).expect("every label is listed");
-        let at_x = clients
-            .iter()
-            .position(|c| *c == row.measured.workload.concurrency())
-            .expect("every concurrency is listed");
+        let at_x = clients.iter().position(|c| *c == row.measured.workload.load()).expect("every load is listed");
         cells[at_y][at_x] = Some(error);
         let ink = if error.abs() > 0.6 * metric.scale_pct { "white" } else { "#1B1F24" };
         annotations.push(
@@ -137,19 +170,22 @@ fn error_heatmap(study: &Study, metric: Metric) -> Figure {
         .x_gap(2)
         .y_gap(2)
         .color_bar(ColorBar::new().title("error %").thickness(12))
-        .hover_template("input / output %{y}<br>concurrency %{x}<br>error %{z:+.1f} %<extra></extra>");
+        .hover_template(format!(
+            "input / output %{{y}}<br>{} %{{x}}<br>error %{{z:+.1f}} %<extra></extra>",
+            rows.load.axis()
+        ));
     let height = 130 + 48 * workloads.len();
     let category = || Axis::new().type_(AxisType::Category).auto_margin(true);
     let mut chart = plot(
         layout(height)
-            .x_axis(category().title(Title::with_text("concurrency")))
+            .x_axis(category().title(Title::with_text(rows.load.axis())))
             .y_axis(category())
             .annotations(annotations),
     );
     chart.add_trace(map);
     Figure {
-        id: ids!(metric, "ttft_error_heatmap", "itl_error_heatmap"),
-        title: format!("{} error by workload and concurrency", metric.name),
+        id: rows.id(metric.id, "error_heatmap"),
+        title: rows.title(format!("{} error by workload and {}", metric.name, rows.load.axis())),
         caption: format!(
             "Relative error of the fitted prediction in percent; a row is a workload (input / output tokens), red is \
              predicted too slow, blue too fast. Colours end at ±{} %, the same for every estimator.",
@@ -174,27 +210,27 @@ fn add_series(chart: &mut Plot, metric: Metric, index: usize, name: &str, rows: 
     );
 }
 
-fn value_axis(study: &Study, metric: Metric) -> Axis {
-    let values = study.rows.iter().flat_map(move |row| [(metric.measured)(row), (metric.predicted)(row)]);
+fn value_axis(rows: Rows<'_>, metric: Metric) -> Axis {
+    let values = rows.rows.iter().flat_map(move |row| [(metric.measured)(row), (metric.predicted)(row)]);
     axis(&format!("{} in ms", metric.name), values)
 }
 
-fn over_concurrency(study: &Study, metric: Metric) -> Figure {
+fn over_load(rows: Rows<'_>, metric: Metric) -> Figure {
     let height = 460;
-    let clients = study.rows.iter().map(|row| row.measured.workload.concurrency());
-    let mut chart = plot(layout(height).x_axis(axis("concurrency", clients)).y_axis(value_axis(study, metric)));
-    for (index, label) in distinct(study.rows.iter().map(workload_label)).iter().enumerate() {
-        let rows: Vec<(f64, &EvaluatedRow)> = study
+    let clients = rows.rows.iter().map(|row| row.measured.workload.load());
+    let mut chart = plot(layout(height).x_axis(axis(rows.load.axis(), clients)).y_axis(value_axis(rows, metric)));
+    for (index, label) in distinct(rows.rows.iter().map(workload_label)).iter().enumerate() {
+        let series: Vec<(f64, &EvaluatedRow)> = rows
             .rows
             .iter()
             .filter(|row| workload_label(row) == *label)
-            .map(|row| (row.measured.workload.concurrency(), row))
+            .map(|row| (row.measured.workload.load(), row))
             .collect();
-        add_series(&mut chart, metric, index, label, &rows);
+        add_series(&mut chart, metric, index, label, &series);
     }
     Figure {
-        id: ids!(metric, "ttft_over_concurrency", "itl_over_concurrency"),
-        title: format!("{} over concurrency", metric.name),
+        id: rows.id(metric.id, &format!("over_{}", load_id(rows.load))),
+        title: rows.title(format!("{} over {}", metric.name, rows.load.axis())),
         caption: "One colour is one workload (input / output tokens): points are measured, lines predicted.".to_owned(),
         height,
         wide: false,
@@ -202,37 +238,37 @@ fn over_concurrency(study: &Study, metric: Metric) -> Figure {
     }
 }
 
-fn over_context(study: &Study, metric: Metric) -> Figure {
+fn over_context(rows: Rows<'_>, metric: Metric) -> Figure {
     let height = 460;
     let context = |row: &EvaluatedRow| row.measured.workload.input_tokens();
     let mut chart = plot(
         layout(height)
-            .x_axis(axis("context (input tokens)", study.rows.iter().map(context)))
-            .y_axis(value_axis(study, metric)),
+            .x_axis(axis("context (input tokens)", rows.rows.iter().map(context)))
+            .y_axis(value_axis(rows, metric)),
     );
-    for (index, clients) in concurrencies(study).into_iter().enumerate() {
-        let rows: Vec<(f64, &EvaluatedRow)> = study
+    for (index, clients) in loads(rows).into_iter().enumerate() {
+        let series: Vec<(f64, &EvaluatedRow)> = rows
             .rows
             .iter()
-            .filter(|row| row.measured.workload.concurrency() == clients)
+            .filter(|row| row.measured.workload.load() == clients)
             .map(|row| (context(row), row))
             .collect();
-        add_series(&mut chart, metric, index, &format!("c = {}", short(clients)), &rows);
+        add_series(&mut chart, metric, index, &format!("{} = {}", load_symbol(rows.load), short(clients)), &series);
     }
     Figure {
-        id: ids!(metric, "ttft_over_context", "itl_over_context"),
-        title: format!("{} over context", metric.name),
-        caption: "One colour is one concurrency: points are measured, lines predicted.".to_owned(),
+        id: rows.id(metric.id, "over_context"),
+        title: rows.title(format!("{} over context", metric.name)),
+        caption: format!("One colour is one {}: points are measured, lines predicted.", rows.load.axis()),
         height,
         wide: false,
         plot: chart,
     }
 }
 
-fn parity(study: &Study) -> Figure {
+fn parity(rows: Rows<'_>) -> Figure {
     let height = 480;
     let all = || {
-        study.rows.iter().flat_map(|row| {
+        rows.rows.iter().flat_map(|row| {
             [TTFT, ITL].into_iter().flat_map(|metric| [(metric.measured)(row), (metric.predicted)(row)])
         })
     };
@@ -249,24 +285,30 @@ fn parity(study: &Study) -> Figure {
     {
         chart.add_trace(
             Scatter::new(
-                study.rows.iter().map(metric.measured).collect(),
-                study.rows.iter().map(metric.predicted).collect(),
+                rows.rows.iter().map(metric.measured).collect(),
+                rows.rows.iter().map(metric.predicted).collect(),
             )
             .mode(Mode::Markers)
             .marker(Marker::new().color(colour(index)).size(7).symbol(symbol))
             .text_array(
-                study
-                    .rows
+                rows.rows
                     .iter()
-                    .map(|row| format!("{}, c = {}", workload_label(row), short(row.measured.workload.concurrency())))
+                    .map(|row| {
+                        format!(
+                            "{}, {} = {}",
+                            workload_label(row),
+                            load_symbol(rows.load),
+                            short(row.measured.workload.load())
+                        )
+                    })
                     .collect(),
             )
             .name(metric.name),
         );
     }
     Figure {
-        id: "parity",
-        title: "Predicted against measured".to_owned(),
+        id: rows.id("", "parity"),
+        title: rows.title("Predicted against measured".to_owned()),
         caption: "Every row once for TTFT and once for ITL; on the dashed line both are equal.".to_owned(),
         height,
         wide: false,
@@ -274,12 +316,12 @@ fn parity(study: &Study) -> Figure {
     }
 }
 
-fn breakdown(study: &Study, metric: Metric) -> Figure {
+fn breakdown(rows: Rows<'_>, metric: Metric) -> Figure {
     let height = 520;
-    let labels: Vec<String> = study
+    let labels: Vec<String> = rows
         .rows
         .iter()
-        .map(|row| format!("{} · {}", workload_label(row), short(row.measured.workload.concurrency())))
+        .map(|row| format!("{} · {}", workload_label(row), short(row.measured.workload.load())))
         .collect();
     let mut chart = plot(
         layout(height)
@@ -288,7 +330,7 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
             .x_axis(
                 Axis::new()
                     .type_(AxisType::Category)
-                    .title(Title::with_text("input / output tokens · concurrency"))
+                    .title(Title::with_text(format!("input / output tokens · {}", rows.load.axis())))
                     .tick_angle(-60.0)
                     .tick_font(Font::new().size(10))
                     .auto_margin(true),
@@ -300,7 +342,7 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
             .legend(Legend::new().orientation(Orientation::Horizontal).y(1.02).y_anchor(Anchor::Bottom).x(0.0)),
     );
     for part in Part::ALL {
-        let shares: Vec<f64> = study
+        let shares: Vec<f64> = rows
             .rows
             .iter()
             .map(|row| {
@@ -312,7 +354,7 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
             continue;
         }
         let times =
-            study.rows.iter().map(|row| format!("{} ms", number((metric.parts)(row).get(part).as_ms()))).collect();
+            rows.rows.iter().map(|row| format!("{} ms", number((metric.parts)(row).get(part).as_ms()))).collect();
         chart.add_trace(
             Bar::new(labels.clone(), shares)
                 .name(part.label())
@@ -322,12 +364,12 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
         );
     }
     Figure {
-        id: ids!(metric, "ttft_breakdown", "itl_breakdown"),
-        title: format!("What {} is made of", metric.name),
+        id: rows.id(metric.id, "breakdown"),
+        title: rows.title(format!("What {} is made of", metric.name)),
         caption: format!(
-            "Shares of the predicted {} by cause, workload by workload with rising concurrency. The times are in \
-             evaluation.csv.",
-            metric.name
+            "Shares of the predicted {} by cause, workload by workload with rising {}. The times are in evaluation.csv.",
+            metric.name,
+            rows.load.axis()
         ),
         height,
         wide: true,
@@ -335,11 +377,11 @@ fn breakdown(study: &Study, metric: Metric) -> Figure {
     }
 }
 
-fn loss_history(study: &Study) -> Figure {
+pub fn loss_history(fit: &Fit) -> Figure {
     let height = 340;
-    let history = &study.fit.history;
+    let history = &fit.history;
     let iterations: Vec<f64> = (1..=history.len()).map(|iteration| iteration as f64).collect();
-    let losses = history.iter().copied().chain([study.fit.baseline_loss]);
+    let losses = history.iter().copied().chain([fit.baseline_loss]);
     let mut chart = plot(
         layout(height)
             .x_axis(Axis::new().title(Title::with_text("iteration")).auto_margin(true))
@@ -352,18 +394,18 @@ fn loss_history(study: &Study) -> Figure {
             .name("best start"),
     );
     chart.add_trace(
-        Scatter::new(vec![1.0, history.len() as f64], vec![study.fit.baseline_loss; 2])
+        Scatter::new(vec![1.0, history.len() as f64], vec![fit.baseline_loss; 2])
             .mode(Mode::Lines)
             .line(Line::new().color(colour(5)).dash(DashType::Dot))
             .name("defaults, before the fit"),
     );
     Figure {
-        id: "loss_history",
+        id: "loss_history".to_owned(),
         title: "Loss of the best start".to_owned(),
         caption: format!(
             "Start {} of {} ended lowest. Jumps mark polishing rounds, which restart from a simplex.",
-            study.fit.best_start + 1,
-            study.fit.starts.len()
+            fit.best_start + 1,
+            fit.starts.len()
         ),
         height,
         wide: false,

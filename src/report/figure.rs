@@ -9,7 +9,7 @@ use plotly::{Configuration, Layout, Plot, Scatter};
 /// A chart with what a page says of it.
 pub struct Figure {
     /// Id in the page and name of its PNG.
-    pub id: &'static str,
+    pub id: String,
     /// Heading.
     pub title: String,
     /// What it shows and how to read it.
@@ -38,6 +38,7 @@ pub fn part_colour(part: Part) -> &'static str {
         Part::Overhead => "#5C5C5C",
         Part::PrefillCompute => "#7FC8A9",
         Part::PrefillAttention => "#2A6B52",
+        Part::PrefillActivations => "#B5D99C",
         Part::HostTransfer => "#8C6BB1",
         Part::Burst => "#F2A0B9",
         Part::BoundaryWait => "#9ECAE1",

@@ -1,11 +1,13 @@
-//! What a study leaves behind: tables, charts, one self-contained page.
+//! What a command leaves behind: tables, charts, one self-contained page.
 
 mod charts;
+mod coverage;
 mod figure;
 mod number;
 mod output;
 mod page;
 mod png;
+mod study_page;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -15,8 +17,10 @@ pub use output::OutputFolder;
 pub use png::browser;
 
 use crate::calibration::CalibrationRecord;
+use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::Study;
+use tables::TableRows;
 
 /// Writes every result of a study into a folder and returns the paths of the files. Files appear only when all of
 /// them could be written.
@@ -25,12 +29,23 @@ use crate::evaluation::Study;
 /// The folder cannot be written, or `png` is asked for and no Chromium can be run.
 pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let mut output = OutputFolder::create(folder)?;
-    output.stage("evaluation.csv", &tables::evaluation(study)?)?;
+    let rows: Vec<TableRows<'_>> = study
+        .scenarios
+        .iter()
+        .enumerate()
+        .map(|(index, scenario)| TableRows {
+            scenario: &scenario.id,
+            load_column: load_column(scenario.load),
+            rows: &scenario.rows,
+            extra: study.extra_columns(index),
+        })
+        .collect();
+    output.stage("evaluation.csv", &tables::evaluation(&rows)?)?;
     output.stage("parameters.csv", &tables::parameters(study)?)?;
     output.stage("loss_history.csv", &tables::loss_history(study)?)?;
     output.stage("calibration.toml", study.record.to_toml().as_bytes())?;
-    let figures = charts::all(study);
-    output.stage("report.html", page::study_page(study, &figures).as_bytes())?;
+    let figures = study_page::study_figures(study);
+    output.stage("report.html", study_page::study_page(study, &figures).as_bytes())?;
     if png {
         for (name, bytes) in png::render(&figures)? {
             output.stage(&name, &bytes)?;

@@ -6,53 +6,83 @@ use crate::error::{Error, Result};
 use crate::evaluation::{EvaluatedRow, Study};
 use crate::prediction::Part;
 
-/// `evaluation.csv`: every row with its prediction, errors, breakdown and the estimator's own columns.
-pub fn evaluation(study: &Study) -> Result<Vec<u8>> {
-    let rows = &study.rows;
-    let mut columns = Vec::new();
-    let mut numbers = |name: &str, value: &dyn Fn(&EvaluatedRow) -> f64| {
-        columns.push(number_column(name, rows.iter().map(|row| Some(value(row)))));
-    };
-    numbers("input_tokens", &|row| row.measured.workload.input_tokens());
-    numbers("output_tokens", &|row| row.measured.workload.output_tokens());
-    numbers("concurrency", &|row| row.measured.workload.concurrency());
-    numbers("ttft_ms", &|row| row.measured.ttft.as_ms());
-    numbers("itl_ms", &|row| row.measured.itl.as_ms());
-    columns.push(number_column("throughput_tok_s", rows.iter().map(|row| Some(row.measured.throughput?.get()))));
-    let mut numbers = |name: &str, value: &dyn Fn(&EvaluatedRow) -> f64| {
-        columns.push(number_column(name, rows.iter().map(|row| Some(value(row)))));
-    };
-    numbers("ttft_predicted_ms", &|row| row.predicted.ttft.as_ms());
-    numbers("itl_predicted_ms", &|row| row.predicted.itl.as_ms());
-    numbers("throughput_predicted_tok_s", &|row| row.predicted.throughput.get());
-    numbers("ttft_difference_ms", &|row| (row.predicted.ttft - row.measured.ttft).as_ms());
-    numbers("itl_difference_ms", &|row| (row.predicted.itl - row.measured.itl).as_ms());
-    numbers("ttft_error_pct", &EvaluatedRow::ttft_error_pct);
-    numbers("itl_error_pct", &EvaluatedRow::itl_error_pct);
-    columns.push(number_column("throughput_error_pct", rows.iter().map(EvaluatedRow::throughput_error_pct)));
-    let mut numbers = |name: &str, value: &dyn Fn(&EvaluatedRow) -> f64| {
-        columns.push(number_column(name, rows.iter().map(|row| Some(value(row)))));
-    };
-    numbers("running_sequences", &|row| row.predicted.running);
-    numbers("waiting_requests", &|row| row.predicted.waiting);
+/// Measured rows of one scenario, with the estimator's own columns.
+pub struct TableRows<'a> {
+    /// The scenario.
+    pub scenario: &'a str,
+    /// Name of the column that holds the load.
+    pub load_column: &'static str,
+    /// The rows.
+    pub rows: &'a [EvaluatedRow],
+    /// Columns that only the estimator has, row by row.
+    pub extra: Vec<Vec<(&'static str, f64)>>,
+}
+
+/// `evaluation.csv`: every row with its prediction, errors, breakdown and the estimator's own columns. Rows of several
+/// scenarios carry the name of theirs.
+pub fn evaluation(scenarios: &[TableRows<'_>]) -> Result<Vec<u8>> {
+    let rows: Vec<&EvaluatedRow> = scenarios.iter().flat_map(|scenario| scenario.rows).collect();
+    let mut table = Columns { rows: &rows, columns: Vec::new() };
+    if scenarios.len() > 1 {
+        let names = scenarios.iter().flat_map(|s| std::iter::repeat_n(s.scenario, s.rows.len()));
+        table.columns.push(text_column("scenario", names));
+    }
+    table.number("input_tokens", |row| row.measured.workload.input_tokens());
+    table.number("output_tokens", |row| row.measured.workload.output_tokens());
+    let mut load = scenarios.iter().map(|scenario| scenario.load_column);
+    let first = load.next().unwrap_or("load");
+    table.number(if load.all(|name| name == first) { first } else { "load" }, |row| row.measured.workload.load());
+    table.number("ttft_ms", |row| row.measured.ttft.as_ms());
+    table.number("itl_ms", |row| row.measured.itl.as_ms());
+    table.optional("throughput_tok_s", |row| Some(row.measured.throughput?.get()));
+    table.number("ttft_predicted_ms", |row| row.predicted.ttft.as_ms());
+    table.number("itl_predicted_ms", |row| row.predicted.itl.as_ms());
+    table.number("throughput_predicted_tok_s", |row| row.predicted.throughput.get());
+    table.number("ttft_difference_ms", |row| (row.predicted.ttft - row.measured.ttft).as_ms());
+    table.number("itl_difference_ms", |row| (row.predicted.itl - row.measured.itl).as_ms());
+    table.number("ttft_error_pct", EvaluatedRow::ttft_error_pct);
+    table.number("itl_error_pct", EvaluatedRow::itl_error_pct);
+    table.optional("throughput_error_pct", EvaluatedRow::throughput_error_pct);
+    table.number("ttft_low_90pct_ms", |row| row.ttft_interval.low.as_ms());
+    table.number("ttft_high_90pct_ms", |row| row.ttft_interval.high.as_ms());
+    table.number("itl_low_90pct_ms", |row| row.itl_interval.low.as_ms());
+    table.number("itl_high_90pct_ms", |row| row.itl_interval.high.as_ms());
+    table.number("running_sequences", |row| row.predicted.running);
+    table.number("waiting_requests", |row| row.predicted.waiting);
     for part in Part::ALL {
         for (metric, parts) in [
             ("ttft", (|row: &EvaluatedRow| row.predicted.ttft_parts) as fn(&EvaluatedRow) -> _),
             ("itl", |row: &EvaluatedRow| row.predicted.itl_parts),
         ] {
             if rows.iter().any(|row| parts(row).get(part).get() != 0.0) {
-                numbers(&format!("{metric}_{}_ms", part.key()), &|row| parts(row).get(part).as_ms());
+                table.number(&format!("{metric}_{}_ms", part.key()), |row| parts(row).get(part).as_ms());
             }
         }
     }
-    columns.push(text_column("roof", rows.iter().map(|row| row.predicted.roof.name())));
-    columns.push(text_column("limit", rows.iter().map(|row| row.predicted.limit.name())));
-    let extra = study.extra_columns();
-    for index in 0..extra.first().map_or(0, Vec::len) {
+    table.columns.push(text_column("roof", rows.iter().map(|row| row.predicted.roof.name())));
+    table.columns.push(text_column("limit", rows.iter().map(|row| row.predicted.limit.name())));
+    let extra: Vec<&Vec<(&'static str, f64)>> = scenarios.iter().flat_map(|scenario| &scenario.extra).collect();
+    for index in 0..extra.first().map_or(0, |columns| columns.len()) {
         let name = extra[0][index].0;
-        columns.push(number_column(name, extra.iter().map(|row| Some(row[index].1))));
+        table.columns.push(number_column(name, extra.iter().map(|row| Some(row[index].1))));
     }
-    csv(columns)
+    csv(table.columns)
+}
+
+/// Columns that are computed from rows.
+struct Columns<'a> {
+    rows: &'a [&'a EvaluatedRow],
+    columns: Vec<Column>,
+}
+
+impl Columns<'_> {
+    fn number(&mut self, name: &str, value: impl Fn(&EvaluatedRow) -> f64) {
+        self.optional(name, |row| Some(value(row)));
+    }
+
+    fn optional(&mut self, name: &str, value: impl Fn(&EvaluatedRow) -> Option<f64>) {
+        self.columns.push(number_column(name, self.rows.iter().map(|row| value(row))));
+    }
 }
 
 /// `parameters.csv`.
@@ -60,10 +90,13 @@ pub fn parameters(study: &Study) -> Result<Vec<u8>> {
     let fitted = &study.fit.parameters;
     csv(vec![
         text_column("name", fitted.iter().map(|p| p.parameter.name)),
+        text_column("owner", fitted.iter().map(|p| p.parameter.owner.name())),
+        text_column("campaign", fitted.iter().map(|p| p.campaign.map_or("", |campaign| study.campaign_name(campaign)))),
         text_column("unit", fitted.iter().map(|p| p.parameter.unit)),
         number_column("lower", fitted.iter().map(|p| Some(p.parameter.lower))),
         number_column("upper", fitted.iter().map(|p| Some(p.parameter.upper))),
         number_column("start", fitted.iter().map(|p| Some(p.start()))),
+        number_column("prior_spread", fitted.iter().map(|p| p.parameter.spread)),
         number_column("value", fitted.iter().map(|p| Some(p.value))),
         number_column("std_error", fitted.iter().map(|p| p.std_error)),
         text_column("flag", fitted.iter().map(|p| p.flag.name())),

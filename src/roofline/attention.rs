@@ -45,6 +45,22 @@ pub fn prefill_flops_per_pair(attention: &Attention) -> f64 {
     }
 }
 
+/// Rows of the smallest matrix tile. The queries of one sequence that share a key/value head make up the rows of its
+/// decode attention; where they are fewer, the rest of the tile computes nothing.
+const QUERY_ROWS: f64 = 16.0;
+
+/// Share of a tile that decode attention fills: query heads per key/value head, of 16 rows.
+///
+/// This is why multi-head decode attention runs far from its roof and latent attention near it. On static batches of
+/// seven GPUs it predicts left-out ITL better than one efficiency for all models, without a parameter.
+pub fn decode_tile_share(attention: &Attention) -> f64 {
+    let shared_by = match attention {
+        Attention::Grouped(a) => f64::from(a.query_heads) / f64::from(a.kv_heads),
+        Attention::Latent(a) => f64::from(a.query_heads),
+    };
+    (shared_by / QUERY_ROWS).min(1.0)
+}
+
 /// FLOP of one decode token per cached token it reads. MLA decodes in the latent space (projections absorbed):
 /// `2·H·(rank + rope) + 2·H·rank`.
 pub fn decode_flops_per_token(attention: &Attention) -> f64 {
@@ -105,6 +121,13 @@ mod tests {
         });
         assert_eq!(kv_bytes_per_token(&latent, &deployment(1)), 1152.0);
         assert_eq!(kv_bytes_per_token(&latent, &deployment(8)), 9216.0);
+    }
+
+    #[test]
+    fn grouped_queries_fill_a_tile_better_than_single_ones() {
+        for (kv_heads, share) in [(32, 1.0 / 16.0), (8, 0.25), (1, 1.0)] {
+            assert_eq!(decode_tile_share(&grouped(kv_heads, None)), share);
+        }
     }
 
     #[test]

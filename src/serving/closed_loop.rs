@@ -1,135 +1,110 @@
 //! The operating point of a closed loop: how many sequences decode, and what each client then sees.
+//!
+//! The engine is work-conserving: while A requests are admitted it is always busy, either with prompts or with decode
+//! steps. In the time T of one request each of the A clients has one prompt processed, and the request needs its O − 1
+//! decode steps, so
+//!
+//! ```text
+//! T    = t_out + A·P + (O − 1)·D(B)
+//! TTFT = t_out + P + burst + k·D(B)        ITL = D(B) + ((A − 1)·P − burst) / (O − 1)
+//! ```
+//!
+//! | symbol | meaning | unit |
+//! |---|---|---|
+//! | `t_out` | what a request costs outside the shared work: client and tokeniser t₀, and what its own step costs an idle engine beyond P | s |
+//! | `P` | what a prompt adds to a step that decodes anyway | s |
+//! | `D(B)` | a decode step with B sequences | s |
+//! | `k` | decode steps that a prompt waits while others run, chunks of its own prompt included | 1 |
+//!
+//! A prompt that a request does not wait for before its first token stalls it between later ones. Sequences in a step
+//! are the admitted ones less those that wait outside: `B·(1 + (k + t_out/D(B))/(O − 1)) = A`, where the left side rises
+//! with B.
 
-use super::admission::{admitted, queue_wait_share};
+use super::ServingModel;
+use super::admission::queue_wait_share;
 use super::arrivals::{Burst, burst_wait};
-use super::parameters::ServingParameters;
-use crate::error::{Error, Result};
-use crate::prediction::{Limit, Part, Parts, Prediction};
-use crate::roofline::memory::{free_bytes, kv_bytes};
-use crate::roofline::{StepCosts, StepModel};
-use crate::spec::System;
-use crate::units::{Bytes, Seconds, TokensPerSec};
+use super::parameters::{Quantity, ServingParameters};
+use crate::prediction::{Part, Prediction};
+use crate::roofline::StepCosts;
+use crate::units::{Seconds, TokensPerSec};
 use crate::workload::Workload;
 
 /// Relative precision of the batch. A fit differentiates predictions numerically, so it is near that of `f64`.
 const BATCH_TOLERANCE: f64 = 1e-13;
 
-/// A system prepared for predictions.
-#[derive(Debug, Clone)]
-pub struct ServingModel {
-    system: System,
-    steps: StepModel,
-    free: Bytes,
-}
-
-/// One workload at given parameters; a function of the running batch only.
+/// One workload at given parameters; a function of the decoding batch only.
 struct Loop {
     costs: StepCosts,
-    prefill: Seconds,
-    parameters: ServingParameters,
-    output_tokens: f64,
-    decode_steps: f64,
-    /// Steps beyond the first that a prompt longer than the engine's token budget takes.
+    outside: Seconds,
+    wait_steps: f64,
     extra_chunks: f64,
+    decode_steps: f64,
 }
 
-/// What an admitted request meets when a number of sequences decode.
-#[derive(Clone, Copy)]
-struct Request {
-    interference: Seconds,
-    burst: Seconds,
-    boundary: Seconds,
-    ttft: Seconds,
-    itl: Seconds,
-}
+/// Predicts the operating point of a closed loop.
+pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
+    let costs = model.costs(workload, parameters);
+    let prefill = costs.prefill();
+    let alone = costs.prefill_step(1.0);
+    let overhead = Seconds::from_ms(parameters.get(Quantity::FirstTokenOverhead));
+    let state = Loop {
+        outside: overhead + alone.total() - prefill,
+        costs,
+        wait_steps: parameters.get(Quantity::BoundaryWaitSteps),
+        extra_chunks: model.extra_chunks(workload),
+        decode_steps: workload.decode_steps(),
+    };
+    let clients = workload.load();
+    let (active, limit) = model.admitted(clients, workload, parameters);
+    let batch = state.solve(active);
 
-impl ServingModel {
-    /// Prepares a system.
-    ///
-    /// # Errors
-    /// The weights do not fit the devices, or a precision has no peak.
-    pub fn new(system: &System) -> Result<Self> {
-        Ok(Self { steps: StepModel::new(system)?, free: free_bytes(system)?, system: system.clone() })
-    }
+    let step = costs.decode_step(batch);
+    let decode = step.parts.total();
+    let others = prefill * (active - 1.0);
+    let burst = burst_wait(
+        parameters.get(Quantity::BurstFactor),
+        parameters.get(Quantity::BurstTailShare),
+        &Burst {
+            others,
+            token_limit: costs.prefill_per_token() * parameters.get(Quantity::BurstLimitTokens),
+            decode_limit: decode * (workload.output_tokens() * parameters.get(Quantity::BurstLimitShare)),
+        },
+    );
+    let mut ttft_parts = alone;
+    ttft_parts.add(Part::Overhead, overhead);
+    ttft_parts.add(Part::Burst, burst);
+    ttft_parts.add(Part::BoundaryWait, decode * state.waited_steps(batch));
+    let mut itl_parts = step.parts;
+    itl_parts.add(Part::PrefillInterference, (others - burst) / state.decode_steps);
 
-    /// Checks that one request of the workload fits the memory that the weights leave.
-    ///
-    /// # Errors
-    /// It does not.
-    pub fn check(&self, workload: &Workload) -> Result<()> {
-        let needed = kv_bytes(&self.system, workload.total_tokens());
-        if needed > self.free {
-            return Err(Error::input(format!(
-                "a request of {} tokens does not fit: its KV cache takes {:.1} GiB, the weights leave {:.1} GiB",
-                workload.total_tokens(),
-                needed.as_gib(),
-                self.free.as_gib()
-            ))
-            .help("use shorter requests, more or larger devices, or a narrower kv_precision"));
-        }
-        Ok(())
-    }
-
-    /// Predicts the operating point of a workload.
-    pub fn predict(&self, workload: &Workload, parameters: &ServingParameters) -> Prediction {
-        let costs = self.steps.costs(workload, &parameters.efficiencies);
-        let budget = self.system.deployment.max_tokens_per_step.map_or(f64::INFINITY, f64::from);
-        let state = Loop {
-            prefill: costs.prefill(),
-            costs,
-            parameters: *parameters,
-            output_tokens: workload.output_tokens(),
-            decode_steps: workload.decode_steps(),
-            extra_chunks: (workload.input_tokens() / budget - 1.0).max(0.0),
-        };
-        let clients = workload.concurrency();
-        let (active, limit) = admitted(
-            clients,
-            self.free,
-            parameters.kv_memory_share,
-            kv_bytes(&self.system, workload.total_tokens()),
-            self.system.deployment.max_sequences,
-        );
-        let batch = state.solve(active);
-        state.prediction(batch, clients, active, limit)
+    let itl = itl_parts.total();
+    let service = ttft_parts.total() + itl * state.decode_steps;
+    let waves = parameters.get(Quantity::BenchmarkWaves);
+    ttft_parts.add(Part::QueueWait, service * queue_wait_share(clients, active, waves));
+    let running = active * (itl * state.decode_steps / service);
+    Prediction {
+        ttft: ttft_parts.total(),
+        itl,
+        throughput: TokensPerSec::new(active * workload.output_tokens() / service.get()),
+        running,
+        waiting: clients - running,
+        ttft_parts,
+        itl_parts,
+        roof: step.roof,
+        limit,
     }
 }
 
 impl Loop {
-    /// Latencies of an admitted request when `batch` sequences decode:
-    /// `ITL = D + μ·P·B/O`, `TTFT = t₀ + P + burst + k·D·(1 − 1/B) + D·(chunks − 1)`.
-    ///
-    /// In steady state every step carries B/O prompts that replace finished requests.
-    fn request(&self, batch: f64) -> Request {
-        let p = &self.parameters;
-        let decode = self.costs.decode_time(batch);
-        let interference = self.prefill * (p.prefill_interference * batch / self.output_tokens);
-        let burst = Burst {
-            others: self.prefill * (batch - 1.0),
-            token_limit: self.costs.prefill_per_token * p.burst_limit_tokens,
-            decode_limit: decode * (self.output_tokens * p.burst_limit_share),
-        };
-        let burst = burst_wait(p.burst_factor, &burst);
-        let others = (1.0 - 1.0 / batch).max(0.0);
-        let boundary = decode * (p.boundary_wait_steps * others + self.extra_chunks);
-        Request {
-            interference,
-            burst,
-            boundary,
-            ttft: p.first_token_overhead + self.prefill + burst + boundary,
-            itl: decode + interference,
-        }
+    /// Decode steps that a prompt waits: for a free place while others run, and between chunks of its own.
+    fn waited_steps(&self, batch: f64) -> f64 {
+        self.wait_steps * (1.0 - 1.0 / batch).max(0.0) + self.extra_chunks
     }
 
-    /// Little's law: requests in the engine when `batch` of them decode, `B·(1 + TTFT / ((O − 1)·ITL))`.
-    fn active(&self, batch: f64, request: &Request) -> f64 {
-        batch * (1.0 + request.ttft / (request.itl * self.decode_steps))
-    }
-
-    /// How many more than `active` requests a batch takes, relative to them. Rises with the batch: TTFT does not fall
-    /// with it, nor does B/ITL.
+    /// How many more than `active` requests a batch takes, relative to them. Rises with the batch: B/D(B) does not fall.
     fn excess(&self, batch: f64, active: f64) -> f64 {
-        self.active(batch, &self.request(batch)) / active - 1.0
+        let outside = self.waited_steps(batch) + self.outside / self.costs.decode_time(batch);
+        batch * (1.0 + outside / self.decode_steps) / active - 1.0
     }
 
     /// The batch that `active` requests keep running: a bracketed search with inverse quadratic interpolation
@@ -141,7 +116,7 @@ impl Loop {
             return active;
         }
         let (mut b, mut fb) = (0.0, -1.0);
-        // `t` counts from a to b. First probe: the batch if latencies were those of the full one.
+        // `t` counts from a to b. First probe: the batch if steps took as long as those of the full one.
         let mut t = fa / (1.0 + fa);
         for _ in 0..100 {
             let x = a + t * (b - a);
@@ -169,40 +144,5 @@ impl Loop {
             .clamp(smallest, 1.0 - smallest);
         }
         a
-    }
-
-    /// The operating point in full, every part named.
-    fn prediction(&self, batch: f64, clients: f64, active: f64, limit: Limit) -> Prediction {
-        let request = self.request(batch);
-        let step = self.costs.decode_step(batch);
-        let mut itl_parts = step.parts;
-        itl_parts.add(Part::PrefillInterference, request.interference);
-
-        let service = request.ttft + request.itl * self.decode_steps;
-        let queue = service * queue_wait_share(clients, active, self.parameters.benchmark_waves);
-        let mut ttft_parts = Parts::default();
-        for (part, time) in [
-            (Part::Overhead, self.parameters.first_token_overhead),
-            (Part::PrefillCompute, self.costs.prefill_linear),
-            (Part::PrefillAttention, self.costs.prefill_attention),
-            (Part::Link, self.costs.prefill_link),
-            (Part::Burst, request.burst),
-            (Part::BoundaryWait, request.boundary),
-            (Part::QueueWait, queue),
-        ] {
-            ttft_parts.add(part, time);
-        }
-
-        Prediction {
-            ttft: request.ttft + queue,
-            itl: request.itl,
-            throughput: TokensPerSec::new(active * self.output_tokens / service.get()),
-            running: batch,
-            waiting: clients - batch,
-            ttft_parts,
-            itl_parts,
-            roof: step.roof,
-            limit,
-        }
     }
 }

@@ -1,12 +1,16 @@
-//! A continuously batching server under a closed loop of clients.
+//! A continuously batching server under a load.
 //!
-//! [`parameters`] names what is calibrated, [`admission`] says how many requests may run, [`arrivals`] how long a
-//! prompt waits behind those that came with it, [`closed_loop`] solves for the operating point.
+//! [`parameters`] names what is calibrated and [`priors`] what is known of it beforehand, [`admission`] says how many
+//! requests may run, [`arrivals`] how long a prompt waits behind those that came with it; [`closed_loop`] and
+//! [`static_batch`] solve for the operating point under the two loads, [`ServingModel`] chooses among them.
 
 pub mod admission;
 pub mod arrivals;
-pub mod closed_loop;
+mod closed_loop;
+mod model;
 pub mod parameters;
+pub mod priors;
+mod static_batch;
 
-pub use closed_loop::ServingModel;
-pub use parameters::{SERVING_PARAMETERS, ServingParameter, ServingParameters};
+pub use model::ServingModel;
+pub use parameters::{Quantity, ServingParameters};

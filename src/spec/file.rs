@@ -23,7 +23,11 @@ impl SpecFile {
     /// The file cannot be read or is not UTF-8.
     pub fn open(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|error| {
-            Error::input(format!("cannot read the file ({error})")).at(path).help("check the path and its permissions")
+            let help = match error.kind() {
+                std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
+                _ => "check the path and its permissions",
+            };
+            Error::input(format!("cannot read the file ({error})")).at(path).help(help)
         })?;
         Ok(Self { label: path.display().to_string(), text })
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::file::SpecFile;
 use super::{Deployment, Source};
 use crate::error::Result;
+use crate::workload::LoadKind;
 
 /// Which statistic of the requests the measured columns hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,10 @@ impl Statistic {
     }
 }
 
+fn is_closed_loop(load: &LoadKind) -> bool {
+    *load == LoadKind::ClosedLoop
+}
+
 /// Who measured, and what the columns mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +42,9 @@ pub struct Campaign {
     pub engine_version: Option<String>,
     /// Statistic of the measured columns.
     pub statistic: Statistic,
+    /// How requests reached the engine.
+    #[serde(default, skip_serializing_if = "is_closed_loop")]
+    pub load: LoadKind,
     /// Anything worth knowing of the campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

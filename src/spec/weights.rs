@@ -85,6 +85,18 @@ const fn ffn_biases(gated: bool, f: u64, d: u64) -> u64 {
 }
 
 impl Ffn {
+    /// Width of the hidden layer that one token passes through: all of a dense block, the active and the shared experts
+    /// of a mixture.
+    pub fn active_width(&self) -> u64 {
+        match self {
+            Self::Dense(ffn) => ffn.intermediate_size.into(),
+            Self::Moe(moe) => {
+                u64::from(moe.active_experts) * u64::from(moe.intermediate_size)
+                    + u64::from(moe.shared_experts) * u64::from(moe.shared_width())
+            }
+        }
+    }
+
     /// Elements of the matrices of one layer, router and all experts included.
     pub fn linear_weights(&self, d: u64) -> u64 {
         match self {

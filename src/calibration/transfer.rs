@@ -1,0 +1,225 @@
+//! Carrying a calibration to a system that it never saw.
+
+use nalgebra::DMatrix;
+
+use super::identifiability::Flag;
+use super::record::{CalibrationRecord, FittedScenario, RecordedParameter};
+use crate::parameter::{Owner, Parameter, Scale};
+use crate::spec::{Campaign, System};
+use crate::workload::{LoadKind, Workload};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Fitted by the calibration, for the hardware, engine or campaign at hand.
+    Calibrated,
+    /// Fitted by the calibration on another device or campaign.
+    Carried,
+    /// The median of its documented prior: the calibration says nothing of it, or there is none.
+    Prior,
+    /// Fitted to the scenario at hand with `--refit`.
+    Refitted,
+    /// Given by the user.
+    Given,
+}
+
+impl Origin {
+    /// Name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Calibrated => "calibrated",
+            Self::Carried => "carried over",
+            Self::Prior => "prior",
+            Self::Refitted => "refitted",
+            Self::Given => "given",
+        }
+    }
+}
+
+/// What is to be predicted, as far as it decides what a calibration says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Scenario, if it is one.
+    pub scenario: Option<&'a str>,
+    /// The system.
+    pub system: &'a System,
+    /// The load.
+    pub load: LoadKind,
+    /// Who measures it, if anybody does.
+    pub campaign: Option<&'a Campaign>,
+}
+
+/// Values of a predictor's parameters, how sure they are, and where each comes from.
+#[derive(Debug, Clone)]
+pub struct Transferred {
+    /// Values in the order of the predictor's parameters.
+    pub values: Vec<f64>,
+    /// Covariance of their coordinates.
+    pub covariance: DMatrix<f64>,
+    /// Where each comes from.
+    pub origins: Vec<Origin>,
+}
+
+impl Transferred {
+    /// The priors alone.
+    pub fn priors(parameters: &[Parameter]) -> Self {
+        let variances = parameters.iter().map(|parameter| parameter.spread.map_or(0.0, |spread| spread * spread));
+        Self {
+            values: parameters.iter().map(|parameter| parameter.default).collect(),
+            covariance: DMatrix::from_diagonal(&nalgebra::DVector::from_iterator(parameters.len(), variances)),
+            origins: vec![Origin::Prior; parameters.len()],
+        }
+    }
+
+    /// What a calibration says of a target; priors for what it does not say.
+    ///
+    /// Hardware and engine parameters are taken as they are. A device that the calibration did not see adds the spread of
+    /// the prior to their uncertainty, and so does another campaign to those of campaigns; of several campaigns the mean
+    /// is taken.
+    pub fn of(record: &CalibrationRecord, parameters: &[Parameter], target: &Target<'_>) -> Self {
+        let mut carried = Self::priors(parameters);
+        let same_device = record.scenarios.iter().any(|s| s.hardware == target.system.hardware.name);
+        let own_campaign =
+            record.scenarios.iter().find(|s| target.scenario == Some(s.scenario.as_str())).map(|s| s.campaign);
+        // For each parameter the recorded ones that it is the mean of.
+        let mut places: Vec<Vec<usize>> = Vec::new();
+        for (index, parameter) in parameters.iter().enumerate() {
+            let named: Vec<usize> =
+                (0..record.parameters.len()).filter(|&i| record.parameters[i].name == parameter.name).collect();
+            let own: Vec<usize> =
+                named.iter().copied().filter(|&i| record.parameters[i].campaign == own_campaign).collect();
+            let is_own = parameter.owner != Owner::Campaign || (own_campaign.is_some() && !own.is_empty());
+            let used = if parameter.owner == Owner::Campaign && is_own { own } else { named };
+            let home = match parameter.owner {
+                Owner::Hardware => same_device,
+                Owner::Engine => true,
+                Owner::Campaign => is_own,
+            };
+            carried.adopt(index, parameter, &used.iter().map(|&i| &record.parameters[i]).collect::<Vec<_>>(), home);
+            places.push(used);
+        }
+        carried.add_recorded_covariance(record, parameters, &places);
+        carried
+    }
+
+    /// Takes a parameter's value from recorded ones and sets the variance that does not come from their covariance.
+    fn adopt(&mut self, index: usize, parameter: &Parameter, recorded: &[&RecordedParameter], home: bool) {
+        if recorded.is_empty() {
+            return;
+        }
+        let prior = parameter.spread.map_or(0.0, |spread| spread * spread);
+        let coordinate = |value: f64| match parameter.scale {
+            Scale::Linear => value,
+            Scale::Log => value.max(f64::MIN_POSITIVE).ln(),
+        };
+        let count = recorded.len() as f64;
+        let mean = recorded.iter().map(|p| coordinate(p.value)).sum::<f64>() / count;
+        self.values[index] = match (recorded, parameter.scale) {
+            ([only], _) => only.value,
+            (_, Scale::Linear) => mean,
+            (_, Scale::Log) => mean.exp(),
+        };
+        let held = recorded.iter().all(|p| p.flag == Flag::Fixed.name());
+        let at_prior = held && recorded.iter().all(|p| p.value.to_bits() == parameter.default.to_bits());
+        let between = recorded.iter().map(|p| (coordinate(p.value) - mean).powi(2)).sum::<f64>() / count;
+        (self.covariance[(index, index)], self.origins[index]) = match (at_prior, held, home) {
+            (true, ..) => (prior, Origin::Prior),
+            (false, true, _) => (0.0, Origin::Given),
+            (false, false, true) => (0.0, Origin::Calibrated),
+            (false, false, false) => (prior.max(between), Origin::Carried),
+        };
+    }
+
+    /// Adds the covariance of the calibration, means of several campaigns included.
+    fn add_recorded_covariance(&mut self, record: &CalibrationRecord, parameters: &[Parameter], places: &[Vec<usize>]) {
+        for row in 0..parameters.len() {
+            for column in 0..parameters.len() {
+                let pairs = places[row].iter().flat_map(|&i| places[column].iter().map(move |&j| (i, j)));
+                let count = (places[row].len() * places[column].len()) as f64;
+                let sum: f64 = pairs.map(|(i, j)| record.covariance[i][j]).sum();
+                if count > 0.0 {
+                    self.covariance[(row, column)] += sum / count;
+                }
+            }
+        }
+    }
+
+    /// Holds a parameter at a value that is known for sure.
+    pub fn give(&mut self, index: usize, value: f64) {
+        self.values[index] = value;
+        self.origins[index] = Origin::Given;
+        self.covariance.row_mut(index).fill(0.0);
+        self.covariance.column_mut(index).fill(0.0);
+    }
+}
+
+/// An axis on which a target lies outside what a calibration saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outside {
+    /// Name of the axis.
+    pub axis: &'static str,
+    /// What was seen and what is asked, in words.
+    pub what: String,
+}
+
+/// Axes of the system on which it differs from all that a calibration saw.
+pub fn system_outside(scenarios: &[FittedScenario], target: &Target<'_>) -> Vec<Outside> {
+    let mut outside = Vec::new();
+    let mut compare = |axis: &'static str, asked: String, seen: &dyn Fn(&FittedScenario) -> Option<String>| {
+        let mut known: Vec<String> = scenarios.iter().filter_map(seen).collect();
+        known.dedup();
+        if !known.is_empty() && !known.contains(&asked) {
+            outside
+                .push(Outside { axis, what: format!("{axis}: calibrated on {}, asked for {asked}", known.join(", ")) });
+        }
+    };
+    let deployment = &target.system.deployment;
+    compare("model", target.system.model.name.clone(), &|s| Some(s.model.clone()));
+    compare("hardware", target.system.hardware.name.clone(), &|s| Some(s.hardware.clone()));
+    compare("tensor_parallel", deployment.tensor_parallel.to_string(), &|s| {
+        Some(s.deployment.tensor_parallel.to_string())
+    });
+    compare("weight_precision", deployment.weight_precision.to_string(), &|s| {
+        Some(s.deployment.weight_precision.to_string())
+    });
+    compare("kv_precision", deployment.kv_precision.to_string(), &|s| Some(s.deployment.kv_precision.to_string()));
+    compare("load", target.load.to_string(), &|s| Some(s.load.to_string()));
+    if let Some(campaign) = target.campaign {
+        compare("engine", campaign.engine.clone(), &|s| Some(s.provenance.campaign.as_ref()?.engine.clone()));
+    }
+    outside
+}
+
+/// Axes of the workloads that leave the range that a calibration saw.
+pub fn workload_outside<'a>(
+    scenarios: &[FittedScenario],
+    workloads: impl Iterator<Item = &'a Workload> + Clone,
+) -> Vec<Outside> {
+    let mut outside = Vec::new();
+    let kind = workloads.clone().next().map(Workload::kind);
+    let same_load: Vec<&FittedScenario> = scenarios.iter().filter(|s| Some(s.load) == kind).collect();
+    let everything: Vec<&FittedScenario> = scenarios.iter().collect();
+    let mut compare = |axis,
+                       of: &[&FittedScenario],
+                       range: fn(&FittedScenario) -> [f64; 2],
+                       value: fn(&Workload) -> f64| {
+        let (low, high) =
+            of.iter().map(|s| range(s)).fold((f64::INFINITY, 0.0_f64), |(low, high), [a, b]| (low.min(a), high.max(b)));
+        let (least, most) =
+            workloads.clone().map(value).fold((f64::INFINITY, 0.0_f64), |(least, most), v| (least.min(v), most.max(v)));
+        if !of.is_empty() && (least < low || most > high) {
+            let asked = if least == most { format!("{least}") } else { format!("{least} – {most}") };
+            outside.push(Outside { axis, what: format!("{axis}: calibrated on {low} – {high}, asked for {asked}") });
+        }
+    };
+    compare("input_tokens", &everything, |s| s.input_tokens, Workload::input_tokens);
+    compare("output_tokens", &everything, |s| s.output_tokens, Workload::output_tokens);
+    let axis = match kind {
+        Some(LoadKind::OpenLoop) => "rate_rps",
+        Some(LoadKind::StaticBatch) => "batch",
+        _ => "concurrency",
+    };
+    compare(axis, &same_load, |s| s.load_range, Workload::load);
+    outside
+}

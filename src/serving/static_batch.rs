@@ -1,0 +1,32 @@
+//! One fixed batch run to the end, without a server: the roofline part alone.
+
+use super::ServingModel;
+use super::parameters::{Quantity, ServingParameters};
+use crate::prediction::{Limit, Part, Prediction};
+use crate::units::{Seconds, TokensPerSec};
+use crate::workload::Workload;
+
+/// `TTFT = t₀ + prefill of all prompts in one step`, `ITL = D(B)`, `X = B·O / (TTFT + (O − 1)·ITL)`.
+///
+/// The batch is taken to fit: whoever ran it had the memory.
+pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
+    let costs = model.costs(workload, parameters);
+    let batch = workload.load();
+    let mut ttft_parts = costs.prefill_step(batch);
+    ttft_parts.add(Part::Overhead, Seconds::from_ms(parameters.get(Quantity::FirstTokenOverhead)));
+    let step = costs.decode_step(batch);
+    let (ttft, itl) = (ttft_parts.total(), step.parts.total());
+    let run = ttft + itl * workload.decode_steps();
+    let running = batch * (itl * workload.decode_steps() / run);
+    Prediction {
+        ttft,
+        itl,
+        throughput: TokensPerSec::new(batch * workload.output_tokens() / run.get()),
+        running,
+        waiting: batch - running,
+        ttft_parts,
+        itl_parts: step.parts,
+        roof: step.roof,
+        limit: Limit::Clients,
+    }
+}
