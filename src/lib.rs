@@ -13,7 +13,8 @@
 //! serving           a continuously batching engine under a load: closed loop of clients, static batch
 //! estimator         the trait, and its implementations
 //! calibration       loss, optimiser, identifiability, left-out validation, intervals, transfer
-//! evaluation        errors; the main job as one function
+//! forecast          a calibration or priors applied to a system, with intervals and what lies outside
+//! evaluation        errors; the main job and its relatives as functions
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
 //! ```
@@ -49,6 +50,7 @@ pub mod dataset;
 pub mod error;
 pub mod estimator;
 pub mod evaluation;
+pub mod forecast;
 pub mod parameter;
 pub mod prediction;
 #[cfg(feature = "report")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("units", &[]),
     ("error", &[]),
     ("workload", &["error"]),

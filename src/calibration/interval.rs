@@ -157,6 +157,18 @@ impl Uncertainty {
         Self { scatter, ttft_quantile: NORMAL_QUANTILE, itl_quantile: NORMAL_QUANTILE, left_out_rows: 0 }
     }
 
+    /// What can be said of a system without any measurement: the scatter of left-out devices of the static batches behind
+    /// the priors is 0.06 of ITL; a server adds queues and clients to TTFT. The spread of the priors comes on top.
+    pub fn unknown() -> Self {
+        let scatter = Regime::ALL.map(|regime| Scatter { regime, rows: 0, ttft: 0.3, itl: 0.06 });
+        Self {
+            scatter: scatter.to_vec(),
+            ttft_quantile: NORMAL_QUANTILE,
+            itl_quantile: NORMAL_QUANTILE,
+            left_out_rows: 0,
+        }
+    }
+
     /// What several scenarios say together of one that is none of them: the mean square of their scatters, the mean of
     /// their quantiles.
     ///

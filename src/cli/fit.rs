@@ -94,7 +94,7 @@ fn estimator_names() -> PossibleValuesParser {
     estimator::all().map(|estimator| PossibleValue::new(estimator.name()).help(estimator.summary())).into()
 }
 
-fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
+pub(super) fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as t_min=0")?;
     let value = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok((name.trim().to_owned(), value))
@@ -123,7 +123,7 @@ struct FitOutput {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Fitted {
-    One(ScenarioOutput),
+    One(Box<ScenarioOutput>),
     Several { scenarios: Vec<ScenarioOutput> },
 }
 
@@ -232,7 +232,7 @@ fn output(study: &Study, files: Vec<PathBuf>, elapsed_s: f64) -> FitOutput {
         .collect();
     let several = scenarios.len() > 1;
     FitOutput {
-        of: if several { Fitted::Several { scenarios } } else { Fitted::One(scenarios.remove(0)) },
+        of: if several { Fitted::Several { scenarios } } else { Fitted::One(Box::new(scenarios.remove(0))) },
         estimator: study.estimator.name(),
         seed: study.record.seed,
         parameters: study

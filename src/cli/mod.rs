@@ -6,6 +6,7 @@ mod fit;
 mod init;
 mod list;
 mod select;
+mod target;
 mod terminal;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! From flags to measured systems: scenarios by id or folder, a bare CSV with its system in flags, a table of many.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use wildmatch::WildMatch;
@@ -148,7 +148,7 @@ impl MeasuredArgs {
         Ok(folders)
     }
 
-    fn bare_file(&self, catalog: &Catalog, path: &PathBuf) -> Result<StudyMember> {
+    fn bare_file(&self, catalog: &Catalog, path: &Path) -> Result<StudyMember> {
         let (Some(model), Some(hardware), Some(weights), Some(kv)) =
             (&self.model, &self.hardware, self.weights, self.kv)
         else {
@@ -181,7 +181,7 @@ impl MeasuredArgs {
         })
     }
 
-    fn table(&self, catalog: &Catalog, path: &PathBuf) -> Result<Measured> {
+    fn table(&self, catalog: &Catalog, path: &Path) -> Result<Measured> {
         let load = self.load.unwrap_or_default();
         let file = SpecFile::open(path)?;
         let mut members = Vec::new();
@@ -189,6 +189,7 @@ impl MeasuredArgs {
         let matches = |patterns: &[String], id: &str| patterns.iter().any(|p| WildMatch::new(p).matches(id));
         for group in read_table(&file, load)? {
             let line = group.line;
+            let name = format!("{} on {}", group.key.model, group.key.hardware);
             match table_member(catalog, group, load) {
                 Ok(member) => {
                     let wanted = self.only.is_empty() || matches(&self.only, &member.id);
@@ -196,8 +197,8 @@ impl MeasuredArgs {
                         members.push(member);
                     }
                 }
-                Err((name, _)) if self.skip_unknown => unknown.push(name),
-                Err((_, error)) => return Err(error.or_at(path).or_line(line)),
+                Err(_) if self.skip_unknown => unknown.push(name),
+                Err(error) => return Err(error.or_at(path).or_line(line)),
             }
         }
         if members.is_empty() {
@@ -225,16 +226,10 @@ pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usi
     })
 }
 
-/// One system of a table; an unknown model or device comes with its name.
-fn table_member(
-    catalog: &Catalog,
-    group: TableGroup,
-    load: LoadKind,
-) -> std::result::Result<StudyMember, (String, Error)> {
+/// One system of a table.
+fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<StudyMember> {
     let key = group.key;
-    let name = format!("{} on {}", key.model, key.hardware);
-    let known = catalog.hardware(&key.hardware).and_then(|hardware| Ok((hardware, catalog.model(&key.model)?)));
-    let (hardware, model) = known.map_err(|error| (name.clone(), error))?;
+    let (hardware, model) = (catalog.hardware(&key.hardware)?, catalog.model(&key.model)?);
     let deployment = Deployment {
         tensor_parallel: key.tensor_parallel,
         weight_precision: key.weights,
@@ -243,7 +238,7 @@ fn table_member(
         max_sequences: None,
         max_tokens_per_step: None,
     };
-    let system = System::new(hardware, model, deployment).map_err(|error| (name, error))?;
+    let system = System::new(hardware, model, deployment)?;
     Ok(StudyMember {
         id: format!("{}_{}_{}_tp{}", system.model.id, system.hardware.id, key.weights, key.tensor_parallel),
         title: system.title(),

@@ -1,8 +1,8 @@
 //! How often left-out measurements lie inside the intervals that were predicted for them.
 
 use plotly::Scatter;
-use plotly::common::{DashType, ErrorData, ErrorType, Font, Line, Marker, MarkerSymbol, Mode, Title};
-use plotly::layout::{Axis, AxisType};
+use plotly::common::{Anchor, ErrorData, ErrorType, Font, Marker, MarkerSymbol, Mode, Orientation, Title};
+use plotly::layout::{Axis, AxisType, Legend, Margin};
 
 use super::charts::short;
 use super::figure::{Figure, colour, layout, plot};
@@ -48,6 +48,7 @@ fn figure(prefix: &str, suffix: &str, rows: &[CoveredRow], metric: &Metric, shar
             .x_axis(
                 Axis::new()
                     .type_(AxisType::Category)
+                    .title(Title::with_text("input / output tokens · load"))
                     .tick_angle(-60.0)
                     .tick_font(Font::new().size(10))
                     .auto_margin(true),
@@ -57,7 +58,9 @@ fn figure(prefix: &str, suffix: &str, rows: &[CoveredRow], metric: &Metric, shar
                     .title(Title::with_text(format!("{} / predicted", metric.name)))
                     .type_(AxisType::Log)
                     .auto_margin(true),
-            ),
+            )
+            .margin(Margin::new().left(64).right(16).top(64).bottom(56))
+            .legend(Legend::new().orientation(Orientation::Horizontal).y(1.02).y_anchor(Anchor::Bottom).x(0.0)),
     );
     chart.add_trace(
         Scatter::new(labels.clone(), vec![1.0; rows.len()])
@@ -87,7 +90,6 @@ fn figure(prefix: &str, suffix: &str, rows: &[CoveredRow], metric: &Metric, shar
             Scatter::new(x, y)
                 .mode(Mode::Markers)
                 .marker(Marker::new().color(colour(index)).size(8).symbol(symbol))
-                .line(Line::new().dash(DashType::Solid))
                 .name(name),
         );
     }

@@ -1,0 +1,225 @@
+//! From flags to a system that is to be predicted, and the calibration that predicts it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::calibration::{CalibrationRecord, Target};
+use crate::error::{Error, Result};
+use crate::estimator::{self, Estimator};
+use crate::forecast::Forecaster;
+use crate::spec::{Campaign, Catalog, Deployment, HfConfig, Precision, System};
+use crate::workload::LoadKind;
+
+/// Flags that name a system to predict.
+#[derive(Debug, Clone, Args)]
+pub struct TargetArgs {
+    /// System of a scenario, see `perfmodel list scenarios`
+    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario_dir", "model"])]
+    scenario: Option<String>,
+
+    /// System of a scenario folder anywhere
+    #[arg(long, value_name = "DIR", conflicts_with = "scenario")]
+    scenario_dir: Option<PathBuf>,
+
+    /// Model id, one of its other names, or a Hugging Face config.json (the file or its folder)
+    #[arg(long, value_name = "ID", conflicts_with_all = ["scenario", "scenario_dir"], requires = "hardware")]
+    model: Option<String>,
+
+    /// Hardware id or one of its other names (with --model)
+    #[arg(long, value_name = "ID", requires = "model")]
+    hardware: Option<String>,
+
+    /// Tensor-parallel degree (with --model) [default: 1]
+    #[arg(long, value_name = "N", requires = "model")]
+    tp: Option<u32>,
+
+    /// Precision of the weights (with --model) [default: what config.json says, else bf16]
+    #[arg(long, value_name = "PRECISION", requires = "model")]
+    weights: Option<Precision>,
+
+    /// Precision in which linear layers compute, for weight-only quantisation (with --model) [default: --weights]
+    #[arg(long, value_name = "PRECISION", requires = "model")]
+    compute: Option<Precision>,
+
+    /// Precision of the KV cache (with --model) [default: bf16]
+    #[arg(long, value_name = "PRECISION", requires = "model")]
+    kv: Option<Precision>,
+
+    /// Most sequences the engine runs at once (with --model)
+    #[arg(long, value_name = "N", requires = "model")]
+    max_sequences: Option<u32>,
+
+    /// Most tokens of one engine step (with --model)
+    #[arg(long, value_name = "N", requires = "model")]
+    max_tokens_per_step: Option<u32>,
+
+    #[command(flatten)]
+    calibration: CalibrationArgs,
+}
+
+/// Flags that say where parameter values come from.
+#[derive(Debug, Clone, Args)]
+pub struct CalibrationArgs {
+    /// calibration.toml of a fit, of this system or another [default: that of the scenario under evaluations_results, else
+    /// the priors alone]
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+
+    /// Use the documented priors alone (priors.toml)
+    #[arg(long, conflicts_with = "calibration")]
+    uncalibrated: bool,
+
+    /// Set a parameter, such as burst_factor=0 for independent users; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::fit::name_and_value)]
+    set: Vec<(String, f64)>,
+}
+
+impl CalibrationArgs {
+    /// The calibration that is named, or the one beside the results of a scenario in the current folder.
+    ///
+    /// # Errors
+    /// The file is no calibration.
+    pub fn open(&self, scenario: Option<&str>, estimator: &dyn Estimator) -> Result<Option<(PathBuf, CalibrationRecord)>> {
+        if self.uncalibrated {
+            return Ok(None);
+        }
+        let path = match (&self.calibration, scenario) {
+            (Some(path), _) => path.clone(),
+            (None, Some(scenario)) => {
+                let beside: PathBuf =
+                    ["evaluations_results", scenario, estimator.name(), "calibration.toml"].iter().collect();
+                if !beside.is_file() {
+                    return Ok(None);
+                }
+                beside
+            }
+            (None, None) => return Ok(None),
+        };
+        let record = CalibrationRecord::open(&path)?;
+        Ok(Some((path, record)))
+    }
+
+    /// Values that the user sets.
+    pub fn set(&self) -> &[(String, f64)] {
+        &self.set
+    }
+}
+
+/// A system to predict.
+pub struct ResolvedTarget {
+    /// Scenario id, or a name made of model, hardware and placement.
+    pub id: String,
+    /// Title for reports.
+    pub title: String,
+    /// The system.
+    pub system: System,
+    /// The scenario, if it is one.
+    pub scenario: Option<String>,
+    /// Who measured it, if anybody did.
+    pub campaign: Option<Campaign>,
+    /// How it was measured; closed loop if it was not.
+    pub load: LoadKind,
+    /// The calibration and where it was read.
+    pub calibration: Option<(PathBuf, CalibrationRecord)>,
+    set: Vec<(String, f64)>,
+}
+
+impl TargetArgs {
+    /// Reads and checks everything that the flags name.
+    pub fn resolve(&self, catalog: &Catalog) -> Result<ResolvedTarget> {
+        let folder = match (&self.scenario, &self.scenario_dir, &self.model) {
+            (Some(id), ..) => catalog.scenario_folder(id)?,
+            (None, Some(dir), _) => Catalog::scenario_folder_at(dir)?,
+            (None, None, Some(model)) => return self.named(catalog, model),
+            (None, None, None) => {
+                return Err(Error::input("no system is named").help("give --scenario ID, or --model and --hardware"));
+            }
+        };
+        let scenario = catalog.resolve(&folder)?;
+        let calibration = self.calibration.open(Some(&scenario.id), default_estimator())?;
+        Ok(ResolvedTarget {
+            title: scenario.file.title,
+            system: scenario.system,
+            load: scenario.file.campaign.load,
+            campaign: Some(scenario.file.campaign),
+            calibration,
+            set: self.calibration.set.clone(),
+            scenario: Some(scenario.id.clone()),
+            id: scenario.id,
+        })
+    }
+
+    fn named(&self, catalog: &Catalog, model: &str) -> Result<ResolvedTarget> {
+        let Some(hardware) = &self.hardware else {
+            return Err(Error::input("--model comes without --hardware").help("see `perfmodel list hardware`"));
+        };
+        let config = HfConfig::at(model)?;
+        let stored = config.as_ref().and_then(|config| config.stored_precision);
+        let architecture = match config {
+            Some(config) => config.model,
+            None => catalog.model(model)?,
+        };
+        let weights = self.weights.or(stored).unwrap_or(Precision::Bf16);
+        let deployment = Deployment {
+            tensor_parallel: self.tp.unwrap_or(1),
+            weight_precision: weights,
+            compute_precision: self.compute,
+            kv_precision: self.kv.unwrap_or(weights.unquantised()),
+            max_sequences: self.max_sequences,
+            max_tokens_per_step: self.max_tokens_per_step,
+        };
+        let system = System::new(catalog.hardware(hardware)?, architecture, deployment)?;
+        let calibration = self.calibration.open(None, default_estimator())?;
+        Ok(ResolvedTarget {
+            id: format!(
+                "{}_{}_{weights}_tp{}",
+                system.model.id, system.hardware.id, system.deployment.tensor_parallel
+            ),
+            title: system.title(),
+            system,
+            scenario: None,
+            campaign: None,
+            load: LoadKind::ClosedLoop,
+            calibration,
+            set: self.calibration.set.clone(),
+        })
+    }
+}
+
+/// The estimator that predicts systems; the others are there to be compared with in fits.
+pub fn default_estimator() -> &'static dyn Estimator {
+    estimator::all()[0]
+}
+
+impl ResolvedTarget {
+    /// The system ready to be predicted under a load.
+    ///
+    /// # Errors
+    /// It cannot be predicted, or the calibration or a given value does not suit it.
+    pub fn forecaster(&self, load: LoadKind) -> Result<Forecaster> {
+        let target = Target {
+            scenario: self.scenario.as_deref(),
+            system: &self.system,
+            load,
+            campaign: self.campaign.as_ref(),
+        };
+        let record = self.calibration.as_ref().map(|(_, record)| record);
+        Forecaster::new(default_estimator(), &target, record)?.given(&self.set)
+    }
+
+    /// Where the values come from, in words.
+    pub fn basis(&self) -> String {
+        match &self.calibration {
+            Some((path, record)) => {
+                let scenarios: Vec<&str> = record.scenarios.iter().map(|s| s.scenario.as_str()).collect();
+                format!("{}, fitted to {}", display(path), scenarios.join(", "))
+            }
+            None => "the priors alone (priors.toml)".to_owned(),
+        }
+    }
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
