@@ -122,11 +122,13 @@ impl Transferred {
         };
         let held = recorded.iter().all(|p| p.flag == Flag::Fixed.name());
         let at_prior = held && recorded.iter().all(|p| p.value.to_bits() == parameter.default.to_bits());
+        // On a bound nothing says how sure the value is; the prior at least says how far it may be off.
+        let bounded = if recorded.iter().any(|p| p.flag == Flag::AtBound.name()) { prior } else { 0.0 };
         let between = recorded.iter().map(|p| (coordinate(p.value) - mean).powi(2)).sum::<f64>() / count;
         (self.covariance[(index, index)], self.origins[index]) = match (at_prior, held, home) {
             (true, ..) => (prior, Origin::Prior),
             (false, true, _) => (0.0, Origin::Given),
-            (false, false, true) => (0.0, Origin::Calibrated),
+            (false, false, true) => (bounded, Origin::Calibrated),
             (false, false, false) => (prior.max(between), Origin::Carried),
         };
     }

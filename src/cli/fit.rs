@@ -90,7 +90,7 @@ pub struct FitArgs {
     format: Format,
 }
 
-fn estimator_names() -> PossibleValuesParser {
+pub(super) fn estimator_names() -> PossibleValuesParser {
     estimator::all().map(|estimator| PossibleValue::new(estimator.name()).help(estimator.summary())).into()
 }
 

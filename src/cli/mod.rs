@@ -2,6 +2,7 @@
 //! One file is one subcommand.
 
 mod completions;
+mod evaluate;
 mod fit;
 mod init;
 mod list;
@@ -51,6 +52,8 @@ pub struct Cli {
 enum Command {
     /// Fit an estimator to measured TTFT and ITL, validate it, write tables and a report
     Fit(Box<fit::FitArgs>),
+    /// Predict a scenario from a calibration that never saw it
+    Evaluate(Box<evaluate::EvaluateArgs>),
     /// Show the scenarios, devices and models there are
     List(list::ListArgs),
     /// Write a commented scenario folder to fill in
@@ -71,6 +74,7 @@ pub fn run(cli: Cli) -> Result<()> {
     };
     match cli.command {
         Command::Fit(args) => fit::run(&catalog, *args),
+        Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),

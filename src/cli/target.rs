@@ -100,6 +100,11 @@ impl CalibrationArgs {
         Ok(Some((path, record)))
     }
 
+    /// Whether the priors alone are asked for.
+    pub fn is_uncalibrated(&self) -> bool {
+        self.uncalibrated
+    }
+
     /// Values that the user sets.
     pub fn set(&self) -> &[(String, f64)] {
         &self.set

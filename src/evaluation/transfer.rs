@@ -68,6 +68,8 @@ pub struct TransferInput<'a> {
     pub estimator: &'static dyn Estimator,
     /// The calibration; `None`: priors alone.
     pub calibration: Option<&'a CalibrationRecord>,
+    /// Values that the user gives.
+    pub given: Vec<(String, f64)>,
     /// What to refit on the scenario, together.
     pub refit: Vec<Refit>,
     /// How to refit.
@@ -86,8 +88,12 @@ pub struct Variant {
 
 impl Variant {
     /// Name in tables.
-    pub fn name(&self) -> String {
-        if self.refit.is_empty() { "as calibrated".to_owned() } else { format!("refit {}", self.refit.join(" + ")) }
+    pub fn name(&self, calibrated: bool) -> String {
+        match (self.refit.as_slice(), calibrated) {
+            ([], true) => "as calibrated".to_owned(),
+            ([], false) => "priors alone".to_owned(),
+            (names, _) => format!("refit {}", names.join(" + ")),
+        }
     }
 }
 
@@ -112,6 +118,41 @@ impl TransferStudy {
     pub fn asked(&self) -> &Variant {
         &self.variants[self.asked]
     }
+
+    /// Whether a calibration is behind it.
+    pub fn is_calibrated(&self) -> bool {
+        self.asked().forecaster.is_calibrated()
+    }
+
+    /// Share of rows whose TTFT and ITL lie inside their intervals, in percent.
+    pub fn interval_coverage_pct(&self) -> [f64; 2] {
+        let share = |inside: fn(&EvaluatedRow) -> bool| {
+            100.0 * self.rows.iter().filter(|row| inside(row)).count() as f64 / self.rows.len() as f64
+        };
+        [
+            share(|row| row.ttft_interval.holds(row.measured.ttft)),
+            share(|row| row.itl_interval.holds(row.measured.itl)),
+        ]
+    }
+
+    /// What a reader must know before trusting the predictions, one sentence each.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions = Vec::new();
+        let forecaster = &self.asked().forecaster;
+        if !forecaster.is_calibrated() {
+            cautions.push("no calibration is behind these predictions, only documented priors".to_owned());
+        }
+        let priors = forecaster.from_origin(Origin::Prior);
+        if forecaster.is_calibrated() && !priors.is_empty() {
+            cautions.push(format!("not in the calibration, taken from documented priors: {}", priors.join(", ")));
+        }
+        let carried = forecaster.from_origin(Origin::Carried);
+        if !carried.is_empty() {
+            cautions.push(format!("carried over from another device or campaign: {}", carried.join(", ")));
+        }
+        cautions.extend(self.outside.iter().map(|outside| format!("outside the calibrated range, {}", outside.what)));
+        cautions
+    }
 }
 
 /// Predicts a scenario from a calibration: as it is, with the link refitted where there is one, with the campaign
@@ -121,7 +162,7 @@ impl TransferStudy {
 /// No row passes the filters, the system or the rows cannot be predicted, a refit names nothing that matters here or does
 /// not converge.
 pub fn run_transfer(input: TransferInput<'_>) -> Result<TransferStudy> {
-    let TransferInput { member, keep, exclude, estimator, calibration, refit, options } = input;
+    let TransferInput { member, keep, exclude, estimator, calibration, given, refit, options } = input;
     let rows = sorted(member.dataset.passing(&keep, &exclude));
     if rows.is_empty() {
         return Err(Error::input("no row is left after --rows and --exclude")
@@ -138,7 +179,7 @@ pub fn run_transfer(input: TransferInput<'_>) -> Result<TransferStudy> {
         load: member.load,
         campaign: member.provenance.campaign.as_ref(),
     };
-    let plain = || Forecaster::new(estimator, &target, calibration);
+    let plain = || Forecaster::new(estimator, &target, calibration)?.given(&given);
     let has_link = plain()?.parameters().iter().any(is_link);
     let mut wanted: Vec<Vec<Refit>> = vec![Vec::new()];
     if has_link {

@@ -9,6 +9,7 @@ mod page;
 mod png;
 mod study_page;
 mod tables;
+mod transfer_page;
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub use png::browser;
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
 use crate::error::Result;
-use crate::evaluation::Study;
+use crate::evaluation::{Study, TransferStudy};
 use tables::TableRows;
 
 /// Writes every result of a study into a folder and returns the paths of the files. Files appear only when all of
@@ -52,6 +53,33 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
         }
     } else if !answers_the_same(folder, study) {
         // Pictures of another fit would contradict the new tables.
+        for figure in &figures {
+            output.retire(&format!("{}.png", figure.id));
+        }
+    }
+    output.commit()
+}
+
+/// Writes every result of a scenario that was predicted from a calibration; `basis` names what that was fitted to.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_transfer(study: &TransferStudy, basis: &str, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    let rows = TableRows {
+        scenario: &study.member.id,
+        load_column: load_column(study.member.load),
+        rows: &study.rows,
+        extra: Vec::new(),
+    };
+    output.stage("evaluation.csv", &tables::evaluation(&[rows])?)?;
+    let figures = transfer_page::transfer_figures(study);
+    output.stage("report.html", transfer_page::transfer_page(study, basis, &figures).as_bytes())?;
+    if png {
+        for (name, bytes) in png::render(&figures)? {
+            output.stage(&name, &bytes)?;
+        }
+    } else {
         for figure in &figures {
             output.retire(&format!("{}.png", figure.id));
         }
