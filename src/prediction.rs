@@ -168,6 +168,30 @@ impl Limit {
     }
 }
 
+/// What only an open loop has: how near it is to its capacity, and how the times to first token spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenLoop {
+    /// Largest rate that can be served, in requests per second.
+    pub capacity_rps: f64,
+    /// Rate as a share of it.
+    pub utilisation: f64,
+    /// Whether the rate is beyond it; the queue then grows without end.
+    pub overloaded: bool,
+    /// Median of TTFT; infinite when overloaded.
+    pub ttft_p50: Seconds,
+    /// 90th percentile of TTFT.
+    pub ttft_p90: Seconds,
+    /// 99th percentile of TTFT.
+    pub ttft_p99: Seconds,
+}
+
+impl OpenLoop {
+    /// Median, 90th and 99th percentile of TTFT.
+    pub fn quantiles(&self) -> [Seconds; 3] {
+        [self.ttft_p50, self.ttft_p90, self.ttft_p99]
+    }
+}
+
 /// A predicted operating point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
@@ -189,6 +213,8 @@ pub struct Prediction {
     pub roof: Roof,
     /// What limits admission.
     pub limit: Limit,
+    /// Capacity and percentiles of an open loop.
+    pub open_loop: Option<OpenLoop>,
 }
 
 impl Prediction {

@@ -21,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
         "evaluation",
         &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator", "calibration"],
     ),
-    ("report", &["error", "units", "workload", "dataset", "prediction", "calibration", "evaluation"]),
+    ("report", &["error", "units", "workload", "dataset", "prediction", "calibration", "forecast", "evaluation"]),
     ("cli", &["error", "spec", "workload", "dataset", "parameter", "estimator", "calibration", "evaluation", "report"]),
 ];
 

@@ -3,9 +3,12 @@
 
 mod completions;
 mod evaluate;
+mod explain;
 mod fit;
 mod init;
 mod list;
+mod numbers;
+mod predict;
 mod select;
 mod target;
 mod terminal;
@@ -52,6 +55,8 @@ pub struct Cli {
 enum Command {
     /// Fit an estimator to measured TTFT and ITL, validate it, write tables and a report
     Fit(Box<fit::FitArgs>),
+    /// Predict latency, throughput and memory of a system under given workloads
+    Predict(Box<predict::PredictArgs>),
     /// Predict a scenario from a calibration that never saw it
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Show the scenarios, devices and models there are
@@ -74,6 +79,7 @@ pub fn run(cli: Cli) -> Result<()> {
     };
     match cli.command {
         Command::Fit(args) => fit::run(&catalog, *args),
+        Command::Predict(args) => predict::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),

@@ -80,7 +80,11 @@ impl CalibrationArgs {
     ///
     /// # Errors
     /// The file is no calibration.
-    pub fn open(&self, scenario: Option<&str>, estimator: &dyn Estimator) -> Result<Option<(PathBuf, CalibrationRecord)>> {
+    pub fn open(
+        &self,
+        scenario: Option<&str>,
+        estimator: &dyn Estimator,
+    ) -> Result<Option<(PathBuf, CalibrationRecord)>> {
         if self.uncalibrated {
             return Ok(None);
         }
@@ -123,8 +127,6 @@ pub struct ResolvedTarget {
     pub scenario: Option<String>,
     /// Who measured it, if anybody did.
     pub campaign: Option<Campaign>,
-    /// How it was measured; closed loop if it was not.
-    pub load: LoadKind,
     /// The calibration and where it was read.
     pub calibration: Option<(PathBuf, CalibrationRecord)>,
     set: Vec<(String, f64)>,
@@ -146,7 +148,6 @@ impl TargetArgs {
         Ok(ResolvedTarget {
             title: scenario.file.title,
             system: scenario.system,
-            load: scenario.file.campaign.load,
             campaign: Some(scenario.file.campaign),
             calibration,
             set: self.calibration.set.clone(),
@@ -177,15 +178,11 @@ impl TargetArgs {
         let system = System::new(catalog.hardware(hardware)?, architecture, deployment)?;
         let calibration = self.calibration.open(None, default_estimator())?;
         Ok(ResolvedTarget {
-            id: format!(
-                "{}_{}_{weights}_tp{}",
-                system.model.id, system.hardware.id, system.deployment.tensor_parallel
-            ),
+            id: format!("{}_{}_{weights}_tp{}", system.model.id, system.hardware.id, system.deployment.tensor_parallel),
             title: system.title(),
             system,
             scenario: None,
             campaign: None,
-            load: LoadKind::ClosedLoop,
             calibration,
             set: self.calibration.set.clone(),
         })
@@ -203,12 +200,8 @@ impl ResolvedTarget {
     /// # Errors
     /// It cannot be predicted, or the calibration or a given value does not suit it.
     pub fn forecaster(&self, load: LoadKind) -> Result<Forecaster> {
-        let target = Target {
-            scenario: self.scenario.as_deref(),
-            system: &self.system,
-            load,
-            campaign: self.campaign.as_ref(),
-        };
+        let target =
+            Target { scenario: self.scenario.as_deref(), system: &self.system, load, campaign: self.campaign.as_ref() };
         let record = self.calibration.as_ref().map(|(_, record)| record);
         Forecaster::new(default_estimator(), &target, record)?.given(&self.set)
     }

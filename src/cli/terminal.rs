@@ -91,3 +91,17 @@ pub fn worst_rows(rows: &[&EvaluatedRow], load: LoadKind) -> String {
     });
     table(&header, rows, 0..9)
 }
+
+/// Rows of named columns as CSV. The cells are numbers and single words, which need no quotes.
+pub fn csv_text(rows: &[Vec<(&'static str, String)>]) -> String {
+    let mut text = String::new();
+    if let Some(first) = rows.first() {
+        text += &first.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(",");
+        text.push('\n');
+    }
+    for row in rows {
+        text += &row.iter().map(|(_, cell)| cell.as_str()).collect::<Vec<_>>().join(",");
+        text.push('\n');
+    }
+    text
+}

@@ -245,6 +245,7 @@ impl Predictor for Prepared {
             itl_parts: itl,
             roof,
             limit: Limit::Clients,
+            open_loop: None,
         }
     }
 

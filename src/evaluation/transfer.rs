@@ -2,9 +2,7 @@
 
 use super::errors::{Errors, EvaluatedRow};
 use super::study::{StudyMember, sorted};
-use crate::calibration::{
-    CalibrationRecord, FitOptions, Flag, Member, Origin, Outside, Target, Transferred, fit,
-};
+use crate::calibration::{CalibrationRecord, FitOptions, Flag, Member, Origin, Outside, Target, Transferred, fit};
 use crate::dataset::{Measurement, RowFilter};
 use crate::error::{Error, Result};
 use crate::estimator::Estimator;
@@ -129,10 +127,7 @@ impl TransferStudy {
         let share = |inside: fn(&EvaluatedRow) -> bool| {
             100.0 * self.rows.iter().filter(|row| inside(row)).count() as f64 / self.rows.len() as f64
         };
-        [
-            share(|row| row.ttft_interval.holds(row.measured.ttft)),
-            share(|row| row.itl_interval.holds(row.measured.itl)),
-        ]
+        [share(|row| row.ttft_interval.holds(row.measured.ttft)), share(|row| row.itl_interval.holds(row.measured.itl))]
     }
 
     /// What a reader must know before trusting the predictions, one sentence each.

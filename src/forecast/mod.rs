@@ -1,6 +1,10 @@
 //! Predictions of a system that may never have been measured: values from a calibration or from priors alone, intervals,
 //! and what lies outside the calibrated range.
 
+mod capacity;
+
+pub use capacity::Capacity;
+
 use crate::calibration::{
     CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, regime,
     system_outside, workload_outside,
@@ -8,7 +12,7 @@ use crate::calibration::{
 use crate::error::{Error, Result, did_you_mean};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Parameter;
-use crate::prediction::Prediction;
+use crate::prediction::{Limit, Prediction};
 use crate::units::Seconds;
 use crate::workload::Workload;
 
@@ -35,6 +39,15 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// What keeps the operating point from being better: admission if requests queue, else the roof of a step.
+    pub fn bound(&self) -> &'static str {
+        match self.prediction.limit {
+            Limit::KvMemory => "KV memory",
+            Limit::MaxSequences => "max sequences",
+            Limit::Clients => self.prediction.roof.name(),
+        }
+    }
+
     /// Time from request to last token.
     pub fn end_to_end(&self) -> Seconds {
         self.prediction.end_to_end(self.workload.decode_steps())

@@ -122,7 +122,7 @@ const fn load_symbol(load: LoadKind) -> &'static str {
 }
 
 /// Distinct values in the order in which they first appear (rows are sorted).
-fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+pub(super) fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
     for value in values {
         if !found.contains(&value) {

@@ -7,6 +7,7 @@ mod number;
 mod output;
 mod page;
 mod png;
+mod prediction_page;
 mod study_page;
 mod tables;
 mod transfer_page;
@@ -21,6 +22,8 @@ use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::{Study, TransferStudy};
+use crate::forecast::Forecast;
+use figure::Figure;
 use tables::TableRows;
 
 /// Writes every result of a study into a folder and returns the paths of the files. Files appear only when all of
@@ -75,16 +78,42 @@ pub fn write_transfer(study: &TransferStudy, basis: &str, folder: &Path, png: bo
     output.stage("evaluation.csv", &tables::evaluation(&[rows])?)?;
     let figures = transfer_page::transfer_figures(study);
     output.stage("report.html", transfer_page::transfer_page(study, basis, &figures).as_bytes())?;
+    stage_pictures(&mut output, &figures, png)?;
+    output.commit()
+}
+
+/// Writes the page of predicted workloads; `basis` says where the parameters come from.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_prediction(
+    title: &str,
+    basis: &str,
+    forecasts: &[Forecast],
+    cautions: &[String],
+    folder: &Path,
+    png: bool,
+) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    let figures = prediction_page::prediction_figures(forecasts);
+    let page = prediction_page::prediction_page(title, basis, forecasts, cautions, &figures);
+    output.stage("prediction.html", page.as_bytes())?;
+    stage_pictures(&mut output, &figures, png)?;
+    output.commit()
+}
+
+/// Pictures of the figures, or none at all: those of an earlier run would contradict the new page.
+fn stage_pictures(output: &mut OutputFolder, figures: &[Figure], png: bool) -> Result<()> {
     if png {
-        for (name, bytes) in png::render(&figures)? {
+        for (name, bytes) in png::render(figures)? {
             output.stage(&name, &bytes)?;
         }
     } else {
-        for figure in &figures {
+        for figure in figures {
             output.retire(&format!("{}.png", figure.id));
         }
     }
-    output.commit()
+    Ok(())
 }
 
 /// Whether the results that a folder holds answer the same question as the study.

@@ -92,6 +92,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         itl_parts,
         roof: step.roof,
         limit,
+        open_loop: None,
     }
 }
 

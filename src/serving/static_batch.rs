@@ -28,5 +28,6 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         itl_parts: step.parts,
         roof: step.roof,
         limit: Limit::Clients,
+        open_loop: None,
     }
 }

@@ -1,0 +1,230 @@
+//! The page of predicted workloads: curves with their intervals, and what the latencies are made of.
+
+use plotly::common::{DashType, Fill, Line, Mode};
+use plotly::layout::Axis;
+use plotly::{Plot, Scatter};
+
+use super::charts::{distinct, short};
+use super::figure::{Figure, axis, colour, layout, plot};
+use super::number::number;
+use super::page::{header, page, section, summary, table};
+use crate::calibration::{Interval, LEVEL};
+use crate::forecast::Forecast;
+use crate::workload::LoadKind;
+
+/// A quantity over the load.
+struct Curve {
+    id: &'static str,
+    name: &'static str,
+    axis: &'static str,
+    value: fn(&Forecast) -> f64,
+    interval: Option<fn(&Forecast) -> Interval>,
+}
+
+const CURVES: [Curve; 4] = [
+    Curve {
+        id: "ttft",
+        name: "TTFT",
+        axis: "TTFT in ms",
+        value: |f| f.prediction.ttft.as_ms(),
+        interval: Some(|f| f.ttft),
+    },
+    Curve { id: "itl", name: "ITL", axis: "ITL in ms", value: |f| f.prediction.itl.as_ms(), interval: Some(|f| f.itl) },
+    Curve {
+        id: "throughput",
+        name: "Throughput",
+        axis: "tokens/s",
+        value: |f| f.prediction.throughput.get(),
+        interval: None,
+    },
+    Curve {
+        id: "end_to_end",
+        name: "Time of a request",
+        axis: "seconds",
+        value: |f| f.end_to_end().get(),
+        interval: None,
+    },
+];
+
+fn label(forecast: &Forecast) -> String {
+    format!("{} / {}", short(forecast.workload.input_tokens()), short(forecast.workload.output_tokens()))
+}
+
+/// The figures of the page: each quantity over the load, a line for each pair of lengths, and latency against throughput.
+pub fn prediction_figures(forecasts: &[Forecast]) -> Vec<Figure> {
+    let mut figures: Vec<Figure> = CURVES.iter().map(|curve| over_load(forecasts, curve)).collect();
+    figures.push(trade_off(forecasts));
+    figures
+}
+
+fn kind(forecasts: &[Forecast]) -> LoadKind {
+    forecasts.first().map_or(LoadKind::ClosedLoop, |forecast| forecast.workload.kind())
+}
+
+/// Forecasts of each pair of lengths with finite latencies, by rising load.
+fn series(forecasts: &[Forecast]) -> Vec<(String, Vec<&Forecast>)> {
+    distinct(forecasts.iter().map(label))
+        .into_iter()
+        .map(|name| {
+            let mut of: Vec<&Forecast> = forecasts
+                .iter()
+                .filter(|forecast| label(forecast) == name && forecast.prediction.ttft.get().is_finite())
+                .collect();
+            of.sort_by(|a, b| a.workload.load().total_cmp(&b.workload.load()));
+            (name, of)
+        })
+        .collect()
+}
+
+fn over_load(forecasts: &[Forecast], curve: &Curve) -> Figure {
+    let height = 460;
+    let kind = kind(forecasts);
+    let finite = || forecasts.iter().filter(|forecast| forecast.prediction.ttft.get().is_finite());
+    let mut chart = plot(
+        layout(height)
+            .x_axis(axis(kind.axis(), forecasts.iter().map(|forecast| forecast.workload.load())))
+            .y_axis(axis(curve.axis, finite().map(curve.value))),
+    );
+    for (index, (name, of)) in series(forecasts).into_iter().enumerate() {
+        let x: Vec<f64> = of.iter().map(|forecast| forecast.workload.load()).collect();
+        if let Some(interval) = curve.interval {
+            band(&mut chart, index, &name, &x, &of, interval);
+        }
+        chart.add_trace(
+            Scatter::new(x, of.iter().map(|forecast| (curve.value)(forecast)).collect())
+                .mode(if of.len() > 1 { Mode::LinesMarkers } else { Mode::Markers })
+                .line(Line::new().color(colour(index)).width(2.0))
+                .name(&name)
+                .legend_group(&name),
+        );
+    }
+    let caption = match curve.interval {
+        Some(_) => format!(
+            "One colour is one pair of lengths (input / output tokens); dotted lines are the ends of the {:.0} % interval.",
+            100.0 * LEVEL
+        ),
+        None => "One colour is one pair of lengths (input / output tokens).".to_owned(),
+    };
+    Figure {
+        id: curve.id.to_owned(),
+        title: format!("{} over {}", curve.name, kind.axis()),
+        caption,
+        height,
+        wide: false,
+        plot: chart,
+    }
+}
+
+/// The ends of an interval as dotted lines with the space between them filled.
+fn band(chart: &mut Plot, index: usize, name: &str, x: &[f64], of: &[&Forecast], interval: fn(&Forecast) -> Interval) {
+    for upper in [false, true] {
+        let y = of.iter().map(|forecast| {
+            let interval = interval(forecast);
+            if upper { interval.high.as_ms() } else { interval.low.as_ms() }
+        });
+        let line = Scatter::new(x.to_vec(), y.collect())
+            .mode(Mode::Lines)
+            .line(Line::new().color(colour(index)).width(1.0).dash(DashType::Dot))
+            .name(name)
+            .legend_group(name)
+            .show_legend(false);
+        chart.add_trace(if upper { line.fill(Fill::ToNextY).fill_color(format!("{}22", colour(index))) } else { line });
+    }
+}
+
+/// Time between tokens of a user against tokens per second of the server.
+fn trade_off(forecasts: &[Forecast]) -> Figure {
+    let height = 460;
+    let kind = kind(forecasts);
+    let finite = || forecasts.iter().filter(|forecast| forecast.prediction.ttft.get().is_finite());
+    let mut chart = plot(
+        layout(height)
+            .x_axis(axis("throughput, tokens/s", finite().map(|f| f.prediction.throughput.get())))
+            .y_axis(Axis::title(axis("tokens/s of one user", finite().map(user_rate)), "tokens/s of one user")),
+    );
+    for (index, (name, of)) in series(forecasts).into_iter().enumerate() {
+        chart.add_trace(
+            Scatter::new(
+                of.iter().map(|forecast| forecast.prediction.throughput.get()).collect(),
+                of.iter().map(|forecast| user_rate(forecast)).collect(),
+            )
+            .mode(Mode::LinesMarkers)
+            .line(Line::new().color(colour(index)))
+            .text_array(
+                of.iter().map(|forecast| format!("{} {}", kind.axis(), short(forecast.workload.load()))).collect(),
+            )
+            .name(&name),
+        );
+    }
+    Figure {
+        id: "trade_off".to_owned(),
+        title: "What one user gets against what the server gives".to_owned(),
+        caption: format!("One colour is one pair of lengths, a point is one {}.", kind.axis()),
+        height,
+        wide: false,
+        plot: chart,
+    }
+}
+
+fn user_rate(forecast: &Forecast) -> f64 {
+    1.0 / forecast.prediction.itl.get()
+}
+
+/// The page of predictions.
+pub fn prediction_page(
+    title: &str,
+    basis: &str,
+    forecasts: &[Forecast],
+    cautions: &[String],
+    figures: &[Figure],
+) -> String {
+    let kind = kind(forecasts);
+    let mut body = header(&format!("{title} · predicted"), &format!("From {basis}."));
+    body += &summary(&in_words(forecasts), cautions);
+    let rows = forecasts.iter().map(|forecast| {
+        let p = &forecast.prediction;
+        let finite = |value: f64, interval: Interval| {
+            if value.is_finite() {
+                format!("{} ({} – {})", number(value), number(interval.low.as_ms()), number(interval.high.as_ms()))
+            } else {
+                "overloaded".to_owned()
+            }
+        };
+        vec![
+            label(forecast),
+            short(forecast.workload.load()),
+            finite(p.ttft.as_ms(), forecast.ttft),
+            finite(p.itl.as_ms(), forecast.itl),
+            number(p.throughput.get()),
+            number(p.running),
+            forecast.bound().to_owned(),
+        ]
+    });
+    let interval = format!("({:.0} %)", 100.0 * LEVEL);
+    let (ttft, itl) = (format!("TTFT ms {interval}"), format!("ITL ms {interval}"));
+    let header = ["input / output", kind.axis(), &ttft, &itl, "tokens/s", "running", "bound by"];
+    body += &section("Predictions", &table(&header, rows));
+    page(title, &body, figures)
+}
+
+/// What the forecasts say, in plain words.
+fn in_words(forecasts: &[Forecast]) -> Vec<String> {
+    let best = forecasts.iter().max_by(|a, b| a.prediction.throughput.get().total_cmp(&b.prediction.throughput.get()));
+    let queued = forecasts.iter().filter(|f| f.prediction.waiting > f.prediction.running).count();
+    let mut words = Vec::new();
+    if let Some(best) = best {
+        words.push(format!(
+            "The most that is reached here is {} tokens/s, at {} input / output tokens and {} {}, with {} ms between the \
+             tokens of a user.",
+            number(best.prediction.throughput.get()),
+            label(best),
+            best.workload.kind().axis(),
+            short(best.workload.load()),
+            number(best.prediction.itl.as_ms())
+        ));
+    }
+    if queued > 0 {
+        words.push(format!("In {queued} of {} workloads more requests wait than run.", forecasts.len()));
+    }
+    words
+}
