@@ -18,11 +18,43 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "serving", "dataset"]),
     ("calibration", &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator"]),
     (
+        "forecast",
+        &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "estimator", "calibration"],
+    ),
+    (
         "evaluation",
-        &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator", "calibration"],
+        &[
+            "error",
+            "units",
+            "spec",
+            "workload",
+            "dataset",
+            "prediction",
+            "parameter",
+            "estimator",
+            "calibration",
+            "forecast",
+        ],
     ),
     ("report", &["error", "units", "workload", "dataset", "prediction", "calibration", "forecast", "evaluation"]),
-    ("cli", &["error", "spec", "workload", "dataset", "parameter", "estimator", "calibration", "evaluation", "report"]),
+    (
+        "cli",
+        &[
+            "error",
+            "units",
+            "spec",
+            "workload",
+            "dataset",
+            "prediction",
+            "parameter",
+            "roofline",
+            "estimator",
+            "calibration",
+            "forecast",
+            "evaluation",
+            "report",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
