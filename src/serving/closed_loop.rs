@@ -24,13 +24,11 @@ use super::ServingModel;
 use super::admission::queue_wait_share;
 use super::arrivals::{Burst, burst_wait};
 use super::parameters::{Quantity, ServingParameters};
+use super::root::{BATCH_TOLERANCE, bracketed};
 use crate::prediction::{Part, Prediction};
 use crate::roofline::StepCosts;
 use crate::units::{Seconds, TokensPerSec};
 use crate::workload::Workload;
-
-/// Relative precision of the batch. A fit differentiates predictions numerically, so it is near that of `f64`.
-const BATCH_TOLERANCE: f64 = 1e-13;
 
 /// One workload at given parameters; a function of the decoding batch only.
 struct Loop {
@@ -108,42 +106,15 @@ impl Loop {
         batch * (1.0 + outside / self.decode_steps) / active - 1.0
     }
 
-    /// The batch that `active` requests keep running: a bracketed search with inverse quadratic interpolation
-    /// (Chandrupatla 1997, <https://doi.org/10.1016/S0965-9978(96)00051-8>), about eight evaluations.
+    /// The batch that `active` requests keep running.
     fn solve(&self, active: f64) -> f64 {
         // `excess(active)` is never below 0 and `excess(0)` is -1.
-        let (mut a, mut fa) = (active, self.excess(active, active));
-        if fa <= 0.0 {
+        let full = self.excess(active, active);
+        if full <= 0.0 {
             return active;
         }
-        let (mut b, mut fb) = (0.0, -1.0);
-        // `t` counts from a to b. First probe: the batch if steps took as long as those of the full one.
-        let mut t = fa / (1.0 + fa);
-        for _ in 0..100 {
-            let x = a + t * (b - a);
-            let fx = self.excess(x, active);
-            let (c, fc);
-            if (fx > 0.0) == (fa > 0.0) {
-                (c, fc) = (a, fa);
-            } else {
-                (c, fc) = (b, fb);
-                (b, fb) = (a, fa);
-            }
-            (a, fa) = (x, fx);
-            let best = if fa.abs() < fb.abs() { a } else { b };
-            let smallest = BATCH_TOLERANCE * best / (b - a).abs();
-            if fx == 0.0 || smallest >= 0.5 {
-                return best;
-            }
-            let xi = (a - b) / (c - b);
-            let phi = (fa - fb) / (fc - fb);
-            t = if phi * phi < xi && (1.0 - phi) * (1.0 - phi) < 1.0 - xi {
-                fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
-            } else {
-                0.5
-            }
-            .clamp(smallest, 1.0 - smallest);
-        }
-        a
+        // First probe: the batch if steps took as long as those of the full one.
+        let first = full / (1.0 + full);
+        bracketed(|batch| self.excess(batch, active), (active, full), (0.0, -1.0), first, BATCH_TOLERANCE)
     }
 }

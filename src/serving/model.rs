@@ -2,7 +2,7 @@
 
 use super::admission::admitted;
 use super::parameters::{Quantity, ServingParameters};
-use super::{closed_loop, static_batch};
+use super::{closed_loop, open_loop, static_batch};
 use crate::error::{Error, Result};
 use crate::prediction::{Limit, Prediction};
 use crate::roofline::memory::{free_bytes, kv_bytes};
@@ -82,7 +82,8 @@ impl ServingModel {
     /// Predicts the operating point of a workload.
     pub fn predict(&self, workload: &Workload, parameters: &ServingParameters) -> Prediction {
         match workload.kind() {
-            LoadKind::ClosedLoop | LoadKind::OpenLoop => closed_loop::predict(self, workload, parameters),
+            LoadKind::ClosedLoop => closed_loop::predict(self, workload, parameters),
+            LoadKind::OpenLoop => open_loop::predict(self, workload, parameters),
             LoadKind::StaticBatch => static_batch::predict(self, workload, parameters),
         }
     }
