@@ -90,6 +90,11 @@ impl Error {
         self
     }
 
+    /// What is wrong, without place and remedy.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -10,10 +10,11 @@
 //! prediction        what an estimator answers: latencies, named parts, what binds
 //! parameter         what a fit may change: owner, bounds, prior
 //! roofline          operators → FLOPs and bytes → time; memory
-//! serving           a continuously batching engine under a load: closed loop of clients, static batch
+//! serving           a continuously batching engine under a load: closed loop of clients, open loop, static batch
 //! estimator         the trait, and its implementations
 //! calibration       loss, optimiser, identifiability, left-out validation, intervals, transfer
 //! forecast          a calibration or priors applied to a system, with intervals and what lies outside
+//! planning          which devices, how many, at what cost, for a service-level objective
 //! evaluation        errors; the main job and its relatives as functions
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
@@ -52,6 +53,7 @@ pub mod estimator;
 pub mod evaluation;
 pub mod forecast;
 pub mod parameter;
+pub mod planning;
 pub mod prediction;
 #[cfg(feature = "report")]
 pub mod report;

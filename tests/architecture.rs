@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("units", &[]),
     ("error", &[]),
     ("workload", &["error"]),
@@ -21,6 +21,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
         "forecast",
         &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "estimator", "calibration"],
     ),
+    ("planning", &["error", "units", "spec", "workload", "prediction", "estimator", "calibration", "forecast"]),
     (
         "evaluation",
         &[
@@ -36,7 +37,10 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "forecast",
         ],
     ),
-    ("report", &["error", "units", "workload", "dataset", "prediction", "calibration", "forecast", "evaluation"]),
+    (
+        "report",
+        &["error", "units", "workload", "dataset", "prediction", "calibration", "forecast", "planning", "evaluation"],
+    ),
     (
         "cli",
         &[
@@ -51,6 +55,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "estimator",
             "calibration",
             "forecast",
+            "planning",
             "evaluation",
             "report",
         ],

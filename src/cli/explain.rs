@@ -11,6 +11,9 @@ use crate::workload::LoadKind;
 /// Width of the bar of a whole latency in characters.
 const BAR: f64 = 32.0;
 
+/// Parts below this share of the latency are not shown.
+const VISIBLE: f64 = 1e-5;
+
 /// The waterfall of TTFT and ITL of one workload.
 pub fn explain(forecast: &Forecast) -> String {
     let (workload, p) = (&forecast.workload, &forecast.prediction);
@@ -40,7 +43,7 @@ pub fn explain(forecast: &Forecast) -> String {
 fn waterfall(parts: &Parts) -> String {
     let total = parts.total();
     let mut before = 0.0;
-    let rows = Part::ALL.into_iter().filter(|part| parts.get(*part).get() > 0.0).map(|part| {
+    let rows = Part::ALL.into_iter().filter(|part| parts.get(*part) > total * VISIBLE).map(|part| {
         let time = parts.get(part);
         let (start, end) = (before / total.get(), (before + time.get()) / total.get());
         before += time.get();

@@ -8,6 +8,7 @@ mod fit;
 mod init;
 mod list;
 mod numbers;
+mod plan;
 mod predict;
 mod select;
 mod target;
@@ -57,6 +58,8 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     /// Predict latency, throughput and memory of a system under given workloads
     Predict(Box<predict::PredictArgs>),
+    /// Find the devices, and how many, that serve a demand within latency limits, cheapest first
+    Plan(Box<plan::PlanArgs>),
     /// Predict a scenario from a calibration that never saw it
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Show the scenarios, devices and models there are
@@ -80,6 +83,7 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Fit(args) => fit::run(&catalog, *args),
         Command::Predict(args) => predict::run(&catalog, &args),
+        Command::Plan(args) => plan::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),

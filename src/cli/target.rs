@@ -26,32 +26,32 @@ pub struct TargetArgs {
     #[arg(long, value_name = "ID", conflicts_with_all = ["scenario", "scenario_dir"], requires = "hardware")]
     model: Option<String>,
 
-    /// Hardware id or one of its other names (with --model)
-    #[arg(long, value_name = "ID", requires = "model")]
+    /// Hardware id or one of its other names; with --scenario instead of its own, as all that follow
+    #[arg(long, value_name = "ID")]
     hardware: Option<String>,
 
-    /// Tensor-parallel degree (with --model) [default: 1]
-    #[arg(long, value_name = "N", requires = "model")]
+    /// Tensor-parallel degree [default: that of the scenario, else 1]
+    #[arg(long, value_name = "N")]
     tp: Option<u32>,
 
-    /// Precision of the weights (with --model) [default: what config.json says, else bf16]
-    #[arg(long, value_name = "PRECISION", requires = "model")]
+    /// Precision of the weights [default: that of the scenario or of config.json, else bf16]
+    #[arg(long, value_name = "PRECISION")]
     weights: Option<Precision>,
 
-    /// Precision in which linear layers compute, for weight-only quantisation (with --model) [default: --weights]
-    #[arg(long, value_name = "PRECISION", requires = "model")]
+    /// Precision in which linear layers compute, for weight-only quantisation [default: that of the weights]
+    #[arg(long, value_name = "PRECISION")]
     compute: Option<Precision>,
 
-    /// Precision of the KV cache (with --model) [default: bf16]
-    #[arg(long, value_name = "PRECISION", requires = "model")]
+    /// Precision of the KV cache [default: that of the scenario, else bf16]
+    #[arg(long, value_name = "PRECISION")]
     kv: Option<Precision>,
 
-    /// Most sequences the engine runs at once (with --model)
-    #[arg(long, value_name = "N", requires = "model")]
+    /// Most sequences the engine runs at once
+    #[arg(long, value_name = "N")]
     max_sequences: Option<u32>,
 
-    /// Most tokens of one engine step (with --model)
-    #[arg(long, value_name = "N", requires = "model")]
+    /// Most tokens of one engine step
+    #[arg(long, value_name = "N")]
     max_tokens_per_step: Option<u32>,
 
     #[command(flatten)]
@@ -145,14 +145,31 @@ impl TargetArgs {
         };
         let scenario = catalog.resolve(&folder)?;
         let calibration = self.calibration.open(Some(&scenario.id), default_estimator())?;
+        let own = scenario.system.deployment.clone();
+        let weights = self.weights.unwrap_or(own.weight_precision);
+        let deployment = Deployment {
+            tensor_parallel: self.tp.unwrap_or(own.tensor_parallel),
+            weight_precision: weights,
+            // Other weights are computed with in their own precision.
+            compute_precision: self.compute.or(own.compute_precision.filter(|_| self.weights.is_none())),
+            kv_precision: self.kv.unwrap_or(own.kv_precision),
+            max_sequences: self.max_sequences.or(own.max_sequences),
+            max_tokens_per_step: self.max_tokens_per_step.or(own.max_tokens_per_step),
+        };
+        let hardware = match &self.hardware {
+            Some(name) => catalog.hardware(name)?,
+            None => scenario.system.hardware.clone(),
+        };
+        let as_measured = deployment == own && hardware.id == scenario.system.hardware.id;
+        let system = System::new(hardware, scenario.system.model, deployment)?;
         Ok(ResolvedTarget {
-            title: scenario.file.title,
-            system: scenario.system,
+            title: if as_measured { scenario.file.title } else { system.title() },
+            id: if as_measured { scenario.id.clone() } else { named_after(&system) },
+            system,
             campaign: Some(scenario.file.campaign),
             calibration,
             set: self.calibration.set.clone(),
-            scenario: Some(scenario.id.clone()),
-            id: scenario.id,
+            scenario: Some(scenario.id),
         })
     }
 
@@ -178,7 +195,7 @@ impl TargetArgs {
         let system = System::new(catalog.hardware(hardware)?, architecture, deployment)?;
         let calibration = self.calibration.open(None, default_estimator())?;
         Ok(ResolvedTarget {
-            id: format!("{}_{}_{weights}_tp{}", system.model.id, system.hardware.id, system.deployment.tensor_parallel),
+            id: named_after(&system),
             title: system.title(),
             system,
             scenario: None,
@@ -187,6 +204,15 @@ impl TargetArgs {
             set: self.calibration.set.clone(),
         })
     }
+}
+
+/// A name for a system that is no scenario.
+fn named_after(system: &System) -> String {
+    let deployment = &system.deployment;
+    format!(
+        "{}_{}_{}_tp{}",
+        system.model.id, system.hardware.id, deployment.weight_precision, deployment.tensor_parallel
+    )
 }
 
 /// The estimator that predicts systems; the others are there to be compared with in fits.

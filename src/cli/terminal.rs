@@ -105,3 +105,11 @@ pub fn csv_text(rows: &[Vec<(&'static str, String)>]) -> String {
     }
     text
 }
+
+/// A bar on standard error for work in countable pieces.
+pub fn progress_bar(message: &'static str, pieces: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}, {eta} left");
+    ProgressBar::new(pieces as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(message)
+}

@@ -6,6 +6,7 @@ mod figure;
 mod number;
 mod output;
 mod page;
+mod plan_page;
 mod png;
 mod prediction_page;
 mod study_page;
@@ -23,6 +24,7 @@ use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::{Study, TransferStudy};
 use crate::forecast::Forecast;
+use crate::planning::{Plan, Question};
 use figure::Figure;
 use tables::TableRows;
 
@@ -98,6 +100,27 @@ pub fn write_prediction(
     let figures = prediction_page::prediction_figures(forecasts);
     let page = prediction_page::prediction_page(title, basis, forecasts, cautions, &figures);
     output.stage("prediction.html", page.as_bytes())?;
+    stage_pictures(&mut output, &figures, png)?;
+    output.commit()
+}
+
+/// Writes the page of a plan; `basis` says where the parameters come from.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_plan(
+    title: &str,
+    basis: &str,
+    question: &Question<'_>,
+    plan: &Plan,
+    cautions: &[String],
+    folder: &Path,
+    png: bool,
+) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    let figures = plan_page::plan_figures(plan, question);
+    let page = plan_page::plan_page(title, basis, question, plan, cautions, &figures);
+    output.stage("plan.html", page.as_bytes())?;
     stage_pictures(&mut output, &figures, png)?;
     output.commit()
 }

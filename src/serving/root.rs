@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn it_finds_the_root_of_smooth_kinked_and_steep_functions() {
-        let functions: [(&str, fn(f64) -> f64, f64); 4] = [
+        type Function = fn(f64) -> f64;
+        let functions: [(&str, Function, f64); 4] = [
             ("line", |x| 2.0 * x - 3.0, 1.5),
             ("cube", |x| x * x * x - 8.0, 2.0),
             ("kink", |x| (x - 1.0).max(10.0 * (x - 1.0)), 1.0),

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_wait_rises_with_the_rate_and_diverges_when_prompts_fill_the_time() {
-        let waits: Vec<f64> = (1..1000).map(|i| Boundary::of(f64::from(i) / 100.0, 0.1, 0.02, 10.0, 0.0).mean).collect();
+        let waits: Vec<f64> =
+            (1..1000).map(|i| Boundary::of(f64::from(i) / 100.0, 0.1, 0.02, 10.0, 0.0).mean).collect();
         assert!(waits.is_sorted() && waits[998] > 100.0 * waits[0]);
     }
 }

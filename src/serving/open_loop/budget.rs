@@ -33,11 +33,6 @@ impl Budget {
         // Below capacity λs < 1; at it, up to rounding.
         let idle = (1.0 - rate * s).max(f64::EPSILON);
         let mean = 0.5 * rate * (s * s / idle - p * p / (1.0 - rate * p));
-        Self {
-            mean,
-            variance: mean * s / idle - mean * mean,
-            extra_chunks: (steps_per_prompt - 1.0).max(0.0),
-            idle,
-        }
+        Self { mean, variance: mean * s / idle - mean * mean, extra_chunks: (steps_per_prompt - 1.0).max(0.0), idle }
     }
 }

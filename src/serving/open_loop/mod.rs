@@ -37,11 +37,11 @@
 //! | `A` | requests that may run at once | 1 |
 //! | `T` | token budget of a step | tokens |
 //!
-//! Assumes that requests are alike in their prompts, that every one is served in the order of arrival, and a steady state.
-//! Where a formula is not exact its constants were chosen on event-driven simulations. Measured against such simulations (affine
-//! D, A of 85 to 2250, without a token budget): ITL and B within 3 % up to 90 % of capacity, mean, P50 and P90 of TTFT within
-//! 10 %, P99 within 20 %, except where waiting for a place just begins (C near 1 %, P99 up to 40 % low). Weaker below
-//! 32 places and for short answers to long prompts, P ≥ 0.1·n·D.
+//! Assumes that requests are alike, that they are served in the order of arrival, and a steady state. Where a formula is
+//! not exact its constants were chosen on event-driven simulations. Against such simulations (affine D, A of 85 to 2250;
+//! `simulated.rs` repeats some): ITL and B within 3 % up to 90 % of capacity, mean, P50 and P90 of TTFT within 12 %, P99
+//! within 20 %, except where waiting for a place just begins (C near 1 %: P99 up to 40 % low). Weaker below 32 places and
+//! for short answers to long prompts, P ≥ 0.1·n·D.
 
 mod batch;
 mod boundary;
@@ -49,7 +49,7 @@ mod budget;
 mod capacity;
 mod distribution;
 #[cfg(test)]
-mod golden;
+mod simulated;
 mod slots;
 
 use super::ServingModel;
@@ -61,7 +61,7 @@ use crate::workload::Workload;
 use boundary::Boundary;
 use budget::Budget;
 use capacity::Capacity;
-use distribution::Wait;
+use distribution::{LEVELS, Level, Wait};
 use slots::Slots;
 
 /// An engine and its requests as the formulas see them.
@@ -80,8 +80,6 @@ struct Engine<D> {
     slots: f64,
     /// `T`, if there is one.
     step_tokens: Option<f64>,
-    /// Squared coefficient of variation of the answers' lengths, c²: 0 for a fixed length, 1 for an exponential one.
-    length_variation: f64,
 }
 
 /// What a request meets at a rate below capacity, beyond a lone prompt's own step.
@@ -103,9 +101,9 @@ impl FirstToken {
         self.own_step + self.boundary + self.prompts + self.queue
     }
 
-    /// Quantile that a normal variate exceeds with the same probability as `normal`.
-    fn quantile(&self, normal: distribution::Level) -> Seconds {
-        self.own_step + self.wait.quantile(normal)
+    /// Quantile of the time beyond a lone prompt's own step.
+    fn quantile(&self, level: Level) -> Seconds {
+        self.own_step + self.wait.quantile(level)
     }
 }
 
@@ -150,7 +148,6 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         decode_steps: workload.decode_steps(),
         slots,
         step_tokens: model.system().deployment.max_tokens_per_step.map(f64::from),
-        length_variation: 0.0,
     };
     ttft_parts.add(Part::Overhead, overhead);
     let floor = ttft_parts.total();
@@ -167,7 +164,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         ttft_parts.add(Part::QueueWait, infinite);
     } else {
         let first = engine.first_token(rate, batch, &capacity);
-        quantiles = distribution::LEVELS.map(|level| floor + first.quantile(level));
+        quantiles = LEVELS.map(|level| floor + first.quantile(level));
         ttft_parts.add(Part::BoundaryWait, first.own_step + first.boundary);
         ttft_parts.add(Part::Burst, first.prompts);
         ttft_parts.add(Part::QueueWait, first.queue);

@@ -1,6 +1,6 @@
 //! Waiting for one of the places that memory or the engine's cap allow.
 
-use std::f64::consts::PI;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use super::Engine;
 use super::capacity::Capacity;
@@ -21,13 +21,13 @@ const NEARLY_FULL: f64 = 0.999;
 /// `β = 2·√(B/V)·(√B* − √B)`, and with σ = λ/λ* (λ*: capacity of the places)
 ///
 /// ```text
-/// u = ((1 + c_w²)/2)^¼ · √(K·B/(B*·V)) · φ(β)        C = u / (u + (1 − σ)·Φ(β))
-/// w = (c_w² + (1 − c_w²)·(1 + k)/2) / (λ* − λ)       k = min(1, (1 − σ)(A − 1)(√(4 + 5A) − 2)/(16·σ·A))
+/// u = √(K·B/(√2·B*·V)) · φ(β)              C = u / (u + (1 − σ)·Φ(β))
+/// w = (1 + k)/2 / (λ* − λ)                 k = min(1, (1 − σ)(A − 1)(√(4 + 5A) − 2)/(16·σ·A))
 /// ```
 ///
-/// `c_w² = c²·(1 − λ*·P)²` is the squared variation of the work of a request. For K = 1, e = 0, c² = 1 this is Halfin and
-/// Whitt 1981, <https://doi.org/10.1287/opre.29.3.567>, for many exponential servers, and w that of M/M/A; k is the correction of
-/// Cosmetatos for fixed service times. The fourth root and the bounds of V were chosen on simulations.
+/// For K = 1, e = 0 and without the √2 of fixed service times this is Halfin and Whitt 1981,
+/// <https://doi.org/10.1287/opre.29.3.567>, for many servers; k is the correction of Cosmetatos to the wait of M/D/A. The
+/// √2 and the bounds of V were chosen on simulations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slots {
     /// `C`.
@@ -50,22 +50,16 @@ impl Slots {
             // Below 1; it binds where a roof changes between the batch and the last place.
             elasticity = elasticity.min((engine.decode(top) / decode).ln() / (top / batch).ln());
         }
-        let dispersion = {
-            let full = (1.0 - rate * p).powi(-2);
-            full - 0.5 * engine.length_variation * (full - 1.0)
-        };
+        let dispersion = (1.0 - rate * p).powi(-2);
         let variance = (batch * dispersion / (1.0 - elasticity)).min(batch.max(0.25 * top * top));
         let beta = 2.0 * (batch / variance).sqrt() * (top.sqrt() - batch.sqrt());
         let used = rate / most;
-        let work_variation = engine.length_variation * (1.0 - most * p).powi(2);
         let density = (-0.5 * beta * beta).exp() / (2.0 * PI).sqrt();
-        let up =
-            (0.5 * (1.0 + work_variation)).sqrt().sqrt() * (dispersion * batch / (top * variance)).sqrt() * density;
+        let up = (FRAC_1_SQRT_2 * dispersion * batch / (top * variance)).sqrt() * density;
         let fixed = (1.0 - used) * (a - 1.0) * ((4.0 + 5.0 * a).sqrt() - 2.0) / (16.0 * used * a);
-        let service = work_variation + (1.0 - work_variation) * 0.5 * (1.0 + fixed.min(1.0));
         Self {
             probability: up / (up + (1.0 - used) * normal_tail(-beta)).max(f64::MIN_POSITIVE),
-            wait: service / (most - rate),
+            wait: 0.5 * (1.0 + fixed.min(1.0)) / (most - rate),
             step_variance: slope * slope * variance,
         }
     }

@@ -1,0 +1,402 @@
+//! `perfmodel plan`: which devices, how many and how arranged serve a demand within latency limits.
+
+mod answer;
+mod machine;
+mod text;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum, builder::PossibleValue};
+use wildmatch::WildMatch;
+
+use super::numbers::Numbers;
+use super::target::{CalibrationArgs, default_estimator};
+use super::terminal::{print, progress_bar};
+use crate::calibration::CalibrationRecord;
+use crate::error::{Error, Result, did_you_mean};
+use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
+use crate::report::{browser, write_plan};
+use crate::spec::{Campaign, Catalog, Deployment, Hardware, HfConfig, Kind, ModelArchitecture, Precision, System};
+use crate::units::Seconds;
+use crate::workload::{LoadKind, Workload};
+use answer::Answer;
+use machine::{csv, json};
+use text::text;
+
+/// Output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Text,
+    /// One JSON object (see docs/schema).
+    Json,
+    /// The options as comma-separated values.
+    Csv,
+}
+
+impl ValueEnum for TtftStatistic {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    perfmodel plan --model llama33_70b --users 200 --input-tokens 1000 --output-tokens 500 \\\n      \
+        --slo-ttft-ms 2000 --slo-itl-ms 50\n  \
+    perfmodel plan --model ./config.json --hardware 'h100*,l40s_48gb' --weights fp8 --rate 4 --input-tokens 2000 \\\n      \
+        --output-tokens 300 --slo-ttft-ms 1000 --slo-ttft-at p99 --slo-itl-ms 60\n  \
+    perfmodel plan --scenario llama31_8b_fp8_tp1 --hardware h100_sxm_80gb --price 2.1 --users 500 \\\n      \
+        --input-tokens 500 --output-tokens 500 --slo-itl-ms 30 --plot\n\n\
+    --users are clients in a closed loop: each sends its next request when its last one ends. --rate is of independent\n\
+    users (Poisson arrivals). A limit must hold at the pessimistic end of the 90 % interval of the latency.\n\n\
+    Exit codes: 0 something meets the limits, 1 nothing does, 2 wrong input.")]
+pub struct PlanArgs {
+    /// Model id, one of its other names, or a Hugging Face config.json (the file or its folder)
+    #[arg(long, value_name = "ID", required_unless_present = "scenario")]
+    model: Option<String>,
+
+    /// Take model, campaign and calibration of a scenario
+    #[arg(long, value_name = "ID", conflicts_with = "model")]
+    scenario: Option<String>,
+
+    /// Clients in a closed loop, all replicas together
+    #[arg(long, value_name = "N", required_unless_present = "rate")]
+    users: Option<u32>,
+
+    /// Requests per second of independent users, all replicas together
+    #[arg(long, value_name = "RPS", conflicts_with = "users")]
+    rate: Option<f64>,
+
+    /// Prompt length
+    #[arg(long, value_name = "N")]
+    input_tokens: f64,
+
+    /// Answer length
+    #[arg(long, value_name = "N")]
+    output_tokens: f64,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    /// Devices to choose from: ids, other names, * for any text; may be repeated, or names with commas [default: all]
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    hardware: Vec<String>,
+
+    /// Tensor-parallel degrees to choose from
+    #[arg(long, value_name = "LIST", default_value = "1,2,4,8")]
+    tp: Numbers,
+
+    /// Precisions of the weights to choose from
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values = ["bf16", "fp8"])]
+    weights: Vec<Precision>,
+
+    /// Precision in which linear layers compute, for weight-only quantisation [default: that of the weights]
+    #[arg(long, value_name = "PRECISION")]
+    compute: Option<Precision>,
+
+    /// Precisions of the KV cache to choose from
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values = ["bf16", "fp8"])]
+    kv: Vec<Precision>,
+
+    /// Numbers of replicas to choose from [default: all that --max-gpus allows]
+    #[arg(long, value_name = "LIST")]
+    replicas: Option<Numbers>,
+
+    /// Most GPUs of a configuration
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_gpus: u32,
+
+    /// Price of a GPU hour in US dollars, of all devices or of one (h100_sxm_80gb=2.1); may be repeated [default: the
+    /// dated figure of the hardware file]
+    #[arg(long, value_name = "[ID=]USD", value_parser = price)]
+    price: Vec<(Option<String>, f64)>,
+
+    /// Most sequences the engine runs at once on a replica
+    #[arg(long, value_name = "N")]
+    max_sequences: Option<u32>,
+
+    /// Most tokens of one engine step
+    #[arg(long, value_name = "N")]
+    max_tokens_per_step: Option<u32>,
+
+    #[command(flatten)]
+    calibration: CalibrationArgs,
+
+    /// Options to print
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// Write a page with cost against latency
+    #[arg(long)]
+    plot: bool,
+
+    /// Folder for the page [default: evaluations_results/plans/<model>]
+    #[arg(long, value_name = "DIR", requires = "plot")]
+    out: Option<PathBuf>,
+
+    /// Also write every figure as PNG (needs a Chromium on PATH)
+    #[arg(long, requires = "plot")]
+    png: bool,
+}
+
+/// Service-level objective.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct LimitArgs {
+    /// Largest time to first token
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    slo_ttft_ms: Option<Seconds>,
+
+    /// Largest mean time between later tokens
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    slo_itl_ms: Option<Seconds>,
+
+    /// Largest mean time from request to last token
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    slo_e2e_ms: Option<Seconds>,
+
+    /// Which time to first token --slo-ttft-ms limits; percentiles need --rate [default: mean]
+    #[arg(long, value_name = "STATISTIC", requires_all = ["slo_ttft_ms", "rate"])]
+    slo_ttft_at: Option<TtftStatistic>,
+}
+
+fn milliseconds(text: &str) -> std::result::Result<Seconds, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(Seconds::from_ms(value)),
+        _ => Err("give a number of milliseconds above 0".to_owned()),
+    }
+}
+
+fn price(text: &str) -> std::result::Result<(Option<String>, f64), String> {
+    let (id, value) = text.split_once('=').map_or((None, text), |(id, value)| (Some(id.trim().to_owned()), value));
+    match value.trim().parse::<f64>() {
+        Ok(usd) if usd >= 0.0 && usd.is_finite() => Ok((id, usd)),
+        _ => Err("write US dollars for one GPU and one hour, such as 2.1 or h100_sxm_80gb=2.1".to_owned()),
+    }
+}
+
+/// What is placed, and what is known of it.
+struct Subject {
+    model: ModelArchitecture,
+    campaign: Option<Campaign>,
+    /// How the scenario places it; its limits of the engine hold unless flags say otherwise.
+    deployment: Option<Deployment>,
+    calibration: Option<(PathBuf, CalibrationRecord)>,
+}
+
+impl PlanArgs {
+    fn subject(&self, catalog: &Catalog) -> Result<Subject> {
+        let scenario = self.scenario.as_deref();
+        let calibration = self.calibration.open(scenario, default_estimator())?;
+        let Some(id) = scenario else {
+            let Some(name) = &self.model else {
+                return Err(Error::input("no model is named").help("give --model or --scenario"));
+            };
+            let model = HfConfig::at(name)?.map_or_else(|| catalog.model(name), |config| Ok(config.model))?;
+            return Ok(Subject { model, campaign: None, deployment: None, calibration });
+        };
+        let scenario = catalog.resolve(&catalog.scenario_folder(id)?)?;
+        let (model, deployment) = (scenario.system.model, Some(scenario.system.deployment));
+        Ok(Subject { model, campaign: Some(scenario.file.campaign), deployment, calibration })
+    }
+
+    fn demand(&self) -> Result<Workload> {
+        let (kind, load) = match (self.users, self.rate) {
+            (Some(users), _) => (LoadKind::ClosedLoop, f64::from(users)),
+            (None, Some(rate)) => (LoadKind::OpenLoop, rate),
+            (None, None) => return Err(Error::input("no load is given").help("give --users or --rate")),
+        };
+        Workload::under(kind, self.input_tokens, self.output_tokens, load)
+    }
+
+    fn slo(&self) -> Slo {
+        Slo {
+            ttft: self.limits.slo_ttft_ms,
+            statistic: self.limits.slo_ttft_at.unwrap_or_default(),
+            itl: self.limits.slo_itl_ms,
+            end_to_end: self.limits.slo_e2e_ms,
+        }
+    }
+
+    /// Devices to choose from, each once.
+    fn devices(&self, catalog: &Catalog) -> Result<Vec<Hardware>> {
+        let known = catalog.ids(Kind::Hardware);
+        let mut ids = Vec::new();
+        for name in &self.hardware {
+            if name.contains(['*', '?']) {
+                let pattern = WildMatch::new(name);
+                let matching: Vec<&String> = known.iter().filter(|id| pattern.matches(id)).collect();
+                if matching.is_empty() {
+                    return Err(Error::input(format!("no hardware matches `{name}`"))
+                        .help(format!("known: {}", known.join(", "))));
+                }
+                ids.extend(matching.into_iter().cloned());
+            } else {
+                ids.push(catalog.hardware(name)?.id);
+            }
+        }
+        if self.hardware.is_empty() {
+            ids = known;
+        }
+        let mut devices: Vec<Hardware> = Vec::new();
+        for id in ids {
+            if !devices.iter().any(|device| device.id == id) {
+                devices.push(catalog.hardware(&id)?);
+            }
+        }
+        Ok(devices)
+    }
+
+    fn prices(&self, catalog: &Catalog, devices: &[Hardware]) -> Result<Vec<Option<f64>>> {
+        let mut prices: Vec<Option<f64>> =
+            devices.iter().map(|device| device.price.as_ref().map(|price| price.usd_per_gpu_hour)).collect();
+        for (id, usd) in &self.price {
+            let Some(id) = id else {
+                prices.fill(Some(*usd));
+                continue;
+            };
+            let id = catalog.hardware(id)?.id;
+            let Some(index) = devices.iter().position(|device| device.id == id) else {
+                let near = did_you_mean(&id, devices.iter().map(|device| device.id.as_str()));
+                let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+                return Err(Error::input(format!("--price names `{id}`, which is not among the devices"))
+                    .help(format!("{near}add it to --hardware, or drop the price")));
+            };
+            prices[index] = Some(*usd);
+        }
+        Ok(prices)
+    }
+
+    /// All placements, and what is wrong with those that cannot be.
+    fn placements(&self, catalog: &Catalog, subject: &Subject) -> Result<(Vec<Placement>, Vec<Refused>)> {
+        let devices = self.devices(catalog)?;
+        let prices = self.prices(catalog, &devices)?;
+        let own = subject.deployment.as_ref();
+        let degrees = whole("tp", &self.tp)?;
+        let (mut placements, mut refused) = (Vec::new(), Vec::new());
+        for (device, usd_per_gpu_hour) in devices.iter().zip(prices) {
+            for &tensor_parallel in &degrees {
+                for &weights in &self.weights {
+                    for &kv in &self.kv {
+                        let deployment = Deployment {
+                            tensor_parallel,
+                            weight_precision: weights,
+                            compute_precision: self.compute,
+                            kv_precision: kv,
+                            max_sequences: self.max_sequences.or(own.and_then(|own| own.max_sequences)),
+                            max_tokens_per_step: self
+                                .max_tokens_per_step
+                                .or(own.and_then(|own| own.max_tokens_per_step)),
+                        };
+                        match System::new(device.clone(), subject.model.clone(), deployment.clone()) {
+                            Ok(system) => {
+                                placements.push(Placement { hardware: device.id.clone(), system, usd_per_gpu_hour })
+                            }
+                            Err(error) => refused.push(Refused {
+                                hardware: device.id.clone(),
+                                deployment,
+                                reason: error.message().to_owned(),
+                            }),
+                        }
+                    }
+                }
+            }
+        }
+        Ok((placements, refused))
+    }
+
+    fn counts(&self) -> Result<Vec<u32>> {
+        let mut counts = match &self.replicas {
+            Some(list) => whole("replicas", list)?,
+            None => (1..=self.max_gpus).collect(),
+        };
+        counts.sort_unstable();
+        Ok(counts)
+    }
+}
+
+/// A placement that is none: the model does not divide, or the device cannot compute so.
+pub struct Refused {
+    /// Id of the device.
+    pub hardware: String,
+    /// How the model was to be placed.
+    pub deployment: Deployment,
+    /// What is wrong.
+    pub reason: String,
+}
+
+fn whole(flag: &str, list: &Numbers) -> Result<Vec<u32>> {
+    list.values()
+        .iter()
+        .map(|&value| {
+            if value >= 1.0 && value.fract() == 0.0 && value <= 1e6 {
+                Ok(value as u32)
+            } else {
+                Err(Error::input(format!("--{flag} holds {value}")).help("give whole numbers from 1 to 1000000"))
+            }
+        })
+        .collect()
+}
+
+/// Runs the command.
+pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
+    let started = Instant::now();
+    let subject = args.subject(catalog)?;
+    let (placements, refused) = args.placements(catalog, &subject)?;
+    if args.png {
+        browser()?;
+    }
+    let question = Question {
+        demand: args.demand()?,
+        slo: args.slo(),
+        replicas: args.counts()?,
+        most_gpus: args.max_gpus,
+        estimator: default_estimator(),
+        calibration: subject.calibration.as_ref().map(|(_, record)| record),
+        scenario: args.scenario.as_deref(),
+        campaign: subject.campaign.as_ref(),
+        given: args.calibration.set(),
+    };
+    let bar = progress_bar("planning", placements.len());
+    let plan = plan(placements, &question, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    let answer = Answer {
+        model: &subject.model.name,
+        subject: match (&args.scenario, &args.model) {
+            (Some(id), _) => format!("--scenario {id}"),
+            (None, model) => format!("--model {}", model.as_deref().unwrap_or(&subject.model.id)),
+        },
+        question: &question,
+        calibration: subject.calibration.as_ref().map(|(path, _)| path.as_path()),
+        plan: &plan,
+        refused: &refused,
+        elapsed_s: started.elapsed().as_secs_f64(),
+    };
+    let files = if args.plot {
+        let folder =
+            args.out.clone().unwrap_or_else(|| ["evaluations_results", "plans", &subject.model.id].iter().collect());
+        write_plan(&answer.title(), &answer.basis(), &question, &plan, &answer.cautions(), &folder, args.png)?
+    } else {
+        Vec::new()
+    };
+    print(&match args.format {
+        Format::Text => text(&answer, args.top, &files),
+        Format::Json => json(&answer, &files)?,
+        Format::Csv => csv(&answer),
+    })?;
+    if plan.options.is_empty() {
+        return Err(Error::failed("nothing meets the limits").help(answer.remedy()));
+    }
+    Ok(())
+}

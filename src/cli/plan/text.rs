@@ -1,0 +1,177 @@
+//! The tables of a plan on the terminal.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::answer::{Answer, placed};
+use crate::calibration::{Interval, LEVEL};
+use crate::cli::terminal::table;
+use crate::planning::{Failure, Miss, SloMetric};
+use crate::report::number;
+use crate::workload::LoadKind;
+
+/// Failures that are printed, one for each device.
+const MOST_FAILURES: usize = 12;
+
+fn with_end(value: f64, interval: Interval) -> String {
+    format!("{} (≤ {})", number(value), number(interval.high.as_ms()))
+}
+
+fn or_dash(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), number)
+}
+
+fn headroom(value: Option<f64>) -> String {
+    value.map_or_else(|| "> 6300 %".to_owned(), |share| format!("{:.0} %", 100.0 * share))
+}
+
+/// The tables on the terminal.
+pub fn text(answer: &Answer<'_>, top: usize, files: &[PathBuf]) -> String {
+    let plan = answer.plan;
+    let mut text = format!(
+        "{}\nlimits: {}, held by the pessimistic end of the {:.0} % interval\n{}from {}\n{} configurations of {} placements \
+         in {:.2} s; {} placements meet the limits\n\n",
+        answer.title(),
+        answer.limits(),
+        100.0 * LEVEL,
+        if answer.calibration.is_none() { "UNCALIBRATED, " } else { "" },
+        answer.basis(),
+        plan.configurations(),
+        plan.options.len() + plan.failures.len() + answer.refused.len(),
+        answer.elapsed_s,
+        plan.options.len()
+    );
+    if plan.options.is_empty() {
+        text += &nearest(answer);
+    } else {
+        text += &options(answer, top);
+    }
+    text += &failures(answer);
+    // Writing to a String cannot fail.
+    for caution in answer.cautions() {
+        let _ = writeln!(text, "Caution: {caution}");
+    }
+    if let Some(outcome) = plan.options.first() {
+        let _ = writeln!(text, "\nOption 1 in detail:\n  {}", answer.again(outcome));
+    }
+    for file in files {
+        let _ = writeln!(text, "wrote {}", file.display());
+    }
+    text
+}
+
+fn options(answer: &Answer<'_>, top: usize) -> String {
+    let slo = &answer.question.slo;
+    let load = match answer.question.demand.kind() {
+        LoadKind::OpenLoop => "req/s each",
+        LoadKind::ClosedLoop | LoadKind::StaticBatch => "clients each",
+    };
+    let ttft = format!("{} ms", slo.label(SloMetric::Ttft));
+    let header = [
+        "#",
+        "GPUs",
+        "USD/h",
+        "USD/M tokens",
+        "hardware",
+        "TP",
+        "weights",
+        "KV",
+        "replicas",
+        load,
+        &ttft,
+        "ITL ms",
+        "tok/s",
+        "headroom",
+        "tightest",
+        "bound by",
+    ];
+    let rows = answer.plan.options.iter().take(top).enumerate().filter_map(|(index, outcome)| {
+        let fitting = outcome.fitting()?;
+        let c = &fitting.configuration;
+        let [hardware, tp, weights, kv] = placed(&outcome.placement.hardware, &outcome.placement.system.deployment);
+        let ttft = slo.statistic.of(&c.forecast.prediction).as_ms();
+        let interval =
+            Interval { high: c.forecast.ttft.high * (ttft / c.forecast.prediction.ttft.as_ms()), ..c.forecast.ttft };
+        Some(vec![
+            (index + 1).to_string(),
+            c.gpus.to_string(),
+            or_dash(c.usd_per_hour),
+            or_dash(c.usd_per_million_tokens()),
+            hardware,
+            tp,
+            weights,
+            kv,
+            c.replicas.to_string(),
+            number(c.forecast.workload.load()),
+            with_end(ttft, interval),
+            with_end(c.forecast.prediction.itl.as_ms(), c.forecast.itl),
+            number(c.throughput.get()),
+            headroom(fitting.headroom),
+            format!("{} {:.0} %", slo.label(fitting.tightest.metric), 100.0 * fitting.tightest.used()),
+            c.forecast.bound().to_owned(),
+        ])
+    });
+    let mut text = table(&header, rows, 0..4);
+    let more = answer.plan.options.len().saturating_sub(top);
+    if more > 0 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, " … and {more} more (--top)");
+    }
+    text + "\n"
+}
+
+fn nearest(answer: &Answer<'_>) -> String {
+    let Some((placement, miss)) = answer.plan.nearest() else {
+        return "Nothing meets the limits: no placement can serve the demand at all.\n\n".to_owned();
+    };
+    let Miss { configuration, .. } = miss;
+    format!(
+        "Nothing meets the limits. Nearest: {} × {} ({} GPUs, {} USD/h)\n  {}\n\n",
+        configuration.replicas,
+        placement.system.title(),
+        configuration.gpus,
+        or_dash(configuration.usd_per_hour),
+        answer.missed(miss)
+    )
+}
+
+/// For each device without an option the placement that comes nearest, and why it does not do.
+fn failures(answer: &Answer<'_>) -> String {
+    let fits = |hardware: &str| answer.plan.options.iter().any(|outcome| outcome.placement.hardware == hardware);
+    let mut seen: Vec<&str> = Vec::new();
+    let mut rows = Vec::new();
+    let unusable = |reason: &str| format!("cannot: {reason}");
+    let from_plan = answer.plan.failures.iter().map(|outcome| {
+        let why = match &outcome.verdict {
+            Err(Failure::Misses(miss)) => answer.missed(miss),
+            Err(Failure::Unusable(reason)) => unusable(reason),
+            Ok(_) => String::new(),
+        };
+        (outcome.placement.hardware.as_str(), &outcome.placement.system.deployment, why)
+    });
+    let from_refused = answer
+        .refused
+        .iter()
+        .map(|refused| (refused.hardware.as_str(), &refused.deployment, unusable(&refused.reason)));
+    for (hardware, deployment, why) in from_plan.chain(from_refused) {
+        if fits(hardware) || seen.contains(&hardware) {
+            continue;
+        }
+        seen.push(hardware);
+        let mut row = placed(hardware, deployment).to_vec();
+        row.push(why);
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let more = rows.len().saturating_sub(MOST_FAILURES);
+    rows.truncate(MOST_FAILURES);
+    let mut text = "Devices without an option, each with its nearest placement:\n\n".to_owned();
+    text += &table(&["hardware", "TP", "weights", "KV", "why not"], rows, 0..0);
+    if more > 0 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, " … and {more} more (--format json)");
+    }
+    text + "\n"
+}

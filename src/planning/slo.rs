@@ -1,0 +1,145 @@
+//! Service-level objectives: which latencies are limited, and how far a forecast is from its limits.
+
+use crate::forecast::Forecast;
+use crate::prediction::Prediction;
+use crate::units::Seconds;
+use crate::workload::Workload;
+
+/// What of the times to first token is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TtftStatistic {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their median; percentiles are known of open loops only.
+    P50,
+    /// Their 90th percentile.
+    P90,
+    /// Their 99th percentile.
+    P99,
+}
+
+impl TtftStatistic {
+    /// Every statistic.
+    pub const ALL: [Self; 4] = [Self::Mean, Self::P50, Self::P90, Self::P99];
+
+    /// Name in flags and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+        }
+    }
+
+    /// Name in tables.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Mean => "TTFT",
+            Self::P50 => "TTFT P50",
+            Self::P90 => "TTFT P90",
+            Self::P99 => "TTFT P99",
+        }
+    }
+
+    /// Its value; where percentiles are not known, the mean.
+    pub fn of(self, prediction: &Prediction) -> Seconds {
+        let Some(open) = &prediction.open_loop else { return prediction.ttft };
+        match self {
+            Self::Mean => prediction.ttft,
+            Self::P50 => open.ttft_p50,
+            Self::P90 => open.ttft_p90,
+            Self::P99 => open.ttft_p99,
+        }
+    }
+}
+
+/// A latency that can be limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SloMetric {
+    /// Time to first token.
+    Ttft,
+    /// Mean time between later tokens.
+    Itl,
+    /// Time from request to last token.
+    EndToEnd,
+}
+
+/// Limits on latencies; what is `None` is not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Slo {
+    /// On the time to first token.
+    pub ttft: Option<Seconds>,
+    /// What of it is limited.
+    pub statistic: TtftStatistic,
+    /// On the mean time between later tokens.
+    pub itl: Option<Seconds>,
+    /// On the mean time from request to last token.
+    pub end_to_end: Option<Seconds>,
+}
+
+/// One latency against its limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margin {
+    /// Which latency.
+    pub metric: SloMetric,
+    /// As predicted.
+    pub predicted: Seconds,
+    /// Upper end of its interval.
+    pub pessimistic: Seconds,
+    /// The limit.
+    pub limit: Seconds,
+}
+
+impl Margin {
+    /// Pessimistic latency as a share of the limit; above 1 the limit does not hold. An overloaded server is above any.
+    pub fn used(&self) -> f64 {
+        let used = self.pessimistic / self.limit;
+        if used.is_nan() { f64::INFINITY } else { used }
+    }
+}
+
+impl Slo {
+    /// Name of a limited latency in tables.
+    pub const fn label(&self, metric: SloMetric) -> &'static str {
+        match metric {
+            SloMetric::Ttft => self.statistic.label(),
+            SloMetric::Itl => "ITL",
+            SloMetric::EndToEnd => "end to end",
+        }
+    }
+
+    /// Whether the prediction itself, without its interval, holds the limits: cheap, and necessary for [`Slo::is_met`].
+    pub fn is_predicted(&self, prediction: &Prediction, workload: &Workload) -> bool {
+        let within = |value: Seconds, limit: Option<Seconds>| limit.is_none_or(|limit| value <= limit);
+        within(self.statistic.of(prediction), self.ttft)
+            && within(prediction.itl, self.itl)
+            && within(prediction.end_to_end(workload.decode_steps()), self.end_to_end)
+    }
+
+    /// Each limited latency of a forecast against its limit.
+    pub fn margins(&self, forecast: &Forecast) -> impl Iterator<Item = Margin> + use<> {
+        let p = &forecast.prediction;
+        let ttft = self.statistic.of(p);
+        [
+            (SloMetric::Ttft, ttft, ttft * (forecast.ttft.high / p.ttft), self.ttft),
+            (SloMetric::Itl, p.itl, forecast.itl.high, self.itl),
+            (SloMetric::EndToEnd, forecast.end_to_end(), forecast.end_to_end_interval().high, self.end_to_end),
+        ]
+        .into_iter()
+        .filter_map(|(metric, predicted, pessimistic, limit)| {
+            limit.map(|limit| Margin { metric, predicted, pessimistic, limit })
+        })
+    }
+
+    /// The latency that comes nearest to its limit or exceeds it most; `None` where nothing is limited.
+    pub fn tightest(&self, forecast: &Forecast) -> Option<Margin> {
+        self.margins(forecast).max_by(|a, b| a.used().total_cmp(&b.used()))
+    }
+
+    /// Whether the pessimistic ends of all intervals hold their limits.
+    pub fn is_met(&self, forecast: &Forecast) -> bool {
+        self.margins(forecast).all(|margin| margin.used() <= 1.0)
+    }
+}
