@@ -42,6 +42,7 @@ fn pooled(ids: &[&str], estimator: &str, fixed: &[(&str, f64)], validate: bool) 
             ..FitOptions::default()
         },
         validate,
+        leave_out: Vec::new(),
     };
     run_study(input, &|_, _| {}).unwrap()
 }

@@ -2,10 +2,11 @@
 //!
 //! `problem` says which parameters several systems share, `loss` turns predictions into residuals, `optimiser` minimises
 //! their squares from several starts, `identifiability` says how well the data fix each parameter, `validation` predicts
-//! rows that a fit did not see, `interval` says how far a prediction can be trusted, `record` is what remains of a fit,
+//! rows that a fit did not see and `groups` systems, `interval` says how far a prediction can be trusted, `record` is what remains of a fit,
 //! and `transfer` what it says of another system.
 
 mod fit;
+mod groups;
 mod identifiability;
 mod interval;
 pub mod loss;
@@ -16,6 +17,7 @@ mod transfer;
 mod validation;
 
 pub use fit::{Fit, FitOptions, FittedParameter, StartResult, fit};
+pub use groups::{GroupKind, LeftOutGroup, leave_groups_out};
 pub use identifiability::Flag;
 pub use interval::{CoveredRow, Interval, LEVEL, Regime, Scatter, Uncertainty, coverage_pct, covered, regime};
 pub use problem::{Member, Problem, Slot};

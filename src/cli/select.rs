@@ -197,7 +197,11 @@ impl MeasuredArgs {
                         members.push(member);
                     }
                 }
-                Err(_) if self.skip_unknown => unknown.push(name),
+                Err(_) if self.skip_unknown => {
+                    if !unknown.contains(&name) {
+                        unknown.push(name);
+                    }
+                }
                 Err(error) => return Err(error.or_at(path).or_line(line)),
             }
         }

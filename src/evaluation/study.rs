@@ -1,14 +1,9 @@
-//! The main job as one pure function: measurements in, fitted parameters and all errors out.
+//! The main job as types: what is studied, and what comes out.
 
 use super::errors::{Errors, EvaluatedRow};
-use crate::calibration::{
-    CalibrationRecord, Coverage, CoveredRow, Fit, FitOptions, FittedScenario, Flag, Interval, LeftOut, Member,
-    Provenance, RecordedErrors, ScenarioData, Uncertainty, coverage_pct, covered, fit, regime, validate,
-};
-use crate::dataset::{Dataset, Measurement, RowFilter};
-use crate::error::{Error, Result};
+use crate::calibration::{CalibrationRecord, CoveredRow, Fit, FitOptions, Flag, GroupKind, Provenance};
+use crate::dataset::{Dataset, RowFilter};
 use crate::estimator::Estimator;
-use crate::prediction::Prediction;
 use crate::spec::System;
 use crate::workload::LoadKind;
 
@@ -47,6 +42,8 @@ pub struct StudyInput {
     pub options: FitOptions,
     /// Whether to validate out of sample.
     pub validate: bool,
+    /// What to leave out in turn of all systems together.
+    pub leave_out: Vec<GroupKind>,
 }
 
 /// Out-of-sample errors of a scenario.
@@ -56,6 +53,25 @@ pub struct ValidationErrors {
     pub leave_one_workload_out: Option<Errors>,
     /// Each concurrency predicted by a fit to the others; `None` if the rows do not allow it.
     pub leave_one_concurrency_out: Option<Errors>,
+}
+
+/// Errors of systems that fits did not see.
+pub struct GroupErrors {
+    /// What was left out in turn.
+    pub kind: GroupKind,
+    /// Of all rows, each predicted by a fit to the other groups.
+    pub all: Errors,
+    /// Of each group: its name, its rows, their errors.
+    pub groups: Vec<(String, usize, Errors)>,
+}
+
+impl GroupErrors {
+    /// Mean over the groups of the mean absolute errors of TTFT and ITL in percent, every group with the same weight.
+    pub fn mean_mape_pct(&self) -> [f64; 2] {
+        let count = self.groups.len() as f64;
+        let mean = |of: fn(&Errors) -> f64| self.groups.iter().map(|(.., errors)| of(errors)).sum::<f64>() / count;
+        [mean(|errors| errors.ttft.mape_pct), mean(|errors| errors.itl.mape_pct)]
+    }
 }
 
 /// One scenario of a finished study.
@@ -92,6 +108,10 @@ pub struct Study {
     pub scenarios: Vec<ScenarioStudy>,
     /// Folds that did not converge, and all folds; `None` without validation.
     pub folds: Option<(usize, usize)>,
+    /// Errors of all scenarios together: at the defaults, and of the fit in sample.
+    pub together: [Errors; 2],
+    /// Errors of systems that fits did not see, one for each kind of group that was asked for.
+    pub left_out: Vec<GroupErrors>,
     /// What `calibration.toml` will hold.
     pub record: CalibrationRecord,
 }
@@ -171,23 +191,33 @@ impl Study {
                     }
                 }
             }
-            None => {
+            None if self.left_out.is_empty() => {
                 cautions.push("the errors are in sample; out of sample they are larger (--no-validate)".to_owned());
             }
+            None => {}
         }
+        cautions.extend(self.beyond_context());
+        cautions.extend(self.fit.problem.predictor(0).notes());
+        cautions
+    }
+
+    /// How many rows are longer than the context that their models are made for, if any are.
+    fn beyond_context(&self) -> Option<String> {
+        let (mut rows, mut models) = (0, Vec::new());
         for scenario in &self.scenarios {
             let model = &scenario.system.model;
             let context = f64::from(model.max_context_tokens);
             let beyond = scenario.rows.iter().filter(|row| row.measured.workload.total_tokens() > context).count();
-            if beyond > 0 {
-                cautions.push(format!(
-                    "{beyond} rows are longer than the {context} tokens of context that {} is made for",
-                    model.name
-                ));
+            let named = format!("{} ({context})", model.name);
+            if beyond > 0 && !models.contains(&named) {
+                models.push(named);
             }
+            rows += beyond;
         }
-        cautions.extend(self.fit.problem.predictor(0).notes());
-        cautions
+        let models = models.join(", ");
+        (rows > 0).then(|| {
+            format!("{rows} rows are longer than the tokens of context that their model is made for: {models}")
+        })
     }
 
     /// Name of a parameter, with its campaign where there are several.
@@ -217,127 +247,4 @@ impl Study {
         let predictor = self.fit.problem.predictor(scenario);
         self.scenarios[scenario].rows.iter().map(|row| predictor.extra_columns(&row.measured, &values)).collect()
     }
-}
-
-/// Rows sorted by input tokens, output tokens and load.
-pub(super) fn sorted(mut rows: Vec<Measurement>) -> Vec<Measurement> {
-    let key = |row: &Measurement| [row.workload.input_tokens(), row.workload.output_tokens(), row.workload.load()];
-    rows.sort_by(|a, b| key(a).partial_cmp(&key(b)).expect("workloads hold no NaN"));
-    rows
-}
-
-/// Fits, evaluates and validates; `progress` hears of finished folds and their number.
-///
-/// # Errors
-/// No row passes the filters, the system or the rows do not allow a fit, or a fit does not converge.
-pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Study> {
-    let StudyInput { id, members, keep, exclude, estimator, options, validate: with_folds } = input;
-    let labels: Vec<String> = members.iter().map(|member| member.dataset.label.clone()).collect();
-    let parts: Vec<(StudyMember, Vec<Measurement>)> = members
-        .into_iter()
-        .map(|member| {
-            let rows = sorted(member.dataset.passing(&keep, &exclude));
-            (member, rows)
-        })
-        .filter(|(_, rows)| !rows.is_empty())
-        .collect();
-    if parts.is_empty() {
-        let error = Error::input("no row is left after --rows and --exclude").help("loosen the filters");
-        return Err(labels.first().map_or(error.clone(), |label| error.at(label)));
-    }
-    let of_fit: Vec<Member<'_>> = parts
-        .iter()
-        .map(|(member, rows)| Member { system: &member.system, load: member.load, rows, campaign: member.campaign })
-        .collect();
-
-    let fit = fit(estimator, &of_fit, &options)
-        .map_err(|error| if error.has_line() { error.or_at(&labels[0]) } else { error })?;
-    let found = with_folds.then(|| validate(estimator, &of_fit, fit.free_count(), &options, progress)).transpose()?;
-    let by_workload = found.as_ref().and_then(|found| found.by_workload.as_ref());
-    let left_out = |member: usize| -> Vec<(Measurement, LeftOut)> {
-        let rows = by_workload.map_or(&[][..], |left_out| left_out[member].as_slice());
-        parts[member].1.iter().copied().zip(rows.iter().copied()).collect()
-    };
-    let in_sample = Uncertainty::of_fit(&fit, &of_fit);
-
-    let loss = estimator.loss();
-    let (fitted_slots, baseline_slots) = (fit.values(), fit.baseline_values());
-    let mut scenarios = Vec::new();
-    let mut recorded = Vec::new();
-    for (index, (member, rows)) in parts.iter().enumerate() {
-        let predict = |slots: &[f64]| -> Vec<Prediction> {
-            rows.iter().map(|row| fit.problem.predict(index, row, slots)).collect()
-        };
-        let fitted = predict(&fitted_slots);
-        let (baseline, optimized) =
-            (Errors::of(loss, rows, &predict(&baseline_slots)), Errors::of(loss, rows, &fitted));
-        let errors = |kind: Option<&Vec<Vec<LeftOut>>>| {
-            let predictions: Vec<Prediction> = kind?[index].iter().map(|row| row.prediction).collect();
-            Some(Errors::of(loss, rows, &predictions))
-        };
-        let validation = found.as_ref().map(|found| ValidationErrors {
-            leave_one_workload_out: errors(found.by_workload.as_ref()),
-            leave_one_concurrency_out: errors(found.by_load.as_ref()),
-        });
-        let left_out = left_out(index);
-        let uncertainty = in_sample[index].clone().with_left_out(&left_out);
-        let covered_rows = covered(&left_out);
-        let coverage = (!covered_rows.is_empty()).then(|| {
-            let [ttft_pct, itl_pct] = coverage_pct(&covered_rows);
-            Coverage { rows: covered_rows.len(), ttft_pct, itl_pct }
-        });
-        let held_out = |pick: fn(&ValidationErrors) -> Option<Errors>| Some(pick(validation.as_ref()?)?.summary());
-        recorded.push(FittedScenario::new(
-            &ScenarioData {
-                id: &member.id,
-                system: &member.system,
-                load: member.load,
-                campaign: member.campaign,
-                rows,
-                measured_sha256: &member.dataset.sha256,
-                provenance: &member.provenance,
-            },
-            RecordedErrors {
-                baseline: baseline.summary(),
-                fitted: optimized.summary(),
-                leave_one_workload_out: held_out(|v| v.leave_one_workload_out),
-                leave_one_concurrency_out: held_out(|v| v.leave_one_concurrency_out),
-            },
-            coverage,
-            uncertainty.clone(),
-        ));
-        let predictor = fit.problem.predictor(index);
-        let values = fit.problem.member_values(index, &fitted_slots);
-        let covariance = fit.member_covariance(index);
-        let rows = rows
-            .iter()
-            .zip(fitted)
-            .map(|(measured, predicted)| {
-                let scale = uncertainty.scale(predictor, &measured.workload, &values, &covariance, regime(&predicted));
-                let [ttft, itl] = uncertainty.half_widths(scale);
-                EvaluatedRow {
-                    measured: *measured,
-                    predicted,
-                    ttft_interval: Interval::around(predicted.ttft, ttft),
-                    itl_interval: Interval::around(predicted.itl, itl),
-                }
-            })
-            .collect();
-        scenarios.push(ScenarioStudy {
-            id: member.id.clone(),
-            title: member.title.clone(),
-            system: member.system.clone(),
-            load: member.load,
-            baseline,
-            optimized,
-            validation,
-            rows,
-            covered: covered_rows,
-        });
-    }
-    let mut record = CalibrationRecord::new(estimator.name(), &options, recorded, &fit);
-    record.rows_kept = keep.iter().map(ToString::to_string).collect();
-    record.rows_excluded = exclude.iter().map(ToString::to_string).collect();
-    let folds = found.map(|found| (found.unsettled_folds, found.folds));
-    Ok(Study { id, estimator, fit, scenarios, folds, record })
 }

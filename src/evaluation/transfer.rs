@@ -1,7 +1,8 @@
 //! A scenario that a calibration never saw: predicted as it is, and with some parameters refitted.
 
 use super::errors::{Errors, EvaluatedRow};
-use super::study::{StudyMember, sorted};
+use super::run::sorted;
+use super::study::StudyMember;
 use crate::calibration::{CalibrationRecord, FitOptions, Flag, Member, Origin, Outside, Target, Transferred, fit};
 use crate::dataset::{Measurement, RowFilter};
 use crate::error::{Error, Result};

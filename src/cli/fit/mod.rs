@@ -1,0 +1,170 @@
+//! `perfmodel fit`, the main job.
+
+mod output;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
+use super::Format;
+use super::select::MeasuredArgs;
+use super::terminal::{print, spinner};
+use crate::calibration::{FitOptions, GroupKind};
+use crate::dataset::RowFilter;
+use crate::error::{Error, Result};
+use crate::estimator;
+use crate::evaluation::{StudyInput, run_study};
+use crate::report::{browser, write_study};
+use crate::spec::Catalog;
+use output::{output, text};
+
+/// More starts than this never helped and look like a slip.
+const MOST_STARTS: usize = 10_000;
+
+/// Arguments of `fit`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    perfmodel fit --scenario llama31_8b_fp8_tp1\n  \
+    perfmodel fit --scenario llama33_70b_fp8_tp2 --estimator roofline --fix t_min=0\n  \
+    perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out low --png\n  \
+    perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n  \
+    perfmodel fit --scenario 'llama*'                    share hardware and engine parameters, keep campaigns apart\n  \
+    perfmodel fit --table batches.csv --load static_batch --skip-unknown --no-validate --leave-out hardware,half\n\n\
+    Exit codes: 0 done, 1 the fit did not converge, 2 wrong input.")]
+pub struct FitArgs {
+    #[command(flatten)]
+    measured: MeasuredArgs,
+
+    /// Which way to predict
+    #[arg(long, value_name = "NAME", default_value = estimator::all()[0].name(), value_parser = estimator_names())]
+    estimator: String,
+
+    /// Hold a parameter at a value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    fix: Vec<(String, f64)>,
+
+    /// Fit a parameter that is held by default, such as link_latency_us; may be repeated, or names with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    free: Vec<String>,
+
+    /// Let the data alone decide; without it priors hold what the data leave open (priors.toml)
+    #[arg(long)]
+    no_priors: bool,
+
+    /// Fit only rows for which this holds, such as 'concurrency<=128'; may be repeated
+    #[arg(long, value_name = "EXPR")]
+    rows: Vec<RowFilter>,
+
+    /// Leave out rows for which this holds; may be repeated
+    #[arg(long, value_name = "EXPR")]
+    exclude: Vec<RowFilter>,
+
+    /// Seed of the random starts
+    #[arg(long, default_value_t = FitOptions::default().seed)]
+    seed: u64,
+
+    /// Starts of the optimiser, the first from the defaults
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts, value_parser = at_least_one)]
+    starts: usize,
+
+    /// Iterations of one start
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().max_iterations)]
+    max_iterations: u64,
+
+    /// Skip the out-of-sample errors
+    #[arg(long)]
+    no_validate: bool,
+
+    /// Fit several systems and predict those left out in turn: scenario, hardware, precision, tp, or half of them by
+    /// chance; may be repeated, or names with commas
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    leave_out: Vec<GroupKind>,
+
+    /// Folder for the results [default: evaluations_results/<scenario>/<estimator>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Also write every figure as PNG (needs a Chromium on PATH)
+    #[arg(long)]
+    png: bool,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn estimator_names() -> PossibleValuesParser {
+    estimator::all().map(|estimator| PossibleValue::new(estimator.name()).help(estimator.summary())).into()
+}
+
+pub(super) fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as t_min=0")?;
+    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
+    Ok((name.trim().to_owned(), value))
+}
+
+fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=MOST_STARTS) => Ok(count),
+        _ => Err(format!("give a whole number from 1 to {MOST_STARTS}")),
+    }
+}
+
+/// Runs the main job.
+pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
+    let started = Instant::now();
+    let estimator = estimator::by_name(&args.estimator)?;
+    let measured = args.measured.resolve(catalog)?;
+    if args.png {
+        // Better now than after the fit.
+        browser()?;
+    }
+    let folder = args.out.unwrap_or_else(|| ["evaluations_results", &measured.id, estimator.name()].iter().collect());
+    let input = StudyInput {
+        id: measured.id,
+        members: measured.members,
+        keep: args.rows,
+        exclude: args.exclude,
+        estimator,
+        options: FitOptions {
+            seed: args.seed,
+            starts: args.starts,
+            max_iterations: args.max_iterations,
+            fixed: args.fix,
+            freed: args.free,
+            priors: !args.no_priors,
+        },
+        validate: !args.no_validate,
+        leave_out: args.leave_out,
+    };
+
+    let bar = spinner("fitting");
+    let study = run_study(input, &|done, total| bar.set_message(format!("validating, fold {done} of {total}")))?;
+    bar.set_message("writing");
+    let files = write_study(&study, &folder, args.png)?;
+    bar.finish_and_clear();
+
+    match args.format {
+        Format::Json => {
+            let output = output(&study, files, started.elapsed().as_secs_f64());
+            let text = serde_json::to_string(&output)
+                .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
+            print(&format!("{text}\n"))
+        }
+        Format::Text => {
+            let mut text = text(&study);
+            if !measured.unknown.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "Left out, unknown here: {}", measured.unknown.join(", "));
+            }
+            let _ = writeln!(text, "\nWrote in {:.1} s", started.elapsed().as_secs_f64());
+            for file in files {
+                let _ = writeln!(text, " {}", file.display());
+            }
+            print(&text)
+        }
+    }
+}
