@@ -6,8 +6,8 @@ mod capacity;
 pub use capacity::Capacity;
 
 use crate::calibration::{
-    CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, regime,
-    system_outside, workload_outside,
+    CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, nearest_inside,
+    regime, system_outside, workload_outside,
 };
 use crate::error::{Error, Result, did_you_mean};
 use crate::estimator::{Estimator, Predictor};
@@ -177,15 +177,19 @@ impl Forecaster {
     }
 
     /// Predicts a workload.
+    ///
+    /// The linear propagation of the parameters' covariance may shrink away from the data, what is known does not: outside
+    /// the calibrated range no interval is narrower than at its nearest edge, if the same regime rules there.
     pub fn forecast(&self, workload: &Workload) -> Forecast {
         let prediction = self.predict(workload);
-        let scale = self.uncertainty.scale(
-            self.predictor.as_ref(),
-            workload,
-            &self.carried.values,
-            &self.carried.covariance,
-            regime(&prediction),
-        );
+        let mut scale = self.scale(workload, &prediction);
+        if let Some(edge) = nearest_inside(&self.scenarios, workload) {
+            let at_edge = self.predict(&edge);
+            if regime(&at_edge) == regime(&prediction) {
+                let of_edge = self.scale(&edge, &at_edge);
+                scale = [scale[0].max(of_edge[0]), scale[1].max(of_edge[1])];
+            }
+        }
         let [ttft, itl] = self.uncertainty.half_widths(scale);
         Forecast {
             workload: *workload,
@@ -193,5 +197,15 @@ impl Forecaster {
             ttft: Interval::around(prediction.ttft, ttft),
             itl: Interval::around(prediction.itl, itl),
         }
+    }
+
+    fn scale(&self, workload: &Workload, prediction: &Prediction) -> [f64; 2] {
+        self.uncertainty.scale(
+            self.predictor.as_ref(),
+            workload,
+            &self.carried.values,
+            &self.carried.covariance,
+            regime(prediction),
+        )
     }
 }
