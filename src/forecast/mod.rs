@@ -87,8 +87,13 @@ impl Forecaster {
                 record.estimator,
                 estimator.name()
             ))
-            .help(format!("add --estimator {}, or give another calibration", record.estimator)));
+            .help(format!(
+                "`perfmodel fit --estimator {}` writes one; `perfmodel evaluate --estimator {}` takes this one",
+                estimator.name(),
+                record.estimator
+            )));
         }
+        record.check_values(predictor.parameters())?;
         let own: Vec<&Uncertainty> = record
             .scenarios
             .iter()
@@ -108,7 +113,7 @@ impl Forecaster {
     /// With values that the user gives for sure.
     ///
     /// # Errors
-    /// An unknown name, or a value that the parameter cannot have.
+    /// An unknown name, a value that the parameter cannot have, or two values of one.
     pub fn given(mut self, values: &[(String, f64)]) -> Result<Self> {
         for (name, value) in values {
             let parameters = self.predictor.parameters();
@@ -125,6 +130,9 @@ impl Forecaster {
                     "give a value from {} to {} (unit: {})",
                     parameter.least, parameter.upper, parameter.unit
                 )));
+            }
+            if values.iter().filter(|(other, _)| other == name).count() > 1 {
+                return Err(Error::input(format!("`{name}` is set twice")).help("give one value for each parameter"));
             }
             self.carried.give(index, *value);
         }
@@ -162,6 +170,11 @@ impl Forecaster {
     /// Whether there is a calibration behind it.
     pub fn is_calibrated(&self) -> bool {
         !self.scenarios.is_empty()
+    }
+
+    /// Whether the calibration was fitted to this very file of measurements.
+    pub fn has_seen(&self, measured_sha256: &str) -> bool {
+        self.scenarios.iter().any(|scenario| scenario.measured_sha256 == measured_sha256)
     }
 
     /// Axes on which the target and its workloads leave what was calibrated.
