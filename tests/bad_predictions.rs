@@ -84,6 +84,11 @@ fn what_does_not_fit_is_refused_with_its_size() {
             "tensor_parallel = 3 does not divide the 32 query heads of Llama-3.1-8B",
             "divides the heads",
         ),
+        (
+            format!("{SCENARIO} {LENGTHS} --tp 3"),
+            "tensor_parallel = 3 does not divide the 32 query heads of Llama-3.1-8B",
+            "divides the heads",
+        ),
         (format!("{H100} {LENGTHS} --max-sequences 0"), "max_sequences is 0", "1 or more"),
         (format!("{H100} {LENGTHS} --max-tokens-per-step 0"), "max_tokens_per_step is 0", "1 or more"),
         (
@@ -333,9 +338,8 @@ fn flags_that_do_not_go_together_are_refused_by_the_parser() {
         (format!("predict {SCENARIO}"), "--input-tokens <LIST>"),
         (format!("predict {SCENARIO} --input-tokens 8"), "--output-tokens <LIST>"),
         (format!("predict --model llama31_8b {LENGTHS}"), "--hardware <ID>"),
-        (format!("predict --hardware h100_sxm_80gb {LENGTHS}"), "--model <ID>"),
+        (format!("predict --hardware h100_sxm_80gb {LENGTHS}"), "--scenario <ID>"),
         (format!("predict {SCENARIO} --model llama31_8b {LENGTHS}"), "cannot be used with"),
-        (format!("predict {SCENARIO} {LENGTHS} --tp 2"), "--model <ID>"),
         (format!("predict {H100} {LENGTHS} --tp -1"), "-1"),
         (format!("predict {H100} {LENGTHS} --tp 1.5"), "invalid value '1.5'"),
         (format!("predict {H100} {LENGTHS} --weights fp9"), "unknown precision `fp9`"),
