@@ -124,7 +124,7 @@ fn a_workload_file_says_what_the_flags_say() {
 #[test]
 fn csv_and_json_carry_the_same_numbers_under_every_load() {
     for (load, column) in
-        [("--concurrency 1,64,4000", "concurrency"), ("--rate 0.5,4", "rate_rps"), ("--batch 1,32", "batch")]
+        [("--concurrency 1,64,4000", "concurrency"), ("--rate 0.5,1e6", "rate_rps"), ("--batch 1,32", "batch")]
     {
         let arguments = format!(
             "--scenario llama33_70b_fp8_tp2 --calibration {} --input-tokens 700 --output-tokens 300 {load}",
@@ -147,6 +147,31 @@ fn csv_and_json_carry_the_same_numbers_under_every_load() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_rate_beyond_the_capacity_has_no_time_to_first_token() {
+    let arguments = "--scenario llama31_8b_fp8_tp1 --uncalibrated --input-tokens 500 --output-tokens 100 --rate 1,1e6";
+    let value = json(&predict(&format!("{arguments} --format json")).stdout);
+    let [served, overloaded] = predictions(&value).as_slice() else { panic!("two workloads: {value}") };
+    let is_overloaded = |row: &Value| row["open_loop"]["overloaded"].as_bool().unwrap();
+    assert!(!is_overloaded(served) && is_overloaded(overloaded), "{value}");
+    near(number(served, "requests_per_s"), 1.0, ROUNDING, "what comes is served");
+    near(
+        number(overloaded, "requests_per_s"),
+        number(&overloaded["open_loop"], "capacity_rps"),
+        ROUNDING,
+        "the capacity",
+    );
+    for key in ["ttft_ms", "ttft_low_ms", "ttft_high_ms", "e2e_ms", "e2e_low_ms", "e2e_high_ms"] {
+        assert!(served[key].is_number() && overloaded[key].is_null(), "{key}: {value}");
+    }
+    let text = predict(&format!("{arguments} --explain")).stdout;
+    for wanted in
+        ["grows without end", "overloaded\n", "TTFT: overloaded: requests come faster than they can be served"]
+    {
+        assert!(text.contains(wanted), "`{wanted}` is missing in\n{text}");
     }
 }
 
