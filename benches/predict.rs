@@ -1,10 +1,13 @@
-//! Speed of one prediction and of a fit: `cargo bench`.
+//! Speed of one prediction, of grids, of a plan and of a fit: `cargo bench`.
 
-use perfmodel::calibration::{FitOptions, Member, fit};
+use perfmodel::calibration::{FitOptions, Member, Target, fit};
 use perfmodel::dataset::{Dataset, read_measurements};
 use perfmodel::estimator;
+use perfmodel::forecast::Forecaster;
+use perfmodel::planning::{Placement, Question, Slo, plan};
 use perfmodel::serving::{ServingModel, ServingParameters};
-use perfmodel::spec::{Catalog, System};
+use perfmodel::spec::{Catalog, Deployment, Kind, Precision, System};
+use perfmodel::units::Seconds;
 use perfmodel::workload::{LoadKind, Workload};
 
 fn main() {
@@ -32,9 +35,9 @@ fn serving_predictions(bencher: divan::Bencher<'_, '_>, id: &str) {
             Workload::new(input, output, 1.0 + index % 256.0).expect("a sound workload")
         })
         .collect();
-    bencher.counter(divan::counter::ItemsCount::new(workloads.len())).bench_local(|| {
-        workloads.iter().map(|workload| model.predict(workload, &parameters).ttft).sum::<perfmodel::units::Seconds>()
-    });
+    bencher
+        .counter(divan::counter::ItemsCount::new(workloads.len()))
+        .bench_local(|| workloads.iter().map(|workload| model.predict(workload, &parameters).ttft).sum::<Seconds>());
 }
 
 /// The fit alone, without validation and files.
@@ -44,4 +47,63 @@ fn serving_fit(bencher: divan::Bencher<'_, '_>, id: &str) {
     let estimator = estimator::by_name("serving").expect("there is one");
     let members = [Member { system: &system, load: LoadKind::ClosedLoop, rows: &data.rows, campaign: 0 }];
     bencher.bench_local(|| fit(estimator, &members, &FitOptions::default()).expect("it converges").loss);
+}
+
+/// Ten thousand workloads through a forecaster with intervals: what `perfmodel predict` does with lists.
+#[divan::bench(args = [LoadKind::ClosedLoop, LoadKind::OpenLoop], sample_count = 10)]
+fn forecast_grid(bencher: divan::Bencher<'_, '_>, kind: LoadKind) {
+    let (system, _) = shipped(SCENARIOS[0]);
+    let target = Target { scenario: None, system: &system, load: kind, campaign: None };
+    let forecaster = Forecaster::new(estimator::all()[0], &target, None).expect("the model fits");
+    let workloads: Vec<Workload> = (0..10_000)
+        .map(|index| {
+            let index = f64::from(index);
+            let (input, output) = (100.0 + 37.0 * (index % 100.0), 100.0 + 13.0 * (index % 77.0));
+            Workload::under(kind, input, output, 1.0 + index % 64.0).expect("a sound workload")
+        })
+        .collect();
+    bencher
+        .counter(divan::counter::ItemsCount::new(workloads.len()))
+        .bench_local(|| workloads.iter().map(|workload| forecaster.forecast(workload).itl.high).sum::<Seconds>());
+}
+
+/// A plan over 111 104 configurations: 14 devices, 4 tensor-parallel degrees, 4 precisions, up to 2048 GPUs.
+#[divan::bench(args = [LoadKind::ClosedLoop, LoadKind::OpenLoop], sample_count = 10)]
+fn plan_of_100k_configurations(bencher: divan::Bencher<'_, '_>, kind: LoadKind) {
+    let catalog = Catalog::built_in();
+    let model = catalog.model("llama33_70b").expect("the model is embedded");
+    let mut placements = Vec::new();
+    for hardware in catalog.ids(Kind::Hardware) {
+        let device = catalog.hardware(&hardware).expect("the device is embedded");
+        for tensor_parallel in [1, 2, 4, 8] {
+            for weight_precision in [Precision::Bf16, Precision::Fp8] {
+                for kv_precision in [Precision::Bf16, Precision::Fp8] {
+                    let deployment = Deployment {
+                        tensor_parallel,
+                        weight_precision,
+                        compute_precision: None,
+                        kv_precision,
+                        max_sequences: None,
+                        max_tokens_per_step: None,
+                    };
+                    if let Ok(system) = System::new(device.clone(), model.clone(), deployment) {
+                        placements.push(Placement { hardware: hardware.clone(), system, usd_per_gpu_hour: Some(2.0) });
+                    }
+                }
+            }
+        }
+    }
+    let load = if kind == LoadKind::OpenLoop { 100.0 } else { 5000.0 };
+    let question = Question {
+        demand: Workload::under(kind, 1000.0, 500.0, load).expect("a sound workload"),
+        slo: Slo { ttft: Some(Seconds::from_ms(2000.0)), itl: Some(Seconds::from_ms(50.0)), ..Slo::default() },
+        replicas: (1..=2048).collect(),
+        most_gpus: 2048,
+        estimator: estimator::all()[0],
+        calibration: None,
+        scenario: None,
+        campaign: None,
+        given: &[],
+    };
+    bencher.bench_local(|| plan(placements.clone(), &question, &|| ()).expect("a sound question").options.len());
 }

@@ -94,8 +94,10 @@ impl Workload {
             [("input_tokens", input_tokens, 1.0), ("output_tokens", output_tokens, 2.0), (name, load, least)]
         {
             if !(value >= least && value <= 1e9) {
+                // 1e300 is written as such, not with its 300 zeros.
+                let shown = if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
                 return Err(
-                    Error::input(format!("{name} is {value}")).help(format!("give a number from {least} to 1e9"))
+                    Error::input(format!("{name} is {shown}")).help(format!("give a number from {least} to 1e9"))
                 );
             }
         }

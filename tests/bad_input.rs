@@ -2,11 +2,14 @@
 //! written.
 
 mod common;
+#[path = "common/refused.rs"]
+mod refused;
 
 use std::fs;
 use std::path::Path;
 
 use common::{Run, perfmodel, run};
+use refused::assert_refused;
 
 const HEADER: &str = "input_tokens,output_tokens,concurrency,ttft_ms,itl_ms,throughput_tok_s";
 
@@ -24,15 +27,6 @@ fn fit_csv(text: &str) -> Run {
     );
     assert!(!home.path().join("r").exists(), "nothing may be written");
     result
-}
-
-fn assert_refused(result: &Run, message: &str, help: &str) {
-    assert_eq!(result.code, 2, "{}", result.stderr);
-    assert_eq!(result.stdout, "");
-    let mut lines = result.stderr.lines();
-    assert_eq!(lines.next().unwrap(), format!("error: {message}"));
-    let remedy = lines.next().unwrap_or("");
-    assert!(remedy.starts_with("  help: ") && remedy.contains(help), "{}", result.stderr);
 }
 
 #[test]

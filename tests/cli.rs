@@ -1,6 +1,8 @@
 //! The binary from outside: what it prints, writes and returns.
 
 mod common;
+#[path = "common/schema.rs"]
+mod schema;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,21 +11,10 @@ use std::process::{Command, Stdio};
 
 use common::{perfmodel, run};
 use perfmodel::calibration::CalibrationRecord;
+use schema::{assert_matches_schema, json};
 use serde_json::Value;
 
 const FIT: &str = "fit --scenario llama33_70b_fp8_tp2 --format json";
-
-fn json(text: &str) -> Value {
-    assert_eq!(text.lines().count(), 1, "one object on one line: {text}");
-    serde_json::from_str(text).expect("stdout is JSON")
-}
-
-fn assert_matches_schema(name: &str, value: &Value) {
-    let schema: Value = serde_json::from_str(&fs::read_to_string(format!("docs/schema/{name}")).unwrap()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    assert!(errors.is_empty(), "{errors:?}");
-}
 
 fn files_in(folder: &Path) -> BTreeSet<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -228,7 +219,7 @@ fn completions_and_help_are_there() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(home.path(), &format!("completions {shell}")).stdout.contains("perfmodel"), "{shell}");
     }
-    for command in ["", "fit", "list", "init", "completions"] {
+    for command in ["", "fit", "predict", "evaluate", "list", "init", "completions"] {
         let help = run(home.path(), &format!("{command} --help"));
         assert!(help.code == 0 && help.stdout.contains("Example"), "{command}: {}", help.stdout);
     }

@@ -196,6 +196,12 @@ impl Uncertainty {
         }
     }
 
+    /// Whether every number can be what it is said to be.
+    pub fn is_sound(&self) -> bool {
+        let scatter = self.scatter.iter().flat_map(|scatter| [scatter.ttft, scatter.itl]);
+        scatter.chain([self.ttft_quantile, self.itl_quantile]).all(|value| value.is_finite() && value >= 0.0)
+    }
+
     /// With the quantiles of left-out rows, given as (measured, left out).
     pub fn with_left_out(mut self, rows: &[(Measurement, LeftOut)]) -> Self {
         if let Some([ttft, itl]) = quantiles(rows.iter()) {

@@ -25,5 +25,5 @@ pub use record::{
     CalibrationRecord, Coverage, ErrorSummary, FittedScenario, Provenance, RecordedErrors, RecordedParameter,
     ScenarioData,
 };
-pub use transfer::{Origin, Outside, Target, Transferred, system_outside, workload_outside};
+pub use transfer::{Origin, Outside, Target, Transferred, nearest_inside, system_outside, workload_outside};
 pub use validation::{LeftOut, Validation, validate};

@@ -269,6 +269,11 @@ impl CalibrationRecord {
         if self.scenarios.is_empty() {
             return Err("the calibration names no scenario".to_owned());
         }
+        for scenario in &self.scenarios {
+            if !scenario.uncertainty.is_sound() {
+                return Err(format!("the uncertainty of `{}` is not one", scenario.scenario));
+            }
+        }
         let count = self.parameters.len();
         if self.covariance.len() != count || self.covariance.iter().any(|row| row.len() != count) {
             return Err(format!("the covariance of {count} parameters has another size"));
@@ -282,6 +287,25 @@ impl CalibrationRecord {
                 row.iter().enumerate().all(|(other, c)| (c - self.covariance[other][index]).abs() <= 1e-3 * c.abs());
             if row[index] < 0.0 || row.iter().any(|c| !c.is_finite()) || !symmetric {
                 return Err(format!("the covariance of `{}` is not one", parameter.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the values of the parameters that matter to a predictor.
+    ///
+    /// # Errors
+    /// One lies where neither a fit nor a user can put it.
+    pub fn check_values(&self, parameters: &[Parameter]) -> Result<()> {
+        for parameter in parameters {
+            for recorded in self.parameters.iter().filter(|recorded| recorded.name == parameter.name) {
+                if !(parameter.least..=parameter.upper).contains(&recorded.value) {
+                    return Err(Error::input(format!("the calibration has {} = {}", recorded.name, recorded.value))
+                        .help(format!(
+                            "fit again; the value lies outside {} to {} (unit: {})",
+                            parameter.least, parameter.upper, parameter.unit
+                        )));
+                }
             }
         }
         Ok(())

@@ -200,28 +200,53 @@ pub fn workload_outside<'a>(
 ) -> Vec<Outside> {
     let mut outside = Vec::new();
     let kind = workloads.clone().next().map(Workload::kind);
-    let same_load: Vec<&FittedScenario> = scenarios.iter().filter(|s| Some(s.load) == kind).collect();
-    let everything: Vec<&FittedScenario> = scenarios.iter().collect();
-    let mut compare = |axis,
-                       of: &[&FittedScenario],
-                       range: fn(&FittedScenario) -> [f64; 2],
-                       value: fn(&Workload) -> f64| {
-        let (low, high) =
-            of.iter().map(|s| range(s)).fold((f64::INFINITY, 0.0_f64), |(low, high), [a, b]| (low.min(a), high.max(b)));
-        let (least, most) =
-            workloads.clone().map(value).fold((f64::INFINITY, 0.0_f64), |(least, most), v| (least.min(v), most.max(v)));
-        if !of.is_empty() && (least < low || most > high) {
+    let mut compare = |axis, range: Option<[f64; 2]>, value: fn(&Workload) -> f64| {
+        let Some([low, high]) = range else { return };
+        let [least, most] = together(workloads.clone().map(|workload| [value(workload); 2]));
+        if least < low || most > high {
             let asked = if least == most { format!("{least}") } else { format!("{least} – {most}") };
             outside.push(Outside { axis, what: format!("{axis}: calibrated on {low} – {high}, asked for {asked}") });
         }
     };
-    compare("input_tokens", &everything, |s| s.input_tokens, Workload::input_tokens);
-    compare("output_tokens", &everything, |s| s.output_tokens, Workload::output_tokens);
+    let [inputs, outputs, loads] = ranges(scenarios, kind);
+    compare("input_tokens", inputs, Workload::input_tokens);
+    compare("output_tokens", outputs, Workload::output_tokens);
     let axis = match kind {
         Some(LoadKind::OpenLoop) => "rate_rps",
         Some(LoadKind::StaticBatch) => "batch",
         _ => "concurrency",
     };
-    compare(axis, &same_load, |s| s.load_range, Workload::load);
+    compare(axis, loads, Workload::load);
     outside
+}
+
+/// The workload in the calibrated range that is nearest to one outside it; `None` for one inside.
+pub fn nearest_inside(scenarios: &[FittedScenario], workload: &Workload) -> Option<Workload> {
+    let inside = |value: f64, range: Option<[f64; 2]>| range.map_or(value, |[low, high]| value.max(low).min(high));
+    let [inputs, outputs, loads] = ranges(scenarios, Some(workload.kind()));
+    let nearest = Workload::under(
+        workload.kind(),
+        inside(workload.input_tokens(), inputs),
+        inside(workload.output_tokens(), outputs),
+        inside(workload.load(), loads),
+    );
+    nearest.ok().filter(|nearest| nearest != workload)
+}
+
+/// Ranges of input tokens, output tokens and load that a calibration saw; the load only under its own kind.
+fn ranges(scenarios: &[FittedScenario], kind: Option<LoadKind>) -> [Option<[f64; 2]>; 3] {
+    let over = |of: &dyn Fn(&FittedScenario) -> Option<[f64; 2]>| {
+        let mut seen = scenarios.iter().filter_map(of).peekable();
+        seen.peek().is_some().then(|| together(seen))
+    };
+    [
+        over(&|s| Some(s.input_tokens)),
+        over(&|s| Some(s.output_tokens)),
+        over(&|s| (Some(s.load) == kind).then_some(s.load_range)),
+    ]
+}
+
+/// The range that holds several.
+fn together(ranges: impl Iterator<Item = [f64; 2]>) -> [f64; 2] {
+    ranges.fold([f64::INFINITY, 0.0], |[low, high], [a, b]| [low.min(a), high.max(b)])
 }

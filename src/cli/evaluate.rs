@@ -128,6 +128,12 @@ pub fn run(catalog: &Catalog, args: EvaluateArgs) -> Result<()> {
     let folder = args.out.unwrap_or_else(|| {
         ["evaluations_results", &member.id, &format!("{}_from_{basis}", estimator.name())].iter().collect()
     });
+    let mut refit: Vec<Refit> = Vec::new();
+    for one in args.refit.iter().map(|text| Refit::parse(text)) {
+        if !refit.contains(&one) {
+            refit.push(one);
+        }
+    }
     let bar = spinner("evaluating");
     let study = run_transfer(TransferInput {
         member,
@@ -136,7 +142,7 @@ pub fn run(catalog: &Catalog, args: EvaluateArgs) -> Result<()> {
         estimator,
         calibration: opened.as_ref().map(|(_, record)| record),
         given: args.calibration.set().to_vec(),
-        refit: args.refit.iter().map(|text| Refit::parse(text)).collect(),
+        refit,
         options: FitOptions { seed: args.seed, ..FitOptions::default() },
     })?;
     bar.set_message("writing");
@@ -226,6 +232,7 @@ fn text(study: &TransferStudy, calibration: Option<String>) -> String {
     let lines: Vec<_> =
         names.iter().zip(&study.variants).map(|(name, variant)| (name.as_str(), variant.errors)).collect();
     text += &table(&["", "metric", "MAPE %", "median %", "RMSE ms, tok/s", "bias %"], error_rows(&lines), 2..6);
+    text += " What was refitted has seen these rows: errors after a refit are in sample\n";
     let [ttft, itl] = study.interval_coverage_pct();
     let _ = writeln!(
         text,

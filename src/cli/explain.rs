@@ -65,7 +65,14 @@ fn first_token_in_words(forecast: &Forecast) -> String {
     if p.open_loop.is_some_and(|open_loop| open_loop.overloaded) {
         return "overloaded: requests come faster than they can be served, and the queue grows without end".to_owned();
     }
-    let own = [Part::PrefillCompute, Part::PrefillAttention, Part::PrefillActivations, Part::Launch, Part::PerSequence];
+    let own = [
+        Part::PrefillCompute,
+        Part::PrefillAttention,
+        Part::PrefillActivations,
+        Part::Launch,
+        Part::PerSequence,
+        Part::Link,
+    ];
     let own: f64 = own.into_iter().map(|part| p.ttft_parts.get(part).as_ms()).sum();
     let mut words = format!(
         "the own prompt of {} tokens takes {} ms; the largest part is `{}`",

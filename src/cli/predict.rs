@@ -48,30 +48,30 @@ pub struct PredictArgs {
     target: TargetArgs,
 
     /// Prompt lengths
-    #[arg(long, value_name = "LIST", required_unless_present = "workload")]
+    #[arg(long, value_name = "LIST", required_unless_present = "workload", allow_negative_numbers = true)]
     input_tokens: Option<Numbers>,
 
     /// Answer lengths
-    #[arg(long, value_name = "LIST", required_unless_present = "workload")]
+    #[arg(long, value_name = "LIST", required_unless_present = "workload", allow_negative_numbers = true)]
     output_tokens: Option<Numbers>,
 
     /// Clients in a closed loop: each sends its next request when its last one ends [default: 1]
-    #[arg(long, value_name = "LIST", conflicts_with = "rate")]
+    #[arg(long, value_name = "LIST", conflicts_with = "rate", allow_negative_numbers = true)]
     concurrency: Option<Numbers>,
 
     /// Requests per second of independent users (Poisson arrivals)
-    #[arg(long, value_name = "LIST", conflicts_with = "batch")]
+    #[arg(long, value_name = "LIST", conflicts_with = "batch", allow_negative_numbers = true)]
     rate: Option<Numbers>,
 
     /// Static batches: so many prompts start together, and TTFT is the prefill of all
-    #[arg(long, value_name = "LIST", conflicts_with = "concurrency")]
+    #[arg(long, value_name = "LIST", conflicts_with = "concurrency", allow_negative_numbers = true)]
     batch: Option<Numbers>,
 
     /// CSV with the columns input_tokens, output_tokens and concurrency, rate_rps or batch
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input_tokens", "output_tokens", "concurrency", "rate", "batch"])]
     workload: Option<PathBuf>,
 
-    /// Say what each latency is made of, in words and numbers
+    /// Say what each latency is made of, in words and numbers (JSON always has the numbers)
     #[arg(long)]
     explain: bool,
 
@@ -190,6 +190,9 @@ struct OpenLoopRow {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
+    if args.explain && args.format == Format::Csv {
+        return Err(Error::input("--explain has no place in a CSV").help("--format json gives the parts as numbers"));
+    }
     let target = args.target.resolve(catalog)?;
     let (kind, workloads) = args.workloads()?;
     if args.png {
@@ -230,10 +233,14 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
             };
             let text = serde_json::to_string(&output)
                 .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
+            say(&cautions);
             print(&format!("{text}\n"))
         }
         Format::Csv => {
             say(&cautions);
+            for file in files {
+                eprintln!("wrote {}", file.display());
+            }
             print(&csv_text(&rows().iter().map(flat).collect::<Vec<_>>()))
         }
         Format::Table => {
@@ -314,7 +321,7 @@ fn with_interval(value: f64, interval: Interval) -> String {
 }
 
 fn predictions_table(forecasts: &[Forecast], capacity: &Capacity, target: &ResolvedTarget, kind: LoadKind) -> String {
-    let open = kind == LoadKind::OpenLoop;
+    let open = forecasts.iter().any(|forecast| forecast.prediction.open_loop.is_some());
     let ttft = format!("TTFT ms ({:.0} %)", 100.0 * LEVEL);
     let itl = format!("ITL ms ({:.0} %)", 100.0 * LEVEL);
     let mut header = vec!["input", "output", kind.axis(), &ttft];
@@ -424,14 +431,11 @@ fn parts(parts: &Parts) -> serde_json::Map<String, serde_json::Value> {
 fn flat(row: &Row) -> Vec<(&'static str, String)> {
     let text = |value: f64| value.to_string();
     let optional = |value: Option<f64>| value.map_or_else(String::new, text);
-    let (axis, load) = match (row.concurrency, row.rate_rps) {
-        (_, Some(rate)) => ("rate_rps", rate),
-        (clients, None) => ("concurrency", clients.unwrap_or(f64::NAN)),
-    };
-    let mut columns = vec![
-        ("input_tokens", text(row.input_tokens)),
-        ("output_tokens", text(row.output_tokens)),
-        (axis, text(load)),
+    let loads = [("concurrency", row.concurrency), ("rate_rps", row.rate_rps), ("batch", row.batch)];
+    let load = loads.into_iter().find_map(|(axis, load)| Some((axis, text(load?))));
+    let mut columns = vec![("input_tokens", text(row.input_tokens)), ("output_tokens", text(row.output_tokens))];
+    columns.extend(load);
+    columns.extend([
         ("ttft_ms", optional(row.ttft_ms)),
         ("ttft_low_ms", optional(row.ttft_low_ms)),
         ("ttft_high_ms", optional(row.ttft_high_ms)),
@@ -449,7 +453,7 @@ fn flat(row: &Row) -> Vec<(&'static str, String)> {
         ("max_concurrency", text(row.max_concurrency)),
         ("roof", row.roof.to_owned()),
         ("limit", row.limit.to_owned()),
-    ];
+    ]);
     if let Some(open) = &row.open_loop {
         columns.extend([
             ("capacity_rps", text(open.capacity_rps)),

@@ -181,7 +181,7 @@ impl TargetArgs {
         let stored = config.as_ref().and_then(|config| config.stored_precision);
         let architecture = match config {
             Some(config) => config.model,
-            None => catalog.model(model)?,
+            None => catalog.model_or_config(model)?,
         };
         let weights = self.weights.or(stored).unwrap_or(Precision::Bf16);
         let deployment = Deployment {

@@ -1,7 +1,7 @@
 //! A file of workloads to predict: the columns of a measured file without the measurements.
 
 use super::read::{Lines, csv_error, load_column, normalised};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::spec::SpecFile;
 use crate::workload::{LoadKind, Workload};
 
@@ -17,21 +17,34 @@ pub fn read_workloads(file: &SpecFile) -> Result<(LoadKind, Vec<Workload>)> {
     let line = lines.at(header.position().map_or(0, |position| position.byte() as usize));
     let names: Vec<String> = header.iter().map(normalised).collect();
     let place = |wanted: &str| names.iter().position(|name| name == wanted);
+    let hint = |wanted: &str| match (names.as_slice(), did_you_mean(wanted, names.iter().map(String::as_str))) {
+        ([only], _) if only.contains([';', '\t']) => "separate the columns by commas; ".to_owned(),
+        (_, Some(near)) => format!("`{near}` looks like `{wanted}`; "),
+        (_, None) => String::new(),
+    };
     let at_header = |message: String| Error::input(message).at(&file.label).line(line);
     let loads: Vec<LoadKind> = LoadKind::ALL.into_iter().filter(|kind| place(load_column(*kind)).is_some()).collect();
     let [kind] = loads.as_slice() else {
         let which = if loads.is_empty() { "none" } else { "more than one" };
         let columns = LoadKind::ALL.map(|kind| format!("`{}`", load_column(kind))).join(", ");
-        return Err(at_header(format!("the header has {which} of {columns}")).help(
-            "give one of them: clients in a closed loop, requests per second of independent users, or a static batch",
-        ));
+        let hint = if loads.is_empty() { hint(load_column(LoadKind::ClosedLoop)) } else { String::new() };
+        return Err(at_header(format!("the header has {which} of {columns}")).help(format!(
+            "{hint}give one of them: clients in a closed loop, requests per second of independent users, or a static batch"
+        )));
     };
     let wanted = ["input_tokens", "output_tokens", load_column(*kind)];
     let mut places = [0; 3];
     for (slot, name) in places.iter_mut().zip(wanted) {
         *slot = place(name).ok_or_else(|| {
-            at_header(format!("missing column `{name}`")).help(format!("the header must name {}", wanted.join(", ")))
+            at_header(format!("missing column `{name}`")).help(format!(
+                "{}the header must name {}",
+                hint(name),
+                wanted.join(", ")
+            ))
         })?;
+        if names.iter().filter(|other| *other == name).count() > 1 {
+            return Err(at_header(format!("column `{name}` is there twice")).help("keep one of them"));
+        }
     }
     let mut workloads = Vec::new();
     for record in reader.records() {
@@ -78,6 +91,8 @@ mod tests {
         for (text, want) in [
             ("input_tokens,output_tokens\n1,2\n", "w.csv:1: the header has none of `concurrency`, `rate_rps`, `batch`"),
             ("input_tokens,output_tokens,rate_rps,concurrency\n", "w.csv:1: the header has more than one of"),
+            ("input_tokens,batch,batch\n1,2,2\n", "w.csv:1: missing column `output_tokens`"),
+            ("input_tokens,output_tokens,batch,batch\n1,2,2,2\n", "w.csv:1: column `batch` is there twice"),
             ("input_tokens,concurrency\n1,2\n", "w.csv:1: missing column `output_tokens`"),
             ("input_tokens,output_tokens,concurrency\n1,x,2\n", "w.csv:2: column `output_tokens`: cannot read `x`"),
             ("input_tokens,output_tokens,concurrency\n1,1,2\n", "w.csv:2: output_tokens is 1"),

@@ -5,7 +5,7 @@ use super::run::sorted;
 use super::study::StudyMember;
 use crate::calibration::{CalibrationRecord, FitOptions, Flag, Member, Origin, Outside, Target, Transferred, fit};
 use crate::dataset::{Measurement, RowFilter};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::estimator::Estimator;
 use crate::forecast::Forecaster;
 use crate::parameter::{Owner, Parameter};
@@ -139,6 +139,9 @@ impl TransferStudy {
             cautions.push("no calibration is behind these predictions, only documented priors".to_owned());
         }
         let priors = forecaster.from_origin(Origin::Prior);
+        if forecaster.has_seen(&self.member.dataset.sha256) {
+            cautions.push("the calibration was fitted to these very measurements; the errors are in sample".to_owned());
+        }
         if forecaster.is_calibrated() && !priors.is_empty() {
             cautions.push(format!("not in the calibration, taken from documented priors: {}", priors.join(", ")));
         }
@@ -237,8 +240,15 @@ fn refitted(
     for one in refit {
         if !parameters.iter().any(|parameter| one.covers(parameter)) {
             let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
+            let near = match one {
+                Refit::Named(name) => {
+                    did_you_mean(name, known.iter().copied().chain(["campaign", "link", "hardware", "engine"]))
+                }
+                Refit::Owner(_) | Refit::Link => None,
+            };
+            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
             return Err(Error::input(format!("nothing here is `{}` to refit", one.name()))
-                .help(format!("give campaign, link, hardware, engine or one of {}", known.join(", "))));
+                .help(format!("{near}give campaign, link, hardware, engine or one of {}", known.join(", "))));
         }
     }
     let freed = |parameter: &Parameter| refit.iter().any(|one| one.covers(parameter));
@@ -257,7 +267,8 @@ fn refitted(
         ..options.clone()
     };
     let members = [Member { system: &member.system, load: member.load, rows, campaign: 0 }];
-    let fitted = fit(estimator, &members, &options)?;
+    let fitted = fit(estimator, &members, &options)
+        .map_err(|error| error.help("refit fewer parameters, or keep more rows of the scenario"))?;
     let mut after = carried.clone();
     for (index, parameter) in fitted.parameters.iter().enumerate().filter(|(_, p)| p.flag != Flag::Fixed) {
         after.give(index, parameter.value);
@@ -270,6 +281,10 @@ fn refitted(
                 after.covariance[(row, column)] = covariance[(row, column)];
             }
         }
+    }
+    // As in a calibration: on a bound the rows do not say how sure the value is, the prior says how far it may be off.
+    for (index, parameter) in fitted.parameters.iter().enumerate().filter(|(_, p)| p.flag == Flag::AtBound) {
+        after.covariance[(index, index)] += parameter.parameter.spread.map_or(0.0, |spread| spread * spread);
     }
     Ok(Some(after))
 }

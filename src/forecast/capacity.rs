@@ -38,20 +38,31 @@ impl Capacity {
         })
     }
 
-    /// Checks that one request of a workload fits at all.
+    /// Checks that what must run at once fits: one request, or the whole of a static batch.
     ///
     /// # Errors
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
-        let needed = kv_bytes(&self.system, workload.total_tokens());
+        let tokens = workload.total_tokens();
+        let (what, count) = match workload.kind() {
+            LoadKind::ClosedLoop | LoadKind::OpenLoop => (format!("a request of {tokens} tokens"), 1.0),
+            LoadKind::StaticBatch => {
+                (format!("a batch of {} requests of {tokens} tokens", workload.load()), workload.load())
+            }
+        };
+        let needed = kv_bytes(&self.system, tokens) * count;
         if needed > self.free {
             return Err(Error::input(format!(
-                "a request of {} tokens does not fit: its KV cache takes {:.1} GiB, the weights leave {:.1} GiB",
-                workload.total_tokens(),
+                "{what} does not fit: its KV cache takes {:.1} GiB, the weights leave {:.1} GiB",
                 needed.as_gib(),
                 self.free.as_gib()
             ))
-            .help("use shorter requests, more or larger devices, or a narrower KV precision"));
+            .help(match workload.kind() {
+                LoadKind::StaticBatch => "use smaller batches, shorter requests, more or larger devices",
+                LoadKind::ClosedLoop | LoadKind::OpenLoop => {
+                    "use shorter requests, more or larger devices, or a narrower KV precision"
+                }
+            }));
         }
         Ok(())
     }

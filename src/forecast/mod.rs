@@ -6,8 +6,8 @@ mod capacity;
 pub use capacity::Capacity;
 
 use crate::calibration::{
-    CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, regime,
-    system_outside, workload_outside,
+    CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, nearest_inside,
+    regime, system_outside, workload_outside,
 };
 use crate::error::{Error, Result, did_you_mean};
 use crate::estimator::{Estimator, Predictor};
@@ -87,8 +87,13 @@ impl Forecaster {
                 record.estimator,
                 estimator.name()
             ))
-            .help(format!("add --estimator {}, or give another calibration", record.estimator)));
+            .help(format!(
+                "`perfmodel fit --estimator {}` writes one; `perfmodel evaluate --estimator {}` takes this one",
+                estimator.name(),
+                record.estimator
+            )));
         }
+        record.check_values(predictor.parameters())?;
         let own: Vec<&Uncertainty> = record
             .scenarios
             .iter()
@@ -108,7 +113,7 @@ impl Forecaster {
     /// With values that the user gives for sure.
     ///
     /// # Errors
-    /// An unknown name, or a value that the parameter cannot have.
+    /// An unknown name, a value that the parameter cannot have, or two values of one.
     pub fn given(mut self, values: &[(String, f64)]) -> Result<Self> {
         for (name, value) in values {
             let parameters = self.predictor.parameters();
@@ -125,6 +130,9 @@ impl Forecaster {
                     "give a value from {} to {} (unit: {})",
                     parameter.least, parameter.upper, parameter.unit
                 )));
+            }
+            if values.iter().filter(|(other, _)| other == name).count() > 1 {
+                return Err(Error::input(format!("`{name}` is set twice")).help("give one value for each parameter"));
             }
             self.carried.give(index, *value);
         }
@@ -164,6 +172,11 @@ impl Forecaster {
         !self.scenarios.is_empty()
     }
 
+    /// Whether the calibration was fitted to this very file of measurements.
+    pub fn has_seen(&self, measured_sha256: &str) -> bool {
+        self.scenarios.iter().any(|scenario| scenario.measured_sha256 == measured_sha256)
+    }
+
     /// Axes on which the target and its workloads leave what was calibrated.
     pub fn outside<'a>(&self, workloads: impl Iterator<Item = &'a Workload> + Clone) -> Vec<Outside> {
         let mut outside = self.outside.clone();
@@ -177,15 +190,19 @@ impl Forecaster {
     }
 
     /// Predicts a workload.
+    ///
+    /// The linear propagation of the parameters' covariance may shrink away from the data, what is known does not: outside
+    /// the calibrated range no interval is narrower than at its nearest edge, if the same regime rules there.
     pub fn forecast(&self, workload: &Workload) -> Forecast {
         let prediction = self.predict(workload);
-        let scale = self.uncertainty.scale(
-            self.predictor.as_ref(),
-            workload,
-            &self.carried.values,
-            &self.carried.covariance,
-            regime(&prediction),
-        );
+        let mut scale = self.scale(workload, &prediction);
+        if let Some(edge) = nearest_inside(&self.scenarios, workload) {
+            let at_edge = self.predict(&edge);
+            if regime(&at_edge) == regime(&prediction) {
+                let of_edge = self.scale(&edge, &at_edge);
+                scale = [scale[0].max(of_edge[0]), scale[1].max(of_edge[1])];
+            }
+        }
         let [ttft, itl] = self.uncertainty.half_widths(scale);
         Forecast {
             workload: *workload,
@@ -193,5 +210,15 @@ impl Forecaster {
             ttft: Interval::around(prediction.ttft, ttft),
             itl: Interval::around(prediction.itl, itl),
         }
+    }
+
+    fn scale(&self, workload: &Workload, prediction: &Prediction) -> [f64; 2] {
+        self.uncertainty.scale(
+            self.predictor.as_ref(),
+            workload,
+            &self.carried.values,
+            &self.carried.covariance,
+            regime(prediction),
+        )
     }
 }

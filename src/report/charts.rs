@@ -187,7 +187,7 @@ fn error_heatmap(rows: Rows<'_>, metric: Metric) -> Figure {
         id: rows.id(metric.id, "error_heatmap"),
         title: rows.title(format!("{} error by workload and {}", metric.name, rows.load.axis())),
         caption: format!(
-            "Relative error of the fitted prediction in percent; a row is a workload (input / output tokens), red is \
+            "Relative error of the prediction in percent; a row is a workload (input / output tokens), red is \
              predicted too slow, blue too fast. Colours end at ±{} %, the same for every estimator.",
             metric.scale_pct
         ),

@@ -1,6 +1,6 @@
 //! The page of predicted workloads: curves with their intervals, and what the latencies are made of.
 
-use plotly::common::{DashType, Fill, Line, Mode};
+use plotly::common::{DashType, ErrorData, ErrorType, Fill, Line, Mode};
 use plotly::layout::Axis;
 use plotly::{Plot, Scatter};
 
@@ -10,9 +10,12 @@ use super::number::number;
 use super::page::{header, page, section, summary, table};
 use crate::calibration::{Interval, LEVEL};
 use crate::forecast::Forecast;
-use crate::workload::LoadKind;
+use crate::workload::{LoadKind, Workload};
 
-/// A quantity over the load.
+/// With more intervals than these in one chart, filling them hides more than it shows.
+const MOST_FILLED: usize = 4;
+
+/// A quantity over what varies.
 struct Curve {
     id: &'static str,
     name: &'static str,
@@ -50,10 +53,65 @@ fn label(forecast: &Forecast) -> String {
     format!("{} / {}", short(forecast.workload.input_tokens()), short(forecast.workload.output_tokens()))
 }
 
-/// The figures of the page: each quantity over the load, a line for each pair of lengths, and latency against throughput.
+/// What runs along the horizontal axis, and what makes a line of its own.
+struct Across {
+    axis: &'static str,
+    value: fn(&Workload) -> f64,
+    line: fn(&Forecast) -> String,
+    line_is: &'static str,
+}
+
+impl Across {
+    /// The load; under a single load the length that varies.
+    fn of(forecasts: &[Forecast]) -> Self {
+        let varies = |value: fn(&Workload) -> f64| {
+            forecasts.windows(2).any(|pair| value(&pair[0].workload) != value(&pair[1].workload))
+        };
+        if !varies(Workload::load) && varies(Workload::input_tokens) {
+            return Self {
+                axis: "input tokens",
+                value: Workload::input_tokens,
+                line: |forecast| format!("{} output tokens", short(forecast.workload.output_tokens())),
+                line_is: "one answer length",
+            };
+        }
+        if !varies(Workload::load) && varies(Workload::output_tokens) {
+            return Self {
+                axis: "output tokens",
+                value: Workload::output_tokens,
+                line: |forecast| format!("{} input tokens", short(forecast.workload.input_tokens())),
+                line_is: "one prompt length",
+            };
+        }
+        Self {
+            axis: kind(forecasts).axis(),
+            value: Workload::load,
+            line: label,
+            line_is: "one pair of lengths (input / output tokens)",
+        }
+    }
+
+    /// Forecasts of each line with finite latencies, from left to right.
+    fn lines<'a>(&self, forecasts: &'a [Forecast]) -> Vec<(String, Vec<&'a Forecast>)> {
+        distinct(forecasts.iter().map(self.line))
+            .into_iter()
+            .map(|name| {
+                let mut of: Vec<&Forecast> = forecasts
+                    .iter()
+                    .filter(|forecast| (self.line)(forecast) == name && forecast.prediction.ttft.get().is_finite())
+                    .collect();
+                of.sort_by(|a, b| (self.value)(&a.workload).total_cmp(&(self.value)(&b.workload)));
+                (name, of)
+            })
+            .collect()
+    }
+}
+
+/// The figures of the page: each quantity over what varies, and what a user gets against what the server gives.
 pub fn prediction_figures(forecasts: &[Forecast]) -> Vec<Figure> {
-    let mut figures: Vec<Figure> = CURVES.iter().map(|curve| over_load(forecasts, curve)).collect();
-    figures.push(trade_off(forecasts));
+    let across = Across::of(forecasts);
+    let mut figures: Vec<Figure> = CURVES.iter().map(|curve| over(forecasts, &across, curve)).collect();
+    figures.push(trade_off(forecasts, &across));
     figures
 }
 
@@ -61,53 +119,46 @@ fn kind(forecasts: &[Forecast]) -> LoadKind {
     forecasts.first().map_or(LoadKind::ClosedLoop, |forecast| forecast.workload.kind())
 }
 
-/// Forecasts of each pair of lengths with finite latencies, by rising load.
-fn series(forecasts: &[Forecast]) -> Vec<(String, Vec<&Forecast>)> {
-    distinct(forecasts.iter().map(label))
-        .into_iter()
-        .map(|name| {
-            let mut of: Vec<&Forecast> = forecasts
-                .iter()
-                .filter(|forecast| label(forecast) == name && forecast.prediction.ttft.get().is_finite())
-                .collect();
-            of.sort_by(|a, b| a.workload.load().total_cmp(&b.workload.load()));
-            (name, of)
-        })
-        .collect()
-}
-
-fn over_load(forecasts: &[Forecast], curve: &Curve) -> Figure {
+fn over(forecasts: &[Forecast], across: &Across, curve: &Curve) -> Figure {
     let height = 460;
-    let kind = kind(forecasts);
     let finite = || forecasts.iter().filter(|forecast| forecast.prediction.ttft.get().is_finite());
     let mut chart = plot(
         layout(height)
-            .x_axis(axis(kind.axis(), forecasts.iter().map(|forecast| forecast.workload.load())))
+            .x_axis(axis(across.axis, forecasts.iter().map(|forecast| (across.value)(&forecast.workload))))
             .y_axis(axis(curve.axis, finite().map(curve.value))),
     );
-    for (index, (name, of)) in series(forecasts).into_iter().enumerate() {
-        let x: Vec<f64> = of.iter().map(|forecast| forecast.workload.load()).collect();
-        if let Some(interval) = curve.interval {
-            band(&mut chart, index, &name, &x, &of, interval);
-        }
-        chart.add_trace(
-            Scatter::new(x, of.iter().map(|forecast| (curve.value)(forecast)).collect())
-                .mode(if of.len() > 1 { Mode::LinesMarkers } else { Mode::Markers })
-                .line(Line::new().color(colour(index)).width(2.0))
-                .name(&name)
-                .legend_group(&name),
-        );
+    let lines = across.lines(forecasts);
+    let filled = lines.len() <= MOST_FILLED;
+    for (index, (name, of)) in lines.into_iter().enumerate() {
+        let x: Vec<f64> = of.iter().map(|forecast| (across.value)(&forecast.workload)).collect();
+        let y = of.iter().map(|forecast| (curve.value)(forecast)).collect();
+        let trace = Scatter::new(x.clone(), y)
+            .line(Line::new().color(colour(index)).width(2.0))
+            .name(&name)
+            .legend_group(&name)
+            .show_legend(true);
+        let trace = match (of.as_slice(), curve.interval) {
+            ([only], Some(interval)) => trace.mode(Mode::Markers).error_y(bar((curve.value)(only), interval(only))),
+            ([_], None) => trace.mode(Mode::Markers),
+            (_, Some(interval)) => {
+                band(&mut chart, index, &name, &x, &of, interval, filled);
+                trace.mode(Mode::LinesMarkers)
+            }
+            (_, None) => trace.mode(Mode::LinesMarkers),
+        };
+        chart.add_trace(trace);
     }
     let caption = match curve.interval {
         Some(_) => format!(
-            "One colour is one pair of lengths (input / output tokens); dotted lines are the ends of the {:.0} % interval.",
+            "One colour is {}; dotted lines, or the bar of a single point, are the {:.0} % interval.",
+            across.line_is,
             100.0 * LEVEL
         ),
-        None => "One colour is one pair of lengths (input / output tokens).".to_owned(),
+        None => format!("One colour is {}.", across.line_is),
     };
     Figure {
         id: curve.id.to_owned(),
-        title: format!("{} over {}", curve.name, kind.axis()),
+        title: format!("{} over {}", curve.name, across.axis),
         caption,
         height,
         wide: false,
@@ -115,8 +166,24 @@ fn over_load(forecasts: &[Forecast], curve: &Curve) -> Figure {
     }
 }
 
-/// The ends of an interval as dotted lines with the space between them filled.
-fn band(chart: &mut Plot, index: usize, name: &str, x: &[f64], of: &[&Forecast], interval: fn(&Forecast) -> Interval) {
+/// The interval of a single point, around its value in the unit of the interval.
+fn bar(value: f64, interval: Interval) -> ErrorData {
+    ErrorData::new(ErrorType::Data)
+        .symmetric(false)
+        .array(vec![interval.high.as_ms() - value])
+        .array_minus(vec![value - interval.low.as_ms()])
+}
+
+/// The ends of an interval as dotted lines, with the space between them filled or not.
+fn band(
+    chart: &mut Plot,
+    index: usize,
+    name: &str,
+    x: &[f64],
+    of: &[&Forecast],
+    interval: fn(&Forecast) -> Interval,
+    filled: bool,
+) {
     for upper in [false, true] {
         let y = of.iter().map(|forecast| {
             let interval = interval(forecast);
@@ -128,21 +195,24 @@ fn band(chart: &mut Plot, index: usize, name: &str, x: &[f64], of: &[&Forecast],
             .name(name)
             .legend_group(name)
             .show_legend(false);
-        chart.add_trace(if upper { line.fill(Fill::ToNextY).fill_color(format!("{}22", colour(index))) } else { line });
+        chart.add_trace(if upper && filled {
+            line.fill(Fill::ToNextY).fill_color(format!("{}22", colour(index)))
+        } else {
+            line
+        });
     }
 }
 
 /// Time between tokens of a user against tokens per second of the server.
-fn trade_off(forecasts: &[Forecast]) -> Figure {
+fn trade_off(forecasts: &[Forecast], across: &Across) -> Figure {
     let height = 460;
-    let kind = kind(forecasts);
     let finite = || forecasts.iter().filter(|forecast| forecast.prediction.ttft.get().is_finite());
     let mut chart = plot(
         layout(height)
             .x_axis(axis("throughput, tokens/s", finite().map(|f| f.prediction.throughput.get())))
             .y_axis(Axis::title(axis("tokens/s of one user", finite().map(user_rate)), "tokens/s of one user")),
     );
-    for (index, (name, of)) in series(forecasts).into_iter().enumerate() {
+    for (index, (name, of)) in across.lines(forecasts).into_iter().enumerate() {
         chart.add_trace(
             Scatter::new(
                 of.iter().map(|forecast| forecast.prediction.throughput.get()).collect(),
@@ -151,15 +221,16 @@ fn trade_off(forecasts: &[Forecast]) -> Figure {
             .mode(Mode::LinesMarkers)
             .line(Line::new().color(colour(index)))
             .text_array(
-                of.iter().map(|forecast| format!("{} {}", kind.axis(), short(forecast.workload.load()))).collect(),
+                of.iter().map(|forecast| format!("{} {}", across.axis, (across.value)(&forecast.workload))).collect(),
             )
-            .name(&name),
+            .name(&name)
+            .show_legend(true),
         );
     }
     Figure {
         id: "trade_off".to_owned(),
         title: "What one user gets against what the server gives".to_owned(),
-        caption: format!("One colour is one pair of lengths, a point is one {}.", kind.axis()),
+        caption: format!("One colour is {}; points differ in {}.", across.line_is, across.axis),
         height,
         wide: false,
         plot: chart,
@@ -192,7 +263,7 @@ pub fn prediction_page(
         };
         vec![
             label(forecast),
-            short(forecast.workload.load()),
+            forecast.workload.load().to_string(),
             finite(p.ttft.as_ms(), forecast.ttft),
             finite(p.itl.as_ms(), forecast.itl),
             number(p.throughput.get()),
@@ -219,7 +290,7 @@ fn in_words(forecasts: &[Forecast]) -> Vec<String> {
             number(best.prediction.throughput.get()),
             label(best),
             best.workload.kind().axis(),
-            short(best.workload.load()),
+            best.workload.load(),
             number(best.prediction.itl.as_ms())
         ));
     }

@@ -39,6 +39,7 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
             errors.ttft.median_ape_pct
         ),
         format!("{:.0} % intervals hold {ttft:.0} % of TTFT and {itl:.0} % of ITL.", 100.0 * LEVEL),
+        "What was refitted has seen these rows: errors after a refit are in sample.".to_owned(),
     ];
     let mut body = header(&title, &below) + &summary(&paragraphs, &study.cautions());
     let names: Vec<String> = study.variants.iter().map(|variant| variant.name(calibrated)).collect();

@@ -101,7 +101,7 @@ pub(super) fn estimator_names() -> PossibleValuesParser {
 }
 
 pub(super) fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as t_min=0")?;
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as burst_factor=0")?;
     let value = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok((name.trim().to_owned(), value))
 }

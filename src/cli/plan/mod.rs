@@ -167,7 +167,7 @@ struct LimitArgs {
     slo_e2e_ms: Option<Seconds>,
 
     /// Which time to first token --slo-ttft-ms limits; percentiles need --rate [default: mean]
-    #[arg(long, value_name = "STATISTIC", requires_all = ["slo_ttft_ms", "rate"])]
+    #[arg(long, value_name = "STATISTIC", requires = "slo_ttft_ms")]
     slo_ttft_at: Option<TtftStatistic>,
 }
 
@@ -220,13 +220,18 @@ impl PlanArgs {
         Workload::under(kind, self.input_tokens, self.output_tokens, load)
     }
 
-    fn slo(&self) -> Slo {
-        Slo {
+    fn slo(&self) -> Result<Slo> {
+        let statistic = self.limits.slo_ttft_at.unwrap_or_default();
+        if self.rate.is_none() && statistic != TtftStatistic::Mean {
+            return Err(Error::input(format!("--slo-ttft-at {} comes with --users", statistic.name()))
+                .help("percentiles are predicted for independent users only: give --rate, or limit the mean"));
+        }
+        Ok(Slo {
             ttft: self.limits.slo_ttft_ms,
-            statistic: self.limits.slo_ttft_at.unwrap_or_default(),
+            statistic,
             itl: self.limits.slo_itl_ms,
             end_to_end: self.limits.slo_e2e_ms,
-        }
+        })
     }
 
     /// Devices to choose from, each once.
@@ -359,7 +364,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     }
     let question = Question {
         demand: args.demand()?,
-        slo: args.slo(),
+        slo: args.slo()?,
         replicas: args.counts()?,
         most_gpus: args.max_gpus,
         estimator: default_estimator(),
