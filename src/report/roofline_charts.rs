@@ -118,7 +118,7 @@ fn roofline(report: &RooflineReport) -> Figure {
     Figure {
         id: "roofline".to_owned(),
         title: format!("Roofline at batch {}, {} tokens", short(report.batch), short(report.tokens)),
-        caption: "Solid lines are what is attainable, dashed ones peaks, dotted ones lower ceilings over some operators; \
+        caption: "Solid lines are what is attainable, dashed ones peaks, dotted ones the ceilings of some operators; \
                   grey roofs are not used here. Circles are operators of the decode step, diamonds of the prefill, the \
                   larger the more of the step they take. A marker lies at the predicted rate, below its roof by padded \
                   tiles and the round corner. At the right edge stands attention of the prefill, whose traffic is counted \

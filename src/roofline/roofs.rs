@@ -47,7 +47,7 @@ pub struct DeviceRoofs {
     pub attainable_bandwidth: BytesPerSec,
     /// Arithmetic, the fastest first.
     pub compute: Vec<ComputeRoof>,
-    /// Lower ceilings over some operators.
+    /// Ceilings of some operators by themselves.
     pub ceilings: Vec<Ceiling>,
 }
 

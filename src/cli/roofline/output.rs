@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::calibration::Origin;
 use crate::cli::target::ResolvedTarget;
 use crate::forecast::Forecaster;
+use crate::parameter::Owner;
 use crate::report::RooflineReport;
 use crate::roofline::{Crossing, OperatorPoint, Step, Sweep, machine_balance};
 use crate::units::FlopsPerSec;
@@ -121,7 +122,7 @@ pub fn output<'a>(
         weight_precision: system.deployment.weight_precision.to_string(),
         kv_precision: system.deployment.kv_precision.to_string(),
         calibration: target.calibration.as_ref().map(|(path, _)| path.clone()),
-        from_priors: forecaster.from_origin(Origin::Prior),
+        from_priors: from_priors(forecaster),
         cautions: &report.cautions,
         batch: report.batch,
         context_tokens: report.tokens,
@@ -144,6 +145,14 @@ pub fn output<'a>(
         sweeps: report.sweeps.iter().map(sweep_row).collect(),
         files,
     }
+}
+
+/// Parameters of the steps that no calibration knows; those of a measuring campaign have no part in a roofline.
+fn from_priors(forecaster: &Forecaster) -> Vec<&'static str> {
+    let of_campaigns = |name: &str| {
+        forecaster.parameters().iter().any(|parameter| parameter.name == name && parameter.owner == Owner::Campaign)
+    };
+    forecaster.from_origin(Origin::Prior).into_iter().filter(|name| !of_campaigns(name)).collect()
 }
 
 fn step_row(step: &Step) -> StepRow<'_> {
