@@ -39,7 +39,18 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     (
         "report",
-        &["error", "units", "workload", "dataset", "prediction", "calibration", "forecast", "planning", "evaluation"],
+        &[
+            "error",
+            "units",
+            "workload",
+            "dataset",
+            "prediction",
+            "roofline",
+            "calibration",
+            "forecast",
+            "planning",
+            "evaluation",
+        ],
     ),
     (
         "cli",

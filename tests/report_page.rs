@@ -40,6 +40,7 @@ fn open(browser: &Path, page: &Path, width: usize) -> (String, String) {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--enable-logging=stderr"])
         .args(["--virtual-time-budget=20000", "--dump-dom", &format!("--window-size={width},1200")])
+        .arg("--enable-unsafe-swiftshader")
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}", page.display()))
         .output()
@@ -71,6 +72,23 @@ fn every_figure_is_drawn_without_an_error_on_wide_and_narrow_screens() {
         assert!(!html.contains("<script src") && !html.contains("<link"));
         assert!(html.len() < 6_000_000, "{} bytes", html.len());
     }
+}
+
+#[test]
+fn a_roofline_draws_every_figure() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let result = run(home.path(), "roofline --scenario llama31_8b_fp8_tp1 --plot");
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    let page = home.path().join("evaluations_results/rooflines/llama31_8b_fp8_tp1/roofline.html");
+    let (dom, log) = open(&browser, &page, 1280);
+    for id in ["roofline", "decode_ratio", "decode_times", "prefill_ratio", "prefill_times"] {
+        let at = dom.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{id} is missing"));
+        assert!(dom[at..].find("class=\"main-svg\"").is_some_and(|to| to < 2000), "{id} is not drawn");
+    }
+    // Surfaces make the browser advise on its canvas; that is no error.
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("Uncaught") || line.contains("WebGL is")).collect();
+    assert!(errors.is_empty(), "{errors:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod list;
 mod numbers;
 mod plan;
 mod predict;
+mod roofline;
 mod select;
 mod target;
 mod terminal;
@@ -60,6 +61,8 @@ enum Command {
     Predict(Box<predict::PredictArgs>),
     /// Find the devices, and how many, that serve a demand within latency limits, cheapest first
     Plan(Box<plan::PlanArgs>),
+    /// Show every operator under the roofs of the device, and at which batch a step turns compute bound
+    Roofline(Box<roofline::RooflineArgs>),
     /// Predict a scenario from a calibration that never saw it
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Show the scenarios, devices and models there are
@@ -84,6 +87,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Fit(args) => fit::run(&catalog, *args),
         Command::Predict(args) => predict::run(&catalog, &args),
         Command::Plan(args) => plan::run(&catalog, &args),
+        Command::Roofline(args) => roofline::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),

@@ -264,7 +264,7 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
 }
 
 /// What a planner must know before trusting the numbers, one sentence each.
-fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[Workload]) -> Vec<String> {
+pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[Workload]) -> Vec<String> {
     let mut cautions = Vec::new();
     if forecaster.is_calibrated() {
         let priors = forecaster.from_origin(Origin::Prior);

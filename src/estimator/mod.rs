@@ -7,6 +7,7 @@ use crate::dataset::Measurement;
 use crate::error::{Error, Result, did_you_mean};
 use crate::parameter::Parameter;
 use crate::prediction::Prediction;
+use crate::roofline::Efficiencies;
 use crate::spec::System;
 use crate::workload::{LoadKind, Workload};
 
@@ -54,6 +55,11 @@ pub trait Predictor: Send + Sync {
     /// # Panics
     /// `values` has another length than [`Predictor::parameters`].
     fn predict(&self, workload: &Workload, values: &[f64]) -> Prediction;
+
+    /// What the steps reach of the roofs at these values; `None` if the estimator does not put steps together from operators.
+    fn efficiencies(&self, _values: &[f64]) -> Option<Efficiencies> {
+        None
+    }
 
     /// Columns of `evaluation.csv` that only this estimator has.
     fn extra_columns(&self, row: &Measurement, values: &[f64]) -> Vec<(&'static str, f64)>;

@@ -5,6 +5,7 @@ use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::parameter::Parameter;
 use crate::prediction::Prediction;
+use crate::roofline::Efficiencies;
 use crate::serving::{Quantity, ServingModel, ServingParameters};
 use crate::spec::System;
 use crate::workload::{LoadKind, Workload};
@@ -42,18 +43,28 @@ impl Estimator for Serving {
     }
 }
 
+impl Prepared {
+    fn named(&self, values: &[f64]) -> ServingParameters {
+        assert_eq!(values.len(), self.quantities.len(), "one value for each parameter");
+        let mut parameters = ServingParameters::default();
+        for (&quantity, &value) in self.quantities.iter().zip(values) {
+            parameters.set(quantity, value);
+        }
+        parameters
+    }
+}
+
 impl Predictor for Prepared {
     fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
     fn predict(&self, workload: &Workload, values: &[f64]) -> Prediction {
-        assert_eq!(values.len(), self.quantities.len(), "one value for each parameter");
-        let mut parameters = ServingParameters::default();
-        for (&quantity, &value) in self.quantities.iter().zip(values) {
-            parameters.set(quantity, value);
-        }
-        self.model.predict(workload, &parameters)
+        self.model.predict(workload, &self.named(values))
+    }
+
+    fn efficiencies(&self, values: &[f64]) -> Option<Efficiencies> {
+        Some(self.model.efficiencies(&self.named(values)))
     }
 
     fn extra_columns(&self, _: &Measurement, _: &[f64]) -> Vec<(&'static str, f64)> {

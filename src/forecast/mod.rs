@@ -13,6 +13,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Parameter;
 use crate::prediction::{Limit, Prediction};
+use crate::roofline::Efficiencies;
 use crate::units::Seconds;
 use crate::workload::Workload;
 
@@ -159,6 +160,11 @@ impl Forecaster {
     pub fn value(&self, name: &str) -> Option<f64> {
         let index = self.parameters().iter().position(|parameter| parameter.name == name)?;
         Some(self.carried.values[index])
+    }
+
+    /// What the steps of the target reach of its roofs; `None` if the estimator does not put steps together from operators.
+    pub fn efficiencies(&self) -> Option<Efficiencies> {
+        self.predictor.efficiencies(&self.carried.values)
     }
 
     /// Names of the parameters whose values come from there.

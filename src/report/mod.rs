@@ -9,6 +9,9 @@ mod page;
 mod plan_page;
 mod png;
 mod prediction_page;
+mod roofline_charts;
+mod roofline_page;
+mod roofline_tables;
 mod study_page;
 mod tables;
 mod transfer_page;
@@ -18,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub use number::number;
 pub use output::OutputFolder;
 pub use png::browser;
+pub use roofline_page::RooflineReport;
+pub use roofline_tables::{RooflineTable, crossings_table, operators_table, roofs_table};
 
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
@@ -121,6 +126,18 @@ pub fn write_plan(
     let figures = plan_page::plan_figures(plan, question);
     let page = plan_page::plan_page(title, basis, question, plan, cautions, &figures);
     output.stage("plan.html", page.as_bytes())?;
+    stage_pictures(&mut output, &figures, png)?;
+    output.commit()
+}
+
+/// Writes the page of a roofline.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    let figures = roofline_charts::roofline_figures(report);
+    output.stage("roofline.html", roofline_page::roofline_page(report, &figures).as_bytes())?;
     stage_pictures(&mut output, &figures, png)?;
     output.commit()
 }

@@ -66,6 +66,8 @@ pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"])
         .args(["--virtual-time-budget=30000", "--window-size=1200,1000", "--dump-dom"])
+        // Surfaces need WebGL, here without a graphics card.
+        .arg("--enable-unsafe-swiftshader")
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(format!("file://{}", file.display()))
         .output()

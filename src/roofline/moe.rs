@@ -11,6 +11,12 @@ pub fn touched_experts(experts: f64, active: f64, tokens: f64) -> f64 {
     -experts * (tokens * (-active / experts).ln_1p()).exp_m1()
 }
 
+/// Share of the weights of an operator that `tokens` tokens need: all of a dense one, of routed experts (total, active per
+/// token) those that are touched.
+pub fn read_share(experts: Option<(f64, f64)>, tokens: f64) -> f64 {
+    experts.map_or(1.0, |(experts, active)| touched_experts(experts, active, tokens) / experts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 
 use super::collective::AllReduce;
 use super::linear::{PADDING_ROWS, TILE_ROWS, decode_rows, is_tiled};
-use super::moe::touched_experts;
+use super::moe::read_share;
 use super::op::OpTime;
 use crate::prediction::{Part, Parts, Roof};
 use crate::units::Seconds;
@@ -29,19 +29,16 @@ pub(super) struct WeightCost {
 impl WeightCost {
     /// Reading what `tokens` tokens need.
     fn read_time(&self, tokens: f64) -> Seconds {
-        match self.experts {
-            Some((experts, active)) => self.read * (touched_experts(experts, active, tokens) / experts),
-            None => self.read,
-        }
+        self.read * read_share(self.experts, tokens)
     }
 
     /// Decode of `tokens` sequences with the arithmetic of `rows`.
-    fn decode(&self, tokens: f64, rows: f64) -> OpTime {
+    pub fn decode(&self, tokens: f64, rows: f64) -> OpTime {
         OpTime { memory: self.read_time(tokens), compute: self.per_token * rows }
     }
 
     /// Prefill of `prompts` prompts with `tokens` tokens in all, in a step of their own.
-    fn prefill(&self, prompts: f64, tokens: f64) -> OpTime {
+    pub fn prefill(&self, prompts: f64, tokens: f64) -> OpTime {
         match self.per_prompt_token {
             Some(per_token) => OpTime { memory: self.read_time(tokens), compute: per_token * (tokens + PADDING_ROWS) },
             None => self.decode(prompts, prompts + PADDING_ROWS),

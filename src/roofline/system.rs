@@ -5,12 +5,12 @@ use super::attention::{
     causal_pairs, decode_flops_per_token, decode_tile_share, kv_bytes_per_token, prefill_flops_per_pair, visible_tokens,
 };
 use super::collective::AllReduce;
-use super::linear::linear;
+use super::matrices::{Rates, WeightOp, matrices};
 use super::op::{Cost, OpTime, Roofs};
 use super::power::{power_demand, power_slowdown};
 use super::step::{MAX_WEIGHT_OPS, StepCosts, WeightCost};
 use crate::error::{Error, Result};
-use crate::spec::{Attention, Ffn, System};
+use crate::spec::{Attention, LayerGroup, System};
 use crate::units::{Bytes, BytesPerSec, Flops, FlopsPerSec, Seconds};
 use crate::workload::Workload;
 
@@ -37,31 +37,43 @@ pub struct Efficiencies {
     pub link: f64,
 }
 
-/// Weights of equal arithmetic: bytes read once per step, arithmetic per token.
-#[derive(Debug, Clone, Copy)]
-struct WeightOp {
-    /// Arithmetic of one token; traffic of the whole operator.
-    cost_per_token: Cost,
-    peak: FlopsPerSec,
-    /// Whether every token of a prompt passes through it (the head sees only the last).
-    in_prefill: bool,
-    /// Routed experts: total and active per token.
-    experts: Option<(f64, f64)>,
-}
-
 /// Attention of equal layers.
 #[derive(Debug, Clone, Copy)]
-struct AttentionOp {
-    layers: f64,
-    attention: Attention,
+pub(super) struct AttentionOp {
+    /// How many layers.
+    pub layers: f64,
+    /// What each does.
+    pub attention: Attention,
     kv_bytes_per_token: f64,
+}
+
+impl AttentionOp {
+    /// Work of one decoding sequence with a context of so many tokens.
+    pub fn decode_work(&self, context: f64) -> Cost {
+        let seen = visible_tokens(&self.attention, context) * self.layers;
+        Cost {
+            flops: Flops::new(seen * decode_flops_per_token(&self.attention)),
+            bytes: Bytes::new(seen * self.kv_bytes_per_token),
+        }
+    }
+
+    /// Roofs over the decode of attention.
+    pub fn decode_roofs(&self, rates: &Rates) -> Roofs {
+        Roofs { compute: rates.attention * decode_tile_share(&self.attention), bandwidth: rates.bandwidth }
+    }
+
+    /// Arithmetic of one prompt. Its traffic is that of the activations.
+    pub fn prefill_work(&self, input_tokens: f64) -> Flops {
+        let pairs = causal_pairs(&self.attention, input_tokens) * self.layers;
+        Flops::new(pairs * prefill_flops_per_pair(&self.attention))
+    }
 }
 
 /// A system reduced to the operators of its steps, independent of workload and parameters.
 #[derive(Debug, Clone)]
 pub struct StepModel {
-    weights: Vec<WeightOp>,
-    attention: Vec<AttentionOp>,
+    pub(super) weights: Vec<WeightOp>,
+    pub(super) attention: Vec<AttentionOp>,
     layers: f64,
     hidden_size: f64,
     /// Mean over the layers of the feed-forward width that one token passes through.
@@ -80,50 +92,18 @@ impl StepModel {
     /// A precision that the device has no peak for.
     pub fn new(system: &System) -> Result<Self> {
         let model = &system.model;
-        let d = u64::from(model.hidden_size);
-        let precision = system.deployment.weight_precision;
-        let arithmetic = system.deployment.linear_precision();
-        let narrow = system.hardware.peak(arithmetic)?;
-        let wide = system.hardware.peak(precision.unquantised())?;
-
-        let mut dense = 0.0;
-        let mut weights = Vec::new();
-        let mut ffn_width = 0.0;
-        for group in &model.layers {
-            let count = f64::from(group.count);
-            dense += count * group.attention.linear_weights(d) as f64;
-            ffn_width += count * group.ffn.active_width() as f64;
-            match group.ffn {
-                Ffn::Dense(_) => dense += count * group.ffn.linear_weights(d) as f64,
-                Ffn::Moe(moe) => {
-                    let expert = moe.expert_weights(d) as f64;
-                    // The router and the shared experts work on every token, like dense weights.
-                    dense += count * moe.every_token_weights(d) as f64;
-                    let all = linear(count * f64::from(moe.experts) * expert, precision.bytes(), 1.0);
-                    let active = f64::from(moe.active_experts) / f64::from(moe.experts);
-                    let cost = Cost { flops: all.flops * active, bytes: all.bytes };
-                    let experts = Some((f64::from(moe.experts), f64::from(moe.active_experts)));
-                    match weights.iter_mut().find(|op: &&mut WeightOp| op.experts == experts) {
-                        Some(same) => same.cost_per_token += cost,
-                        None => {
-                            weights.push(WeightOp { cost_per_token: cost, peak: narrow, in_prefill: true, experts })
-                        }
-                    }
-                }
+        let mut weights: Vec<WeightOp> = Vec::new();
+        for matrix in matrices(system)? {
+            match weights.iter_mut().find(|op| op.is_like(&matrix.op)) {
+                Some(same) => same.cost_per_token += matrix.op.cost_per_token,
+                None => weights.push(matrix.op),
             }
         }
-        weights.push(WeightOp {
-            cost_per_token: linear(dense, precision.bytes(), 1.0),
-            peak: narrow,
-            in_prefill: true,
-            experts: None,
-        });
-        weights.push(WeightOp {
-            cost_per_token: linear(model.vocabulary_matrix() as f64, precision.unquantised().bytes(), 1.0),
-            peak: wide,
-            in_prefill: false,
-            experts: None,
-        });
+        let width = |group: &LayerGroup| f64::from(group.count) * group.ffn.active_width() as f64;
+        let ffn_width: f64 = model.layers.iter().map(width).sum();
+        let arithmetic = system.deployment.linear_precision();
+        let narrow = system.hardware.peak(arithmetic)?;
+        let wide = system.hardware.peak(system.deployment.weight_precision.unquantised())?;
         if weights.len() > MAX_WEIGHT_OPS {
             return Err(Error::input(format!("{} mixes more than two kinds of expert layers", model.name))
                 .help("describe layers with equal experts as one kind"));
@@ -152,11 +132,31 @@ impl StepModel {
         })
     }
 
+    /// What the devices reach together at these efficiencies.
+    pub(super) fn rates(&self, efficiencies: &Efficiencies) -> Rates {
+        Rates {
+            bandwidth: self.bandwidth * (self.gpus * efficiencies.memory),
+            gemm: self.gpus * efficiencies.gemm,
+            attention: self.attention_peak * (self.gpus * efficiencies.attention),
+            slowdown: power_slowdown(efficiencies.power_share, self.power_demand),
+        }
+    }
+
+    /// Traffic of the activations of one prompt in the memory of one device.
+    pub(super) fn activations(&self, input_tokens: f64, efficiencies: &Efficiencies) -> Bytes {
+        let width = self.ffn_width / self.gpus;
+        let bytes = activation_bytes(efficiencies.activation_passes, self.layers, self.hidden_size, width);
+        Bytes::new(bytes * input_tokens)
+    }
+
     /// The costs of steps that serve `workload` at these efficiencies.
     pub fn costs(&self, workload: &Workload, efficiencies: &Efficiencies) -> StepCosts {
-        let bandwidth = self.bandwidth * (self.gpus * efficiencies.memory);
-        let attention_peak = self.attention_peak * (self.gpus * efficiencies.attention);
-        let slowdown = power_slowdown(efficiencies.power_share, self.power_demand);
+        self.costs_at(workload.input_tokens(), workload.mean_context(), efficiencies)
+    }
+
+    /// The costs of steps with prompts of `input` tokens and sequences with a mean context of `context` tokens.
+    pub fn costs_at(&self, input: f64, context: f64, efficiencies: &Efficiencies) -> StepCosts {
+        let rates = self.rates(efficiencies);
         let all_reduce = AllReduce::new(
             self.gpus,
             self.hidden_size,
@@ -164,33 +164,18 @@ impl StepModel {
             efficiencies.link_latency,
             self.link * efficiencies.link,
         );
-        let input = workload.input_tokens();
-        let activations =
-            activation_bytes(efficiencies.activation_passes, self.layers, self.hidden_size, self.ffn_width / self.gpus);
 
         let mut weights = [WeightCost::default(); MAX_WEIGHT_OPS];
         for (slot, op) in weights.iter_mut().zip(&self.weights) {
-            let per_token = op.cost_per_token.flops / (op.peak * (self.gpus * efficiencies.gemm));
-            *slot = WeightCost {
-                read: op.cost_per_token.bytes / bandwidth,
-                per_token,
-                per_prompt_token: op.in_prefill.then_some(per_token * slowdown),
-                experts: op.experts,
-            };
+            *slot = op.times(&rates);
         }
         let (mut kv_read, mut kv_compute, mut prefill_attention) = (Seconds::ZERO, Seconds::ZERO, Seconds::ZERO);
         for op in &self.attention {
-            let seen = visible_tokens(&op.attention, workload.mean_context()) * op.layers;
-            let roofs = Roofs { compute: attention_peak * decode_tile_share(&op.attention), bandwidth };
-            let time: OpTime = roofs.times(Cost {
-                flops: Flops::new(seen * decode_flops_per_token(&op.attention)),
-                bytes: Bytes::new(seen * op.kv_bytes_per_token),
-            });
+            let time: OpTime = op.decode_roofs(&rates).times(op.decode_work(context));
             let (memory, compute) = time.shares();
             kv_read += memory;
             kv_compute += compute;
-            let pairs = causal_pairs(&op.attention, input) * op.layers;
-            prefill_attention += Flops::new(pairs * prefill_flops_per_pair(&op.attention)) / attention_peak;
+            prefill_attention += op.prefill_work(input) / rates.attention;
         }
         StepCosts {
             weights,
@@ -202,7 +187,7 @@ impl StepModel {
             input_tokens: input,
             prefill_attention,
             // A device moves the activations of its own copy of the hidden state; the group does so at the same time.
-            prefill_activations: Bytes::new(activations * input) / (self.bandwidth * efficiencies.memory),
+            prefill_activations: self.activations(input, efficiencies) / (self.bandwidth * efficiencies.memory),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{closed_loop, open_loop, static_batch};
 use crate::error::{Error, Result};
 use crate::prediction::{Limit, Prediction};
 use crate::roofline::memory::{free_bytes, kv_bytes};
-use crate::roofline::{StepCosts, StepModel};
+use crate::roofline::{Efficiencies, StepCosts, StepModel};
 use crate::spec::{LinkClass, System};
 use crate::units::Bytes;
 use crate::workload::{LoadKind, Workload};
@@ -57,9 +57,14 @@ impl ServingModel {
         Ok(())
     }
 
+    /// What the steps of the system reach of its roofs.
+    pub fn efficiencies(&self, parameters: &ServingParameters) -> Efficiencies {
+        parameters.efficiencies(self.link)
+    }
+
     /// Costs of the steps of a workload.
     pub fn costs(&self, workload: &Workload, parameters: &ServingParameters) -> StepCosts {
-        self.steps.costs(workload, &parameters.efficiencies(self.link))
+        self.steps.costs(workload, &self.efficiencies(parameters))
     }
 
     /// Requests of a workload that run at once of `clients`, and what limits them.

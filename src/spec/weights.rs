@@ -1,6 +1,6 @@
 //! How many weights an architecture has.
 
-use super::model::{Attention, Ffn, ModelArchitecture, MoeFfn, QkNorm};
+use super::model::{Attention, DenseFfn, Ffn, ModelArchitecture, MoeFfn, QkNorm};
 
 impl ModelArchitecture {
     /// All weights that a forward pass uses: layers, final norm, embedding and head.
@@ -33,10 +33,15 @@ impl Attention {
 
     /// Elements of the projection matrices of one layer with hidden width `d`.
     pub fn linear_weights(&self, d: u64) -> u64 {
+        self.qkv_weights(d) + self.output_weights(d)
+    }
+
+    /// Elements of the matrices that make queries, keys and values; those of latent attention go down and up again.
+    pub fn qkv_weights(&self, d: u64) -> u64 {
         match self {
             Self::Grouped(a) => {
                 let (h, k, w) = (u64::from(a.query_heads), u64::from(a.kv_heads), u64::from(a.head_dim));
-                2 * d * h * w + 2 * d * k * w
+                d * h * w + 2 * d * k * w
             }
             Self::Latent(a) => {
                 let heads = u64::from(a.query_heads);
@@ -50,8 +55,16 @@ impl Attention {
                     let rank = u64::from(rank);
                     d * rank + rank * heads * (n + r)
                 });
-                queries + d * (rkv + r) + rkv * heads * (n + v) + heads * v * d
+                queries + d * (rkv + r) + rkv * heads * (n + v)
             }
+        }
+    }
+
+    /// Elements of the output projection.
+    pub fn output_weights(&self, d: u64) -> u64 {
+        match self {
+            Self::Grouped(a) => u64::from(a.query_heads) * u64::from(a.head_dim) * d,
+            Self::Latent(a) => u64::from(a.query_heads) * u64::from(a.v_head_dim) * d,
         }
     }
 
@@ -97,10 +110,18 @@ impl Ffn {
         }
     }
 
+    /// Whether a gate makes a third matrix of two.
+    pub fn is_gated(&self) -> bool {
+        match self {
+            Self::Dense(ffn) => ffn.gated,
+            Self::Moe(moe) => moe.gated,
+        }
+    }
+
     /// Elements of the matrices of one layer, router and all experts included.
     pub fn linear_weights(&self, d: u64) -> u64 {
         match self {
-            Self::Dense(ffn) => matrices(ffn.gated) * d * u64::from(ffn.intermediate_size),
+            Self::Dense(ffn) => ffn.up_weights(d) + ffn.down_weights(d),
             Self::Moe(moe) => u64::from(moe.experts) * moe.expert_weights(d) + moe.every_token_weights(d),
         }
     }
@@ -123,6 +144,18 @@ impl Ffn {
     }
 }
 
+impl DenseFfn {
+    /// Elements of the matrices into the hidden layer: gate and up, or up alone.
+    pub fn up_weights(&self, d: u64) -> u64 {
+        (matrices(self.gated) - 1) * d * u64::from(self.intermediate_size)
+    }
+
+    /// Elements of the matrix out of the hidden layer.
+    pub fn down_weights(&self, d: u64) -> u64 {
+        d * u64::from(self.intermediate_size)
+    }
+}
+
 impl MoeFfn {
     /// Elements of the matrices of one routed expert.
     pub fn expert_weights(&self, d: u64) -> u64 {
@@ -131,8 +164,18 @@ impl MoeFfn {
 
     /// Elements of the matrices that work on every token: the shared experts, their gate and the router.
     pub fn every_token_weights(&self, d: u64) -> u64 {
-        let shared = u64::from(self.shared_experts) * matrices(self.gated) * d * u64::from(self.shared_width());
-        shared + if self.shared_gate { d } else { 0 } + d * u64::from(self.experts)
+        self.shared_weights(d) + self.router_weights(d)
+    }
+
+    /// Elements of the shared experts and their gate.
+    pub fn shared_weights(&self, d: u64) -> u64 {
+        let experts = u64::from(self.shared_experts) * matrices(self.gated) * d * u64::from(self.shared_width());
+        experts + if self.shared_gate { d } else { 0 }
+    }
+
+    /// Elements of the router.
+    pub fn router_weights(&self, d: u64) -> u64 {
+        d * u64::from(self.experts)
     }
 
     /// Width of one shared expert.

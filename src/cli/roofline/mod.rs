@@ -1,0 +1,225 @@
+//! `perfmodel roofline`: the operators of a system under the roofs of its device, and where steps turn compute bound.
+
+mod output;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use self::output::output;
+use super::numbers::Numbers;
+use super::predict::cautions;
+use super::target::{ResolvedTarget, TargetArgs};
+use super::terminal::{print, table};
+use crate::error::{Error, Result};
+use crate::forecast::{Capacity, Forecaster};
+use crate::report::{
+    RooflineReport, RooflineTable, browser, crossings_table, operators_table, roofs_table, write_roofline,
+};
+use crate::roofline::{DeviceRoofs, Inventory, Phase, Sweep};
+use crate::spec::Catalog;
+use crate::workload::LoadKind;
+
+/// More steps than this in one sweep look like a slip.
+const MOST_STEPS: usize = 10_000;
+
+/// Batches and contexts of the sweep unless given; contexts end where those of the model do.
+const BATCHES: &str = "1,2,4..1024";
+const CONTEXTS: &str = "128,256..32768";
+
+/// Output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Table,
+    /// One JSON object (see docs/schema).
+    Json,
+}
+
+/// Arguments of `roofline`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    perfmodel roofline --scenario llama31_8b_fp8_tp1\n  \
+    perfmodel roofline --scenario llama31_8b_fp8_tp1 --batch 32 --context 4000 --plot\n  \
+    perfmodel roofline --model llama33_70b --hardware h200_sxm_141gb --tp 2 --batch 64 --format json\n  \
+    perfmodel roofline --model deepseek_v3 --hardware h200_sxm_141gb --tp 8 --weights fp8 --batch 128 \\\n      \
+        --batches 1,4..4096*4 --contexts 1000,2000..16000\n\n\
+    FLOP, bytes and rates are those of one device. Lists such as 1,2,4..256 go on as they begin.")]
+pub struct RooflineArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// Sequences of the decode step, and prompts of the prefill step
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    batch: f64,
+
+    /// Mean context of the decode step, and length of the prompts, in tokens
+    #[arg(long, value_name = "N", default_value_t = 1000.0)]
+    context: f64,
+
+    /// Batches of the sweep
+    #[arg(long, value_name = "LIST", default_value = BATCHES)]
+    batches: Numbers,
+
+    /// Contexts and prompt lengths of the sweep [default: 128,256..32768, up to the context of the model]
+    #[arg(long, value_name = "LIST")]
+    contexts: Option<Numbers>,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+
+    /// Write a page with the charts
+    #[arg(long)]
+    plot: bool,
+
+    /// Folder for the page [default: evaluations_results/rooflines/<system>]
+    #[arg(long, value_name = "DIR", requires = "plot")]
+    out: Option<PathBuf>,
+
+    /// Also write every figure as PNG (needs a Chromium on PATH)
+    #[arg(long, requires = "plot")]
+    png: bool,
+}
+
+impl RooflineArgs {
+    /// Contexts of the sweep.
+    fn contexts(&self, target: &ResolvedTarget) -> Result<Vec<f64>> {
+        if let Some(contexts) = &self.contexts {
+            return Ok(contexts.values().to_vec());
+        }
+        let most = f64::from(target.system.model.max_context_tokens);
+        let all: Numbers = CONTEXTS.parse()?;
+        Ok(all.into_iter().filter(|tokens| *tokens <= most).collect())
+    }
+
+    /// Checks that every batch and context can be one.
+    fn check(&self, contexts: &[f64]) -> Result<()> {
+        let one = |name: &'static str, value: f64| (name, vec![value]);
+        for (name, values) in [
+            one("--batch", self.batch),
+            one("--context", self.context),
+            ("--batches", self.batches.values().to_vec()),
+            ("--contexts", contexts.to_vec()),
+        ] {
+            if let Some(value) = values.iter().find(|value| !(1.0..=1e9).contains(*value)) {
+                return Err(Error::input(format!("{name} is {value}")).help("give a number from 1 to 1e9"));
+            }
+        }
+        let steps = self.batches.values().len() * contexts.len();
+        if steps > MOST_STEPS {
+            return Err(Error::input(format!("the lists make {steps} steps"))
+                .help(format!("give shorter --batches and --contexts, {MOST_STEPS} steps at most")));
+        }
+        Ok(())
+    }
+}
+
+/// Runs the command.
+pub fn run(catalog: &Catalog, args: &RooflineArgs) -> Result<()> {
+    let target = args.target.resolve(catalog)?;
+    let contexts = args.contexts(&target)?;
+    args.check(&contexts)?;
+    if args.png {
+        browser()?;
+    }
+    let forecaster = target.forecaster(load(&target))?;
+    let report = report(args, &target, &forecaster, &contexts)?;
+    let files = if args.plot {
+        let folder =
+            args.out.clone().unwrap_or_else(|| ["evaluations_results", "rooflines", &target.id].iter().collect());
+        write_roofline(&report, &folder, args.png)?
+    } else {
+        Vec::new()
+    };
+    match args.format {
+        Format::Json => {
+            let text = serde_json::to_string(&output(&target, &forecaster, &report, files))
+                .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
+            print(&format!("{text}\n"))
+        }
+        Format::Table => {
+            let mut text = tables(&target, &report, forecaster.is_calibrated());
+            for (index, caution) in report.cautions.iter().enumerate() {
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "{}Caution: {caution}", if index == 0 { "\n" } else { "" });
+            }
+            for file in files {
+                let _ = writeln!(text, "wrote {}", file.display());
+            }
+            print(&text)
+        }
+    }
+}
+
+/// The load of the calibration: the operators do not depend on it, their parameters do.
+fn load(target: &ResolvedTarget) -> LoadKind {
+    let fitted = target.calibration.as_ref().and_then(|(_, record)| record.scenarios.first());
+    fitted.map_or(LoadKind::ClosedLoop, |scenario| scenario.load)
+}
+
+fn report(
+    args: &RooflineArgs,
+    target: &ResolvedTarget,
+    forecaster: &Forecaster,
+    contexts: &[f64],
+) -> Result<RooflineReport> {
+    let system = &target.system;
+    let efficiencies = forecaster.efficiencies().expect("the default estimator puts steps together from operators");
+    let kv_cache = Capacity::of(system, forecaster)?.kv_cache;
+    let inventory = Inventory::new(system)?;
+    let steps = Phase::ALL.map(|phase| inventory.step(phase, args.batch, args.context, &efficiencies));
+    let sweeps = Phase::ALL
+        .map(|phase| Sweep::run(system, &inventory, phase, args.batches.values(), contexts, kv_cache, &efficiencies));
+    let mut cautions = cautions(target, forecaster, &[]);
+    let longest = contexts.iter().copied().fold(args.context, f64::max);
+    if longest > f64::from(system.model.max_context_tokens) {
+        cautions.push(format!(
+            "{longest} tokens are more than the {} of context that {} is made for",
+            system.model.max_context_tokens, system.model.name
+        ));
+    }
+    let prompts = args.batch * args.context;
+    if let Some(budget) = system.deployment.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
+        cautions
+            .push(format!("the prefill of {prompts} tokens is shown as one step; the engine takes {budget} at once"));
+    }
+    Ok(RooflineReport {
+        title: target.title.clone(),
+        basis: target.basis(),
+        gpus: system.deployment.tensor_parallel,
+        batch: args.batch,
+        tokens: args.context,
+        roofs: DeviceRoofs::new(system, &efficiencies, &steps),
+        steps,
+        sweeps,
+        cautions,
+    })
+}
+
+fn tables(target: &ResolvedTarget, report: &RooflineReport, calibrated: bool) -> String {
+    let mut text = format!(
+        "{}\n{}from {}\n\nRoofs. {}\n\n",
+        target.system.title(),
+        if calibrated { "" } else { "UNCALIBRATED, " },
+        target.basis(),
+        report.roofs_in_words()
+    );
+    text += &terminal_table(&roofs_table(&report.roofs), 1..6);
+    if let Some(scope) = report.scope() {
+        let _ = writeln!(text, "\n{scope}.");
+    }
+    for step in &report.steps {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{}\n", report.step_title(step));
+        text += &terminal_table(&operators_table(step), 3..12);
+    }
+    text += "\nBatch from which a step is compute bound\n\n";
+    text + &terminal_table(&crossings_table(&report.sweeps), 0..4)
+}
+
+fn terminal_table(content: &RooflineTable, numbers: std::ops::Range<usize>) -> String {
+    let header: Vec<&str> = content.header.iter().map(String::as_str).collect();
+    table(&header, content.rows.clone(), numbers)
+}
