@@ -38,17 +38,51 @@ fn every_command_of_the_readme_runs() {
     }
 }
 
-#[test]
-fn the_accuracy_table_is_what_the_commands_print() {
-    let text = readme();
-    let table = text.split("<!-- accuracy -->").nth(1).unwrap();
-    let rows: Vec<Vec<&str>> = table
+/// Rows of the table behind a marker, as cells.
+fn table<'a>(text: &'a str, marker: &str) -> Vec<Vec<&'a str>> {
+    let table = text.split(marker).nth(1).unwrap();
+    table
         .trim_start()
         .lines()
         .skip(2)
         .take_while(|line| line.starts_with('|'))
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
+        .collect()
+}
+
+/// Compares cells with the errors that a command prints.
+fn assert_claims(row: &[&str], cells: &[&str], errors: &Value) {
+    let keys = ["ttft_mape_pct", "ttft_median_ape_pct", "itl_mape_pct", "throughput_mape_pct"];
+    assert_eq!(cells.len(), keys.len());
+    for (cell, key) in cells.iter().zip(keys) {
+        let (claimed, found): (f64, f64) = (cell.parse().unwrap(), errors[key].as_f64().unwrap());
+        // One decimal, and what another build of the same fit may move it.
+        assert!((claimed - found).abs() <= 0.05 + 0.01 * claimed, "{row:?} {key}: {found}");
+    }
+}
+
+#[test]
+fn the_transfer_table_is_what_evaluate_prints() {
+    let text = readme();
+    let home = tempfile::tempdir().unwrap();
+    let calibration =
+        format!("{}/evaluations_results/llama31_8b_fp8_tp1/serving/calibration.toml", env!("CARGO_MANIFEST_DIR"));
+    let rows = table(&text, "<!-- transfer -->");
+    assert_eq!(rows.len(), 3);
+    for (row, refit) in rows.iter().zip(["", "--refit link", "--refit campaign"]) {
+        assert!(row[0].contains(refit.trim_start_matches('-')), "{row:?}");
+        let evaluate = format!("evaluate --scenario llama33_70b_fp8_tp2 --calibration {calibration} {refit}");
+        let printed = run(home.path(), &format!("{evaluate} --format json"));
+        assert_eq!(printed.code, 0, "{}", printed.stderr);
+        let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
+        assert_claims(row, &row[1..], &printed["errors"]);
+    }
+}
+
+#[test]
+fn the_accuracy_table_is_what_the_commands_print() {
+    let text = readme();
+    let rows = table(&text, "<!-- accuracy -->");
     assert_eq!(rows.len(), 10);
     let home = tempfile::tempdir().unwrap();
     for scenario in ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"] {
@@ -78,12 +112,7 @@ fn the_accuracy_table_is_what_the_commands_print() {
                     "priors alone, no fit" => &printed["baseline"],
                     other => panic!("unknown kind of row `{other}`"),
                 };
-                let keys = ["ttft_mape_pct", "ttft_median_ape_pct", "itl_mape_pct", "throughput_mape_pct"];
-                for (cell, key) in row[3..].iter().zip(keys) {
-                    let (claimed, found): (f64, f64) = (cell.parse().unwrap(), errors[key].as_f64().unwrap());
-                    // One decimal, and what another build of the same fit may move it.
-                    assert!((claimed - found).abs() <= 0.05 + 0.01 * claimed, "{row:?} {key}: {found}");
-                }
+                assert_claims(row, &row[3..], errors);
             }
         }
     }
