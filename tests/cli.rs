@@ -219,7 +219,7 @@ fn completions_and_help_are_there() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(home.path(), &format!("completions {shell}")).stdout.contains("perfmodel"), "{shell}");
     }
-    for command in ["", "fit", "predict", "plan", "roofline", "evaluate", "list", "init", "completions"] {
+    for command in ["", "fit", "predict", "plan", "roofline", "evaluate", "check", "list", "init", "completions"] {
         let help = run(home.path(), &format!("{command} --help"));
         assert!(help.code == 0 && help.stdout.contains("Example"), "{command}: {}", help.stdout);
     }

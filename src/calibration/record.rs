@@ -34,6 +34,16 @@ pub struct ErrorSummary {
     pub throughput_mape_pct: Option<f64>,
 }
 
+impl ErrorSummary {
+    /// Whether all are finite and none is below 0.
+    fn is_sound(&self) -> bool {
+        let ttft = [self.ttft_mape_pct, self.ttft_median_ape_pct, self.ttft_rmse_ms];
+        let itl = [self.itl_mape_pct, self.itl_median_ape_pct, self.itl_rmse_ms];
+        let others = [self.loss, self.throughput_mape_pct.unwrap_or(0.0)];
+        ttft.iter().chain(&itl).chain(&others).all(|error| error.is_finite() && *error >= 0.0)
+    }
+}
+
 /// Who measured, and how.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Provenance {
@@ -145,6 +155,12 @@ pub struct CalibrationRecord {
     pub rows_kept: Vec<String>,
     /// Filters given with `--exclude`.
     pub rows_excluded: Vec<String>,
+    /// Whether priors held what the data leave open; written only where they did not (`--no-priors`).
+    #[serde(default = "with_priors", skip_serializing_if = "is_default_priors")]
+    pub priors: bool,
+    /// Parameters held with `--fix`; what fits hold by themselves is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<String>,
     /// Covariance of the parameters in their order: of logarithms, of values where `scale` is `linear`; 0 where
     /// undefined.
     pub covariance: Vec<Vec<f64>>,
@@ -154,6 +170,14 @@ pub struct CalibrationRecord {
     pub parameters: Vec<RecordedParameter>,
     /// Systems, data and errors.
     pub scenarios: Vec<FittedScenario>,
+}
+
+const fn with_priors() -> bool {
+    true
+}
+
+const fn is_default_priors(priors: &bool) -> bool {
+    *priors
 }
 
 /// Data of a scenario that a record needs besides its errors.
@@ -227,6 +251,8 @@ impl CalibrationRecord {
             seed: options.seed,
             rows_kept: Vec::new(),
             rows_excluded: Vec::new(),
+            priors: options.priors,
+            fixed: options.fixed.iter().map(|(name, _)| name.clone()).collect(),
             covariance: fit.covariance.row_iter().map(|row| row.iter().map(|c| rounded(*c)).collect()).collect(),
             starts: fit.starts.clone(),
             parameters: fit
@@ -257,9 +283,14 @@ impl CalibrationRecord {
     pub fn open(path: &Path) -> Result<Self> {
         let file = SpecFile::open(path)?;
         let record: Self = toml::from_str(&file.text).map_err(|error| {
-            Error::input(format!("not a calibration of this version: {}", error.message().replace('\n', ", ")))
-                .at(path)
-                .help("give the calibration.toml that `perfmodel fit` writes; fit again if another version wrote it")
+            let what = error.message().trim_end().replace('\n', ", ");
+            let mut own = Error::input(format!("not a calibration of this version: {what}")).at(path);
+            // What the file as a whole lacks has no place.
+            if let Some(span) = error.span().filter(|span| span.start > 0) {
+                let (line, column) = file.place(span.start);
+                own = own.line(line).column(column);
+            }
+            own.help("give the calibration.toml that `perfmodel fit` writes; fit again if another version wrote it")
         })?;
         record.check().map_err(|what| Error::input(what).at(path).help("fit again; the file was changed by hand"))?;
         Ok(record)
@@ -272,6 +303,16 @@ impl CalibrationRecord {
         for scenario in &self.scenarios {
             if !scenario.uncertainty.is_sound() {
                 return Err(format!("the uncertainty of `{}` is not one", scenario.scenario));
+            }
+            let errors = &scenario.errors;
+            let all = [
+                Some(errors.baseline),
+                Some(errors.fitted),
+                errors.leave_one_workload_out,
+                errors.leave_one_concurrency_out,
+            ];
+            if !all.into_iter().flatten().all(|errors| errors.is_sound()) {
+                return Err(format!("the errors of `{}` are not all numbers from 0 up", scenario.scenario));
             }
         }
         let count = self.parameters.len();
@@ -324,12 +365,34 @@ impl CalibrationRecord {
         };
         self.perfmodel_version == other.perfmodel_version
             && self.estimator == other.estimator
-            && self.seed == other.seed
+            && (self.seed, self.priors) == (other.seed, other.priors)
             && self.starts.len() == other.starts.len()
             && (&self.rows_kept, &self.rows_excluded) == (&other.rows_kept, &other.rows_excluded)
             && self.scenarios.len() == other.scenarios.len()
             && self.scenarios.iter().zip(&other.scenarios).all(|(a, b)| a.same_data(b))
             && held(self) == held(other)
+    }
+
+    /// How to fit again what it holds: its seed, number of starts and priors, and of the parameters that an estimator
+    /// knows those that the user held or freed. What fits hold by themselves is held at the value of today.
+    pub fn options(&self, known: &[Parameter]) -> FitOptions {
+        let mut options = FitOptions {
+            seed: self.seed,
+            starts: self.starts.len().max(1),
+            priors: self.priors,
+            ..FitOptions::default()
+        };
+        for parameter in known {
+            let Some(recorded) = self.parameters.iter().find(|recorded| recorded.name == parameter.name) else {
+                continue;
+            };
+            if self.fixed.contains(&recorded.name) {
+                options.fixed.push((recorded.name.clone(), recorded.value));
+            } else if recorded.flag != Flag::Fixed.name() && !parameter.fitted {
+                options.freed.push(recorded.name.clone());
+            }
+        }
+        options
     }
 
     /// Whether it has a value for a parameter.

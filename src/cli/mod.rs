@@ -1,6 +1,7 @@
 //! The command line: strings and paths become checked types here, results go to stdout, everything else to stderr.
 //! One file is one subcommand.
 
+mod check;
 mod completions;
 mod evaluate;
 mod explain;
@@ -40,8 +41,9 @@ enum Format {
         perfmodel list                                  what is there to fit\n  \
         perfmodel fit --scenario llama31_8b_fp8_tp1     fit, validate, write the report\n  \
         perfmodel init my_server                        a scenario to fill in with your measurements\n  \
-        perfmodel fit --scenario-dir my_server          fit it\n\n\
-        Exit codes: 0 done, 1 the fit failed, 2 wrong input."
+        perfmodel fit --scenario-dir my_server          fit it\n  \
+        perfmodel check                                 have errors grown since the last fit\n\n\
+        Exit codes: 0 done, 1 a fit or a check failed, 2 wrong input."
 )]
 pub struct Cli {
     /// Folder whose hardware/, models/ and tested_benchmarks/ add to the built-in ones and override them
@@ -65,6 +67,8 @@ enum Command {
     Roofline(Box<roofline::RooflineArgs>),
     /// Predict a scenario from a calibration that never saw it
     Evaluate(Box<evaluate::EvaluateArgs>),
+    /// Compare model errors with a baseline and with limits, for CI
+    Check(Box<check::CheckArgs>),
     /// Show the scenarios, devices and models there are
     List(list::ListArgs),
     /// Write a commented scenario folder to fill in
@@ -89,6 +93,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Plan(args) => plan::run(&catalog, &args),
         Command::Roofline(args) => roofline::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
+        Command::Check(args) => check::run(&catalog, &args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -107,12 +107,9 @@ impl MeasuredArgs {
             let campaign = members.len();
             members.push(scenario_member(catalog, &folder, campaign)?);
         }
-        let mut ids: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
+        let ids: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
         let id = ids.join("+");
-        ids.sort_unstable();
-        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::input(format!("the scenario `{}` is named twice", twice[0])).help("name each once"));
-        }
+        each_once(ids)?;
         Ok(Measured { id, members, unknown: Vec::new() })
     }
 
@@ -128,17 +125,7 @@ impl MeasuredArgs {
     fn folders(&self, catalog: &Catalog) -> Result<Vec<ScenarioFolder>> {
         let mut folders = Vec::new();
         for name in &self.scenario {
-            if !name.contains(['*', '?']) {
-                folders.push(catalog.scenario_folder(name)?);
-                continue;
-            }
-            let pattern = WildMatch::new(name);
-            let ids: Vec<String> = catalog.ids(Kind::Scenario).into_iter().filter(|id| pattern.matches(id)).collect();
-            if ids.is_empty() {
-                return Err(Error::input(format!("no scenario matches `{name}`"))
-                    .help(format!("known: {}", catalog.ids(Kind::Scenario).join(", "))));
-            }
-            for id in ids {
+            for id in matching(name, &catalog.ids(Kind::Scenario))? {
                 folders.push(catalog.scenario_folder(&id)?);
             }
         }
@@ -212,6 +199,34 @@ impl MeasuredArgs {
         }
         let stem = path.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy());
         Ok(Measured { id: stem.into_owned(), members, unknown })
+    }
+}
+
+/// The ids that a name with `*` or `?` matches; a name without them is returned as it is.
+///
+/// # Errors
+/// It matches none of the known ids.
+pub fn matching(name: &str, known: &[String]) -> Result<Vec<String>> {
+    if !name.contains(['*', '?']) {
+        return Ok(vec![name.to_owned()]);
+    }
+    let pattern = WildMatch::new(name);
+    let ids: Vec<String> = known.iter().filter(|id| pattern.matches(id)).cloned().collect();
+    if ids.is_empty() {
+        return Err(Error::input(format!("no scenario matches `{name}`")).help(format!("known: {}", known.join(", "))));
+    }
+    Ok(ids)
+}
+
+/// Refuses a scenario that is named twice.
+///
+/// # Errors
+/// Names it.
+pub fn each_once(mut ids: Vec<&str>) -> Result<()> {
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(Error::input(format!("the scenario `{}` is named twice", twice[0])).help("name each once")),
+        None => Ok(()),
     }
 }
 

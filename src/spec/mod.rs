@@ -16,7 +16,7 @@ mod weights;
 
 pub use catalog::{Catalog, Kind, ScenarioFolder};
 pub use deployment::Deployment;
-pub use file::SpecFile;
+pub use file::{Problems, SpecFile};
 pub use hardware::{Hardware, Interconnect, Link, LinkClass, Price};
 pub use hf_config::{HfConfig, read_hf_config};
 pub use model::{

@@ -1,0 +1,187 @@
+//! From flags and the file of limits to what is checked against what.
+
+use std::path::{Path, PathBuf};
+
+use super::CheckArgs;
+use crate::calibration::CalibrationRecord;
+use crate::cli::select::{each_once, matching, scenario_member};
+use crate::cli::target::default_estimator;
+use crate::error::{Error, Result};
+use crate::estimator;
+use crate::evaluation::{CheckConfig, CheckInput, CheckMode, CheckSettings, StudyMember};
+use crate::spec::{Catalog, Kind, ScenarioFolder};
+
+/// What the arguments ask to check.
+///
+/// # Errors
+/// A scenario, a baseline or the file of limits is missing or wrong, or there is nothing to check.
+pub fn inputs(catalog: &Catalog, args: &CheckArgs) -> Result<Vec<CheckInput>> {
+    let selection = Selection { catalog, config: args.config(catalog)?, flags: args.settings()? };
+    let folders = selection.folders(args)?;
+    let members =
+        folders.iter().map(|folder| scenario_member(catalog, folder, 0)).collect::<Result<Vec<StudyMember>>>()?;
+    let inputs = members.iter().map(|member| selection.input(member, &members)).collect::<Result<_>>()?;
+    Ok(together(inputs))
+}
+
+/// Where scenarios come from: the catalogue and the folders that the file of limits names.
+struct Selection<'a> {
+    catalog: &'a Catalog,
+    config: CheckConfig,
+    flags: CheckSettings,
+}
+
+impl Selection<'_> {
+    /// The scenarios to check, each once.
+    fn folders(&self, args: &CheckArgs) -> Result<Vec<ScenarioFolder>> {
+        let mut known = self.catalog.ids(Kind::Scenario);
+        let own: Vec<String> = self.config.scenarios.keys().filter(|id| !known.contains(id)).cloned().collect();
+        known.extend(own);
+        let mut ids = Vec::new();
+        if !args.scenario.is_empty() || !args.scenario_dir.is_empty() {
+            for name in &args.scenario {
+                ids.extend(matching(name, &known)?);
+            }
+        } else if let Some(path) = &args.baseline {
+            ids = CalibrationRecord::open(path)?.scenarios.into_iter().map(|scenario| scenario.scenario).collect();
+            if let Some(id) = ids.iter().find(|id| !known.contains(id)) {
+                return Err(Error::input(format!(
+                    "the baseline is of `{id}`, which is not a scenario that perfmodel knows"
+                ))
+                .at(path)
+                .help("give its folder with --scenario-dir; `perfmodel init DIR` writes one to fill in"));
+            }
+        } else if !self.config.scenarios.is_empty() {
+            ids = self.config.scenarios.keys().cloned().collect();
+        } else {
+            ids = known.into_iter().filter(|id| self.default_baseline(id).is_some()).collect();
+            if ids.is_empty() {
+                return Err(Error::input("there is nothing to check: no scenario is named and none has a baseline").help(
+                    "make a baseline with `perfmodel fit --scenario ID`, or give --scenario ID with a limit such as \
+                     --max-itl-mape 5",
+                ));
+            }
+        }
+        let mut folders = ids.iter().map(|id| self.folder(id)).collect::<Result<Vec<_>>>()?;
+        for dir in &args.scenario_dir {
+            folders.push(Catalog::scenario_folder_at(dir)?);
+        }
+        each_once(folders.iter().map(|folder| folder.id.as_str()).collect())?;
+        Ok(folders)
+    }
+
+    /// The files of a scenario: of its own folder if the file of limits names one, else of the catalogue.
+    fn folder(&self, id: &str) -> Result<ScenarioFolder> {
+        let Some(dir) = self.config.scenarios.get(id).and_then(|settings| settings.folder.as_ref()) else {
+            return self.catalog.scenario_folder(id);
+        };
+        let folder = Catalog::scenario_folder_at(dir)?;
+        if folder.id != id {
+            return Err(Error::input(format!("the scenario of this folder is called `{}`, not `{id}`", folder.id))
+                .at(dir)
+                .help(format!("write [scenario.{}] in the file of limits", folder.id)));
+        }
+        Ok(folder)
+    }
+
+    fn settings(&self, id: &str) -> CheckSettings {
+        self.flags.clone().or(self.config.settings(id))
+    }
+
+    /// Where the results of a scenario lie, if they are there.
+    fn default_baseline(&self, id: &str) -> Option<PathBuf> {
+        let estimator = self.settings(id).estimator.unwrap_or(default_estimator().name());
+        let path: PathBuf = ["evaluations_results", id, estimator, "calibration.toml"].iter().collect();
+        path.is_file().then_some(path)
+    }
+
+    /// Everything that the check of a scenario needs.
+    fn input(&self, member: &StudyMember, all: &[StudyMember]) -> Result<CheckInput> {
+        let settings = self.settings(&member.id);
+        let (limits, mode) = (settings.limits, settings.mode.unwrap_or_default());
+        let path = settings.baseline.or_else(|| self.default_baseline(&member.id));
+        let baseline = path.map(|path| Ok((CalibrationRecord::open(&path)?, path))).transpose()?;
+        let estimator = match (settings.estimator, &baseline) {
+            (Some(name), _) => estimator::by_name(name)?,
+            (None, Some((record, path))) => estimator::by_name(&record.estimator).map_err(|error| error.or_at(path))?,
+            (None, None) => default_estimator(),
+        };
+        if baseline.is_none() {
+            let missing = |what: &str| {
+                Error::input(format!("`{}` has no baseline: {what}", member.id)).help(format!(
+                    "give --baseline FILE, or make one with `perfmodel fit` (evaluations_results/{}/{}/calibration.toml)",
+                    member.id,
+                    estimator.name()
+                ))
+            };
+            if mode == CheckMode::Evaluate {
+                return Err(missing("mode evaluate predicts with its values"));
+            }
+            if limits.regression.is_some() {
+                return Err(missing("the largest regression is counted from it"));
+            }
+            if limits.limited(mode).next().is_none() {
+                return Err(missing("without one and without a limit such as --max-itl-mape 5 nothing could fail"));
+            }
+        }
+        if mode == CheckMode::Evaluate && self.flags.limits.limits_left_out() {
+            return Err(Error::input("mode evaluate fits nothing, so there are no left-out errors to limit")
+                .help("drop --max-left-out-…, or use --mode refit"));
+        }
+        let members = match &baseline {
+            Some((record, path))
+                if mode == CheckMode::Refit && record.scenarios.iter().any(|one| one.scenario == member.id) =>
+            {
+                self.pool(record, path, all)?
+            }
+            _ => vec![member.clone()],
+        };
+        let baseline = baseline.map(|(record, path)| (path, record));
+        Ok(CheckInput { members, checked: vec![(member.id.clone(), limits)], estimator, mode, baseline })
+    }
+
+    /// The scenarios that a baseline was fitted to together.
+    fn pool(&self, record: &CalibrationRecord, path: &Path, all: &[StudyMember]) -> Result<Vec<StudyMember>> {
+        record
+            .scenarios
+            .iter()
+            .map(|recorded| {
+                let here = all.iter().find(|member| member.id == recorded.scenario).cloned();
+                let member = match here {
+                    Some(member) => member,
+                    None => self
+                        .folder(&recorded.scenario)
+                        .and_then(|folder| scenario_member(self.catalog, &folder, 0))
+                        .map_err(|error| {
+                            Error::input(format!(
+                                "the baseline was fitted with `{}` too, which cannot be read: {}",
+                                recorded.scenario,
+                                error.message()
+                            ))
+                            .at(path)
+                            .help("give it with --scenario-dir, or use --mode evaluate, which needs only the scenario itself")
+                        })?,
+                };
+                Ok(StudyMember { campaign: recorded.campaign, ..member })
+            })
+            .collect()
+    }
+}
+
+/// Checks that share one baseline of several scenarios become one: they are fitted once.
+fn together(inputs: Vec<CheckInput>) -> Vec<CheckInput> {
+    let mut merged: Vec<CheckInput> = Vec::new();
+    for input in inputs {
+        let same = |other: &&mut CheckInput| {
+            input.members.len() > 1
+                && other.members.len() > 1
+                && input.mode == other.mode
+                && input.baseline.as_ref().map(|(path, _)| path) == other.baseline.as_ref().map(|(path, _)| path)
+        };
+        match merged.iter_mut().find(same) {
+            Some(other) => other.checked.extend(input.checked),
+            None => merged.push(input),
+        }
+    }
+    merged
+}
