@@ -74,9 +74,10 @@ impl Transferred {
 
     /// What a calibration says of a target; priors for what it does not say.
     ///
-    /// Hardware and engine parameters are taken as they are. A device that the calibration did not see adds the spread of
-    /// the prior to their uncertainty, and so does another campaign to those of campaigns; of several campaigns the mean
-    /// is taken.
+    /// Hardware and engine parameters are taken as they are; a device that the calibration did not see adds the spread of
+    /// the prior to their uncertainty. Those of a campaign belong to it: a scenario of another campaign has the priors (the
+    /// two shipped ones predict each other better so, ITL 4.0 instead of 5.4 %, median TTFT 31 instead of 54 %). A system
+    /// that is no scenario is taken to be loaded as the calibrated ones were: the mean of their campaigns.
     pub fn of(record: &CalibrationRecord, parameters: &[Parameter], target: &Target<'_>) -> Self {
         let mut carried = Self::priors(parameters);
         let same_device = record.scenarios.iter().any(|s| s.hardware == target.system.hardware.name);
@@ -90,7 +91,11 @@ impl Transferred {
             let own: Vec<usize> =
                 named.iter().copied().filter(|&i| record.parameters[i].campaign == own_campaign).collect();
             let is_own = parameter.owner != Owner::Campaign || (own_campaign.is_some() && !own.is_empty());
-            let used = if parameter.owner == Owner::Campaign && is_own { own } else { named };
+            let used = match parameter.owner {
+                Owner::Campaign if is_own => own,
+                Owner::Campaign if target.scenario.is_some() => Vec::new(),
+                _ => named,
+            };
             let home = match parameter.owner {
                 Owner::Hardware => same_device,
                 Owner::Engine => true,

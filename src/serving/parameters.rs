@@ -36,6 +36,8 @@ pub enum Quantity {
     PcieLatency,
     /// Share of the bandwidth of PCIe.
     PcieEfficiency,
+    /// Fixed part of the prefill of a static batch.
+    BatchOverhead,
     /// Fixed part of TTFT, t₀.
     FirstTokenOverhead,
     /// Lock-step of the clients, σ.
@@ -53,7 +55,7 @@ pub enum Quantity {
 }
 
 /// Number of parameters.
-pub const COUNT: usize = 19;
+pub const COUNT: usize = 20;
 
 impl Quantity {
     /// Every parameter, in order.
@@ -70,6 +72,7 @@ impl Quantity {
         Self::LinkEfficiency,
         Self::PcieLatency,
         Self::PcieEfficiency,
+        Self::BatchOverhead,
         Self::FirstTokenOverhead,
         Self::BurstFactor,
         Self::BurstLimitTokens,
@@ -196,6 +199,15 @@ impl Quantity {
                 fitted: false,
                 meaning: "share of the bandwidth of PCIe in all-reduces",
             },
+            Self::BatchOverhead => Definition {
+                name: "batch_overhead_ms",
+                unit: "ms",
+                owner: Engine,
+                bounds: (0.01, 100.0),
+                least: 0.0,
+                fitted: true,
+                meaning: "fixed time of a static batch before its first tokens: the engine's own part, without a server",
+            },
             Self::FirstTokenOverhead => Definition {
                 name: "first_token_overhead_ms",
                 unit: "ms",
@@ -269,7 +281,8 @@ impl Quantity {
         match self {
             Self::LinkLatency | Self::LinkEfficiency => link == Some(LinkClass::Direct),
             Self::PcieLatency | Self::PcieEfficiency => link == Some(LinkClass::Pcie),
-            Self::KvMemoryShare => load != LoadKind::StaticBatch,
+            Self::KvMemoryShare | Self::FirstTokenOverhead => load != LoadKind::StaticBatch,
+            Self::BatchOverhead => load == LoadKind::StaticBatch,
             Self::BurstFactor
             | Self::BurstLimitTokens
             | Self::BurstLimitShare

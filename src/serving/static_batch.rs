@@ -6,14 +6,14 @@ use crate::prediction::{Limit, Part, Prediction};
 use crate::units::{Seconds, TokensPerSec};
 use crate::workload::Workload;
 
-/// `TTFT = t₀ + prefill of all prompts in one step`, `ITL = D(B)`, `X = B·O / (TTFT + (O − 1)·ITL)`.
+/// `TTFT = t_b + prefill of all prompts in one step`, `ITL = D(B)`, `X = B·O / (TTFT + (O − 1)·ITL)`.
 ///
 /// The batch is taken to fit: whoever ran it had the memory.
 pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
     let costs = model.costs(workload, parameters);
     let batch = workload.load();
     let mut ttft_parts = costs.prefill_step(batch);
-    ttft_parts.add(Part::Overhead, Seconds::from_ms(parameters.get(Quantity::FirstTokenOverhead)));
+    ttft_parts.add(Part::Overhead, Seconds::from_ms(parameters.get(Quantity::BatchOverhead)));
     let step = costs.decode_step(batch);
     let (ttft, itl) = (ttft_parts.total(), step.parts.total());
     let run = ttft + itl * workload.decode_steps();
