@@ -5,6 +5,7 @@
 //! rows that a fit did not see and `groups` systems, `interval` says how far a prediction can be trusted, `record` is what remains of a fit,
 //! and `transfer` what it says of another system.
 
+mod errors;
 mod fit;
 mod groups;
 mod identifiability;
@@ -16,14 +17,12 @@ mod record;
 mod transfer;
 mod validation;
 
+pub use errors::{ErrorSummary, RecordedErrors};
 pub use fit::{Fit, FitOptions, FittedParameter, StartResult, fit};
 pub use groups::{GroupKind, LeftOutGroup, leave_groups_out};
 pub use identifiability::Flag;
 pub use interval::{CoveredRow, Interval, LEVEL, Regime, Scatter, Uncertainty, coverage_pct, covered, regime};
 pub use problem::{Member, Problem, Slot};
-pub use record::{
-    CalibrationRecord, Coverage, ErrorSummary, FittedScenario, Provenance, RecordedErrors, RecordedParameter,
-    ScenarioData,
-};
+pub use record::{CalibrationRecord, Coverage, FittedScenario, Provenance, RecordedParameter, ScenarioData};
 pub use transfer::{Origin, Outside, Target, Transferred, nearest_inside, system_outside, workload_outside};
 pub use validation::{LeftOut, Validation, validate};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::errors::RecordedErrors;
 use super::fit::{Fit, FitOptions, StartResult};
 use super::identifiability::Flag;
 use super::interval::Uncertainty;
@@ -12,37 +13,6 @@ use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};
 use crate::spec::{Campaign, Deployment, Source, SpecFile, System};
 use crate::workload::{LoadKind, Workload};
-
-/// Errors under their stable keys, in JSON output and in `calibration.toml`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ErrorSummary {
-    /// The estimator's loss.
-    pub loss: f64,
-    /// Mean absolute relative error of TTFT.
-    pub ttft_mape_pct: f64,
-    /// Median absolute relative error of TTFT.
-    pub ttft_median_ape_pct: f64,
-    /// Root mean squared error of TTFT.
-    pub ttft_rmse_ms: f64,
-    /// Mean absolute relative error of ITL.
-    pub itl_mape_pct: f64,
-    /// Median absolute relative error of ITL.
-    pub itl_median_ape_pct: f64,
-    /// Root mean squared error of ITL.
-    pub itl_rmse_ms: f64,
-    /// Mean absolute relative error of throughput; absent if no row has it.
-    pub throughput_mape_pct: Option<f64>,
-}
-
-impl ErrorSummary {
-    /// Whether all are finite and none is below 0.
-    fn is_sound(&self) -> bool {
-        let ttft = [self.ttft_mape_pct, self.ttft_median_ape_pct, self.ttft_rmse_ms];
-        let itl = [self.itl_mape_pct, self.itl_median_ape_pct, self.itl_rmse_ms];
-        let others = [self.loss, self.throughput_mape_pct.unwrap_or(0.0)];
-        ttft.iter().chain(&itl).chain(&others).all(|error| error.is_finite() && *error >= 0.0)
-    }
-}
 
 /// Who measured, and how.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -53,19 +23,6 @@ pub struct Provenance {
     /// Where the figures come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
-}
-
-/// Errors before the fit, after it, and out of sample.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordedErrors {
-    /// At the defaults.
-    pub baseline: ErrorSummary,
-    /// In sample.
-    pub fitted: ErrorSummary,
-    /// Each workload predicted by a fit to the others.
-    pub leave_one_workload_out: Option<ErrorSummary>,
-    /// Each concurrency predicted by a fit to the others.
-    pub leave_one_concurrency_out: Option<ErrorSummary>,
 }
 
 /// Share of left-out rows inside their 90 % intervals.
@@ -304,14 +261,7 @@ impl CalibrationRecord {
             if !scenario.uncertainty.is_sound() {
                 return Err(format!("the uncertainty of `{}` is not one", scenario.scenario));
             }
-            let errors = &scenario.errors;
-            let all = [
-                Some(errors.baseline),
-                Some(errors.fitted),
-                errors.leave_one_workload_out,
-                errors.leave_one_concurrency_out,
-            ];
-            if !all.into_iter().flatten().all(|errors| errors.is_sound()) {
+            if !scenario.errors.are_sound() {
                 return Err(format!("the errors of `{}` are not all numbers from 0 up", scenario.scenario));
             }
         }
