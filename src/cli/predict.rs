@@ -269,7 +269,8 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
     if forecaster.is_calibrated() {
         let priors = forecaster.from_origin(Origin::Prior);
         if !priors.is_empty() {
-            cautions.push(format!("not in the calibration, taken from documented priors: {}", priors.join(", ")));
+            cautions
+                .push(format!("not calibrated for this system, taken from documented priors: {}", priors.join(", ")));
         }
     } else {
         let remedy = match &target.scenario {

@@ -143,7 +143,8 @@ impl TransferStudy {
             cautions.push("the calibration was fitted to these very measurements; the errors are in sample".to_owned());
         }
         if forecaster.is_calibrated() && !priors.is_empty() {
-            cautions.push(format!("not in the calibration, taken from documented priors: {}", priors.join(", ")));
+            cautions
+                .push(format!("not calibrated for this system, taken from documented priors: {}", priors.join(", ")));
         }
         let carried = forecaster.from_origin(Origin::Carried);
         if !carried.is_empty() {
