@@ -3,7 +3,7 @@
 //! The work of the operators sums to that of [`StepModel`], and so do their times: matrices that the model sums up first
 //! have the same ratio of traffic to arithmetic, so the root of the sum of squares ([`OpTime::total`]) of their sum is the
 //! sum of their roots. What a step costs beside its operators is in [`Step::others`]; together they make its time,
-//! [`StepCosts::decode_step`] and [`StepCosts::prefill_step`], exactly.
+//! `StepCosts::decode_step` and `StepCosts::prefill_step`, exactly.
 //!
 //! Work is what the mathematics asks for. Times are those of the model: padded to tiles ([`PADDING_ROWS`]), the corner of
 //! the roofline rounded. So `max(work / roof) ≤ time`, and an operator lies below its roof on the chart by what that costs.

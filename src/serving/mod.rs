@@ -1,8 +1,8 @@
 //! A continuously batching server under a load.
 //!
 //! [`parameters`] names what is calibrated and [`priors`] what is known of it beforehand, [`admission`] says how many
-//! requests may run, [`arrivals`] how long a prompt waits behind those that came with it; [`closed_loop`], [`open_loop`] and
-//! [`static_batch`] solve for the operating point under the three loads, [`ServingModel`] chooses among them.
+//! requests may run, [`arrivals`] how long a prompt waits behind those that came with it; `closed_loop`, `open_loop` and
+//! `static_batch` solve for the operating point under the three loads, [`ServingModel`] chooses among them.
 
 pub mod admission;
 pub mod arrivals;
