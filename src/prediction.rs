@@ -218,6 +218,11 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// Whether requests come faster than they can be served, so that there is no steady state to predict.
+    pub fn is_overloaded(&self) -> bool {
+        self.open_loop.is_some_and(|open_loop| open_loop.overloaded)
+    }
+
     /// Time from request to last token, TTFT + (O − 1)·ITL.
     pub fn end_to_end(&self, decode_steps: f64) -> Seconds {
         self.ttft + self.itl * decode_steps

@@ -7,7 +7,8 @@ use perfmodel::evaluation::{Errors, ScenarioStudy, Study, StudyInput, StudyMembe
 use perfmodel::parameter::Owner;
 use perfmodel::prediction::{Limit, Part};
 use perfmodel::spec::{Catalog, Scenario, System};
-use perfmodel::workload::LoadKind;
+use perfmodel::units::Seconds;
+use perfmodel::workload::{LoadKind, Workload};
 
 const SCENARIOS: [&str; 2] = ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"];
 
@@ -170,6 +171,44 @@ fn data_that_the_model_made_give_its_parameters_back() {
     for (p, truth) in found.parameters.iter().zip(truth) {
         assert!((p.value / truth - 1.0).abs() < 0.01, "{} {} {truth}", p.parameter.name, p.value);
     }
+}
+
+/// A run above the capacity ends at some time to first token; the model has none to compare it with.
+#[test]
+fn open_loop_rows_beyond_the_capacity_keep_the_errors_finite_and_are_named() {
+    let estimator = estimator::by_name("serving").unwrap();
+    let mut made = member(SCENARIOS[0], 0);
+    made.load = LoadKind::OpenLoop;
+    let predictor = estimator.prepare(&made.system, LoadKind::OpenLoop, &[]).unwrap();
+    let truth: Vec<f64> = predictor.parameters().iter().map(|parameter| 0.97 * parameter.default).collect();
+    let row = made.dataset.rows[0];
+    made.dataset.rows = [(200.0, 100.0), (1000.0, 500.0), (4000.0, 300.0)]
+        .into_iter()
+        .flat_map(|(input, output)| [0.5, 1.0, 2.0, 4.0, 50.0].map(|rate| (input, output, rate)))
+        .map(|(input, output, rate)| {
+            let workload = Workload::under(LoadKind::OpenLoop, input, output, rate).unwrap();
+            let p = predictor.predict(&workload, &truth);
+            let ttft = if p.is_overloaded() { Seconds::new(60.0) } else { p.ttft };
+            Measurement { workload, ttft, itl: p.itl, throughput: None, ..row }
+        })
+        .collect();
+    let overloaded = made.dataset.rows.iter().filter(|row| row.ttft == Seconds::new(60.0)).count();
+    assert!((1..8).contains(&overloaded), "{overloaded}");
+    let input = StudyInput {
+        id: "open".to_owned(),
+        members: vec![made],
+        keep: Vec::new(),
+        exclude: Vec::new(),
+        estimator,
+        options: FitOptions::default(),
+        validate: false,
+        leave_out: Vec::new(),
+    };
+    let found = run_study(input, &|_, _| {}).unwrap();
+    let Errors { ttft, itl, .. } = only(&found).optimized;
+    assert!(ttft.mape_pct < 2.0 && itl.mape_pct < 2.0, "{ttft:?} {itl:?}");
+    let caution = format!("{overloaded} rows have rates above the predicted capacity");
+    assert!(found.cautions().iter().any(|said| said.starts_with(&caution)), "{:?}", found.cautions());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Fit;
+use super::loss::log_ratios;
 use super::problem::Member;
 use super::validation::LeftOut;
 use crate::dataset::Measurement;
@@ -111,11 +112,6 @@ pub struct Uncertainty {
     pub left_out_rows: usize,
 }
 
-/// Residuals ln(measured/predicted) of TTFT and ITL.
-fn log_errors(row: &Measurement, prediction: &Prediction) -> [f64; 2] {
-    [(row.ttft / prediction.ttft).ln(), (row.itl / prediction.itl).ln()]
-}
-
 impl Uncertainty {
     /// Scatter of each member's own rows in a fit, allowing for the parameters that they were fitted with.
     pub fn of_fit(fit: &Fit, members: &[Member<'_>]) -> Vec<Self> {
@@ -138,7 +134,7 @@ impl Uncertainty {
         for (row, prediction) in rows {
             let place = regime(&prediction) as usize;
             counts[place] += 1.0;
-            for (sum, error) in squares[place].iter_mut().zip(log_errors(row, &prediction)) {
+            for (sum, error) in squares[place].iter_mut().zip(log_ratios(row, &prediction)) {
                 *sum += error * error;
             }
         }
@@ -255,7 +251,7 @@ fn propagated(predictor: &dyn Predictor, workload: &Workload, values: &[f64], co
 fn quantiles<'a>(rows: impl Iterator<Item = &'a (Measurement, LeftOut)>) -> Option<[f64; 2]> {
     let mut scores = [Vec::new(), Vec::new()];
     for (row, left_out) in rows {
-        let errors = log_errors(row, &left_out.prediction);
+        let errors = log_ratios(row, &left_out.prediction);
         for metric in 0..2 {
             scores[metric].push(errors[metric].abs() / left_out.scale[metric]);
         }

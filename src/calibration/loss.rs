@@ -4,15 +4,23 @@ use crate::dataset::Measurement;
 use crate::estimator::Loss;
 use crate::prediction::Prediction;
 
+/// A predicted TTFT counts as at most this many times the measured one: that of an overloaded server has no end, but the
+/// measuring run had.
+const MOST_TIMES: f64 = 1e3;
+
+/// ln(predicted / measured) of TTFT and ITL.
+pub fn log_ratios(row: &Measurement, prediction: &Prediction) -> [f64; 2] {
+    [(prediction.ttft / row.ttft).min(MOST_TIMES).ln(), (prediction.itl / row.itl).ln()]
+}
+
 /// Two residuals of a row, TTFT and ITL, shaped so that the loss is the mean of their squares.
 pub fn residuals(loss: Loss, row: &Measurement, prediction: &Prediction) -> [f64; 2] {
-    let ttft = prediction.ttft / row.ttft;
-    let itl = prediction.itl / row.itl;
     match loss {
         Loss::SoftL1OfLogRatios { scale, itl_weight } => {
-            [soft_l1_root(ttft.ln(), scale), soft_l1_root(itl_weight * itl.ln(), scale)]
+            let [ttft, itl] = log_ratios(row, prediction);
+            [soft_l1_root(ttft, scale), soft_l1_root(itl_weight * itl, scale)]
         }
-        Loss::MeanSquaredRelativeError => [ttft - 1.0, itl - 1.0],
+        Loss::MeanSquaredRelativeError => [prediction.ttft / row.ttft - 1.0, prediction.itl / row.itl - 1.0],
     }
 }
 

@@ -55,7 +55,8 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Errors of the predictions of all rows.
+    /// Errors of the predictions of all rows; the TTFT of those that are predicted to be overloaded has no end and is not
+    /// counted, unless all are.
     ///
     /// # Panics
     /// There are no rows, or not as many predictions as rows.
@@ -63,13 +64,14 @@ impl Errors {
         assert_eq!(rows.len(), predictions.len());
         let all = || rows.iter().zip(predictions);
         let all_residuals: Vec<f64> = all().flat_map(|(row, p)| residuals(loss, row, p)).collect();
-        let ttft: Vec<_> = all().map(|(row, p)| (p.ttft.as_ms(), row.ttft.as_ms())).collect();
+        let every_ttft: Vec<_> = all().map(|(row, p)| (p.ttft.as_ms(), row.ttft.as_ms())).collect();
+        let ttft: Vec<_> = every_ttft.iter().copied().filter(|(predicted, _)| predicted.is_finite()).collect();
         let itl: Vec<_> = all().map(|(row, p)| (p.itl.as_ms(), row.itl.as_ms())).collect();
         let throughput: Vec<_> =
             all().filter_map(|(row, p)| Some((p.throughput.get(), row.throughput?.get()))).collect();
         Self {
             loss: mean_square(&all_residuals),
-            ttft: MetricErrors::of(&ttft).expect("a dataset has rows"),
+            ttft: MetricErrors::of(&ttft).or_else(|| MetricErrors::of(&every_ttft)).expect("a dataset has rows"),
             itl: MetricErrors::of(&itl).expect("a dataset has rows"),
             throughput: MetricErrors::of(&throughput),
         }
@@ -119,10 +121,22 @@ impl EvaluatedRow {
         Some(100.0 * (self.predicted.throughput / self.measured.throughput? - 1.0))
     }
 
-    /// The larger of the TTFT and ITL errors, in percent.
+    /// The larger of the TTFT and ITL errors, in percent, without that of a TTFT that has no end.
     pub fn worst_error_pct(&self) -> f64 {
-        self.ttft_error_pct().abs().max(self.itl_error_pct().abs())
+        let ttft = Some(self.ttft_error_pct().abs()).filter(|error| error.is_finite());
+        ttft.unwrap_or(0.0).max(self.itl_error_pct().abs())
     }
+}
+
+/// Says how many rows are predicted to be overloaded, if any are.
+pub fn overloaded<'a>(rows: impl Iterator<Item = &'a EvaluatedRow>) -> Option<String> {
+    let count = rows.filter(|row| row.predicted.is_overloaded()).count();
+    (count > 0).then(|| {
+        format!(
+            "{count} rows have rates above the predicted capacity, where the queue grows for as long as the load lasts; their \
+             TTFT is not counted"
+        )
+    })
 }
 
 #[cfg(test)]

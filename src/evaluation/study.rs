@@ -1,6 +1,6 @@
 //! The main job as types: what is studied, and what comes out.
 
-use super::errors::{Errors, EvaluatedRow};
+use super::errors::{Errors, EvaluatedRow, overloaded};
 use crate::calibration::{CalibrationRecord, CoveredRow, Fit, FitOptions, Flag, GroupKind, Provenance};
 use crate::dataset::{Dataset, RowFilter};
 use crate::estimator::Estimator;
@@ -197,6 +197,7 @@ impl Study {
             None => {}
         }
         cautions.extend(self.beyond_context());
+        cautions.extend(overloaded(self.scenarios.iter().flat_map(|scenario| &scenario.rows)));
         cautions.extend(self.fit.problem.predictor(0).notes());
         cautions
     }

@@ -1,6 +1,6 @@
 //! A scenario that a calibration never saw: predicted as it is, and with some parameters refitted.
 
-use super::errors::{Errors, EvaluatedRow};
+use super::errors::{Errors, EvaluatedRow, overloaded};
 use super::run::sorted;
 use super::study::StudyMember;
 use crate::calibration::{CalibrationRecord, FitOptions, Flag, Member, Origin, Outside, Target, Transferred, fit};
@@ -150,6 +150,7 @@ impl TransferStudy {
         if !carried.is_empty() {
             cautions.push(format!("carried over from another device or campaign: {}", carried.join(", ")));
         }
+        cautions.extend(overloaded(self.rows.iter()));
         cautions.extend(self.outside.iter().map(|outside| format!("outside the calibrated range, {}", outside.what)));
         cautions
     }
