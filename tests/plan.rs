@@ -171,7 +171,7 @@ fn people_get_a_ranked_table_and_a_command_that_runs() {
         "plan --model llama31_8b --users 50 --input-tokens 500 --output-tokens 200 --slo-itl-ms 60 --top 3 --plot",
     );
     assert_eq!(result.code, 0, "{}", result.stderr);
-    for words in ["USD/h", "headroom", "placements meet the limits", "more (--top)", "Caution: UNCALIBRATED"] {
+    for words in ["USD/h", "headroom", "the limits are met by", "more (--top)", "Caution: UNCALIBRATED"] {
         assert!(result.stdout.contains(words), "{words}: {}", result.stdout);
     }
     let command = result.stdout.lines().map(str::trim).find(|line| line.starts_with("perfmodel predict ")).unwrap();

@@ -33,7 +33,9 @@ impl Answer<'_> {
         let demand = &self.question.demand;
         let load = match demand.kind() {
             LoadKind::OpenLoop => format!("{} requests/s of independent users", demand.load()),
-            LoadKind::ClosedLoop | LoadKind::StaticBatch => format!("{} clients in a closed loop", demand.load()),
+            LoadKind::ClosedLoop | LoadKind::StaticBatch => {
+                format!("{} in a closed loop", counted(demand.load(), "client"))
+            }
         };
         format!(
             "{} for {load}, {} input and {} output tokens",
@@ -155,6 +157,11 @@ impl Answer<'_> {
         }
         command
     }
+}
+
+/// A number of things, `1 client` or `2 clients`.
+pub fn counted(number: f64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1.0 { "" } else { "s" })
 }
 
 /// Device, tensor-parallel degree, precisions of weights and cache.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::answer::{Answer, placed};
+use super::answer::{Answer, counted, placed};
 use crate::calibration::{Interval, LEVEL};
 use crate::cli::terminal::table;
 use crate::planning::{Failure, Miss, SloMetric};
@@ -28,18 +28,19 @@ fn headroom(value: Option<f64>) -> String {
 /// The tables on the terminal.
 pub fn text(answer: &Answer<'_>, top: usize, files: &[PathBuf]) -> String {
     let plan = answer.plan;
+    let placements = plan.options.len() + plan.failures.len() + answer.refused.len();
     let mut text = format!(
-        "{}\nlimits: {}, held by the pessimistic end of the {:.0} % interval\n{}from {}\n{} configurations of {} placements \
-         in {:.2} s; {} placements meet the limits\n\n",
+        "{}\nlimits: {}, held by the pessimistic end of the {:.0} % interval\n{}from {}\n{} of {} in {:.2} s; the limits are \
+         met by {}\n\n",
         answer.title(),
         answer.limits(),
         100.0 * LEVEL,
         if answer.calibration.is_none() { "UNCALIBRATED, " } else { "" },
         answer.basis(),
-        plan.configurations(),
-        plan.options.len() + plan.failures.len() + answer.refused.len(),
+        counted(plan.configurations() as f64, "configuration"),
+        counted(placements as f64, "placement"),
         answer.elapsed_s,
-        plan.options.len()
+        counted(plan.options.len() as f64, "placement")
     );
     if plan.options.is_empty() {
         text += &nearest(answer);
