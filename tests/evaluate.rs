@@ -88,7 +88,8 @@ fn people_read_the_variants_side_by_side_and_what_was_not_calibrated() {
         "refit campaign",
         "errors after a refit are in sample",
         "Caution: not calibrated for this system, taken from documented priors: power_share, activation_passes, \
-         link_latency_us, link_efficiency, first_token_overhead_ms",
+         link_latency_us, link_efficiency",
+        "Caution: carried over from another device or campaign: first_token_overhead_ms",
         "Caution: outside the calibrated range, model: calibrated on Llama-3.1-8B, asked for Llama-3.3-70B",
         "Caution: outside the calibrated range, tensor_parallel: calibrated on 1, asked for 2",
         "evaluations_results/llama33_70b_fp8_tp2/serving_from_llama31_8b_fp8_tp1/evaluation.csv",
