@@ -136,6 +136,11 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
         .map(|(_, name)| name)
 }
 
+/// `did you mean …? ` where a known name is close enough to be meant, else nothing: the beginning of a remedy.
+pub fn nearest_hint<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    did_you_mean(given, known).map_or_else(String::new, |near| format!("did you mean `{near}`? "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 
 /// How requests reach the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl FromStr for LoadKind {
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name);
-            let near = did_you_mean(text, names).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let near = nearest_hint(text, names);
             Error::input(format!("unknown load `{text}`")).help(format!("{near}known: {}", names.join(", ")))
         })
     }

@@ -1,6 +1,8 @@
 //! Many systems in one table: one fit, and each device, degree or half predicted by a fit that did not see it.
 
 mod common;
+#[path = "common/schema.rs"]
+mod schema;
 
 use std::fmt::Write;
 
@@ -8,6 +10,7 @@ use common::run;
 use perfmodel::estimator;
 use perfmodel::spec::{Catalog, Deployment, Precision, System};
 use perfmodel::workload::{LoadKind, Workload};
+use schema::{assert_matches_schema, json};
 use serde_json::Value;
 
 const SYSTEMS: [(&str, &str, u32); 6] = [
@@ -72,7 +75,7 @@ fn fit(slower: &str, leave_out: &str) -> Value {
         ),
     );
     assert_eq!(result.code, 0, "{}", result.stderr);
-    serde_json::from_str(&result.stdout).unwrap()
+    json(&result.stdout)
 }
 
 fn group<'a>(value: &'a Value, name: &str) -> &'a Value {
@@ -82,10 +85,7 @@ fn group<'a>(value: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn what_all_devices_share_is_carried_to_one_that_was_left_out() {
     let value = fit("", "hardware,half,tp,scenario");
-    let schema: Value = serde_json::from_str(&std::fs::read_to_string("docs/schema/fit.schema.json").unwrap()).unwrap();
-    let errors: Vec<String> =
-        jsonschema::validator_for(&schema).unwrap().iter_errors(&value).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    assert_matches_schema("fit.schema.json", &value);
 
     assert_eq!((&value["together"]["rows"], value["scenarios"].as_array().unwrap().len()), (&24.into(), 6));
     assert!(value["together"]["optimized"]["itl_mape_pct"].as_f64().unwrap() < 0.1);

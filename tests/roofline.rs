@@ -1,11 +1,14 @@
 //! `perfmodel roofline` from outside: its numbers are those of `perfmodel predict`, its object is that of the schema.
 
 mod common;
+#[path = "common/schema.rs"]
+mod schema;
 
 use std::fs;
 use std::path::Path;
 
 use common::run;
+use schema::{assert_matches_schema, json};
 use serde_json::Value;
 
 const SCENARIO: &str = "--scenario llama31_8b_fp8_tp1";
@@ -19,8 +22,7 @@ const ROUNDING: f64 = 1e-9;
 fn object(home: &Path, arguments: &str) -> Value {
     let result = run(home, &format!("{arguments} --format json"));
     assert_eq!(result.code, 0, "{arguments}: {}", result.stderr);
-    assert_eq!(result.stdout.lines().count(), 1, "one object on one line");
-    serde_json::from_str(&result.stdout).unwrap()
+    json(&result.stdout)
 }
 
 fn float(value: &Value) -> f64 {
@@ -34,13 +36,9 @@ fn same(a: f64, b: f64) -> bool {
 #[test]
 fn the_object_is_that_of_the_schema_and_operators_sum_to_steps() {
     let home = tempfile::tempdir().unwrap();
-    let schema: Value = serde_json::from_str(&fs::read_to_string("docs/schema/roofline.schema.json").unwrap()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
     for system in [SCENARIO, LATENT, WINDOWED, DENSE] {
         let value = object(home.path(), &format!("roofline {system} --batch 150 --context 3000"));
-        let errors: Vec<String> =
-            validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
-        assert!(errors.is_empty(), "{system}: {errors:?}");
+        assert_matches_schema("roofline.schema.json", &value);
         for step in value["steps"].as_array().unwrap() {
             let operators = step["operators"].as_array().unwrap();
             let time: f64 = operators.iter().map(|operator| float(&operator["time_ms"])).sum();

@@ -10,7 +10,7 @@ use super::identifiability::{Flag, Knowledge, identifiability};
 use super::loss::mean_square;
 use super::optimiser::{Minimum, minimise, polish};
 use super::problem::{Member, Problem, Slot};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::Estimator;
 use crate::parameter::Parameter;
 
@@ -289,8 +289,7 @@ fn without_idle_moves(best: &Minimum, first: &[f64], at_positions: &dyn Fn(&[f64
 fn no_such_parameter(name: &str, what: &str, slots: &[Slot]) -> Error {
     let mut known: Vec<&str> = slots.iter().map(|slot| slot.parameter.name).collect();
     known.dedup();
-    let near = did_you_mean(name, known.iter().copied());
-    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    let near = nearest_hint(name, known.iter().copied());
     Error::input(format!("there is no parameter `{name}` to {what}")).help(format!("{near}known: {}", known.join(", ")))
 }
 

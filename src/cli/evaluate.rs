@@ -8,9 +8,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Format;
+use super::json::json_line;
 use super::select::MeasuredArgs;
 use super::target::CalibrationArgs;
-use super::terminal::{error_rows, print, spinner, table, worst_rows};
+use super::terminal::{caution_lines, error_rows, print, spinner, table, worst_rows};
 use crate::calibration::{ErrorSummary, FitOptions, LEVEL, Origin};
 use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
@@ -152,9 +153,7 @@ pub fn run(catalog: &Catalog, args: EvaluateArgs) -> Result<()> {
     match args.format {
         Format::Json => {
             let output = output(&study, calibration, files, started.elapsed().as_secs_f64());
-            let text = serde_json::to_string(&output)
-                .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
-            print(&format!("{text}\n"))
+            print(&json_line(&output)?)
         }
         Format::Text => {
             let mut text = text(&study, calibration.as_deref().map(|path| path.display().to_string()));
@@ -242,8 +241,6 @@ fn text(study: &TransferStudy, calibration: Option<String>) -> String {
     );
     let _ = writeln!(text, "\nWorst rows · {}", asked.name(study.is_calibrated()));
     text += &worst_rows(&worst_of(&study.rows), study.member.load);
-    for (index, caution) in study.cautions().iter().enumerate() {
-        let _ = writeln!(text, "{}Caution: {caution}", if index == 0 { "\n" } else { "" });
-    }
+    text += &caution_lines(&study.cautions());
     text
 }

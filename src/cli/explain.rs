@@ -62,7 +62,7 @@ fn waterfall(parts: &Parts) -> String {
 fn first_token_in_words(forecast: &Forecast) -> String {
     let (workload, p) = (&forecast.workload, &forecast.prediction);
     let largest = largest(&p.ttft_parts);
-    if p.open_loop.is_some_and(|open_loop| open_loop.overloaded) {
+    if p.is_overloaded() {
         return "overloaded: requests come faster than they can be served, and the queue grows without end".to_owned();
     }
     let own = [

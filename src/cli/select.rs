@@ -125,7 +125,7 @@ impl MeasuredArgs {
     fn folders(&self, catalog: &Catalog) -> Result<Vec<ScenarioFolder>> {
         let mut folders = Vec::new();
         for name in &self.scenario {
-            for id in matching(name, &catalog.ids(Kind::Scenario))? {
+            for id in matching("scenario", name, &catalog.ids(Kind::Scenario))? {
                 folders.push(catalog.scenario_folder(&id)?);
             }
         }
@@ -206,14 +206,14 @@ impl MeasuredArgs {
 ///
 /// # Errors
 /// It matches none of the known ids.
-pub fn matching(name: &str, known: &[String]) -> Result<Vec<String>> {
+pub fn matching(kind: &str, name: &str, known: &[String]) -> Result<Vec<String>> {
     if !name.contains(['*', '?']) {
         return Ok(vec![name.to_owned()]);
     }
     let pattern = WildMatch::new(name);
     let ids: Vec<String> = known.iter().filter(|id| pattern.matches(id)).cloned().collect();
     if ids.is_empty() {
-        return Err(Error::input(format!("no scenario matches `{name}`")).help(format!("known: {}", known.join(", "))));
+        return Err(Error::input(format!("no {kind} matches `{name}`")).help(format!("known: {}", known.join(", "))));
     }
     Ok(ids)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::calibration::{CalibrationRecord, Target};
 use crate::error::{Error, Result};
@@ -113,6 +114,18 @@ impl CalibrationArgs {
     pub fn set(&self) -> &[(String, f64)] {
         &self.set
     }
+}
+
+/// What is predicted and from what, at the head of JSON objects.
+#[derive(Debug, Serialize)]
+pub struct TargetOutput<'a> {
+    system: &'a str,
+    model: &'a str,
+    hardware: &'a str,
+    tensor_parallel: u32,
+    weight_precision: String,
+    kv_precision: String,
+    calibration: Option<&'a Path>,
 }
 
 /// A system to predict.
@@ -230,6 +243,20 @@ impl ResolvedTarget {
             Target { scenario: self.scenario.as_deref(), system: &self.system, load, campaign: self.campaign.as_ref() };
         let record = self.calibration.as_ref().map(|(_, record)| record);
         Forecaster::new(default_estimator(), &target, record)?.given(&self.set)
+    }
+
+    /// The target at the head of a JSON object.
+    pub fn output(&self) -> TargetOutput<'_> {
+        let deployment = &self.system.deployment;
+        TargetOutput {
+            system: &self.id,
+            model: &self.system.model.name,
+            hardware: &self.system.hardware.name,
+            tensor_parallel: deployment.tensor_parallel,
+            weight_precision: deployment.weight_precision.to_string(),
+            kv_precision: deployment.kv_precision.to_string(),
+            calibration: self.calibration.as_ref().map(|(path, _)| path.as_path()),
+        }
     }
 
     /// Where the values come from, in words.

@@ -1,6 +1,7 @@
 //! Printing: tables, progress, and standard output that may be closed early.
 
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -90,6 +91,17 @@ pub fn worst_rows(rows: &[&EvaluatedRow], load: LoadKind) -> String {
         ]
     });
     table(&header, rows, 0..9)
+}
+
+/// Cautions, a line each below an empty one.
+pub fn caution_lines(cautions: &[String]) -> String {
+    let lines: String = cautions.iter().map(|caution| format!("Caution: {caution}\n")).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+/// The files that were written, a line each.
+pub fn written_lines(files: &[PathBuf]) -> String {
+    files.iter().map(|file| format!("wrote {}\n", file.display())).collect()
 }
 
 /// Rows of named columns as CSV. The cells are numbers and single words, which need no quotes.

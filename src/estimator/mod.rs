@@ -4,7 +4,7 @@ mod legacy;
 mod serving;
 
 use crate::dataset::Measurement;
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 use crate::parameter::Parameter;
 use crate::prediction::Prediction;
 use crate::roofline::Efficiencies;
@@ -80,7 +80,7 @@ pub fn all() -> [&'static dyn Estimator; 2] {
 pub fn by_name(name: &str) -> Result<&'static dyn Estimator> {
     all().into_iter().find(|estimator| estimator.name() == name).ok_or_else(|| {
         let names = all().map(Estimator::name);
-        let near = did_you_mean(name, names).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        let near = nearest_hint(name, names);
         Error::input(format!("there is no estimator `{name}`")).help(format!("{near}known: {}", names.join(", ")))
     })
 }

@@ -5,7 +5,7 @@ use super::run::sorted;
 use super::study::StudyMember;
 use crate::calibration::{CalibrationRecord, FitOptions, Flag, Member, Origin, Outside, Target, Transferred, fit};
 use crate::dataset::{Measurement, RowFilter};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::Estimator;
 use crate::forecast::Forecaster;
 use crate::parameter::{Owner, Parameter};
@@ -244,11 +244,10 @@ fn refitted(
             let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
             let near = match one {
                 Refit::Named(name) => {
-                    did_you_mean(name, known.iter().copied().chain(["campaign", "link", "hardware", "engine"]))
+                    nearest_hint(name, known.iter().copied().chain(["campaign", "link", "hardware", "engine"]))
                 }
-                Refit::Owner(_) | Refit::Link => None,
+                Refit::Owner(_) | Refit::Link => String::new(),
             };
-            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
             return Err(Error::input(format!("nothing here is `{}` to refit", one.name()))
                 .help(format!("{near}give campaign, link, hardware, engine or one of {}", known.join(", "))));
         }

@@ -9,7 +9,7 @@ use crate::calibration::{
     CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, nearest_inside,
     regime, system_outside, workload_outside,
 };
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Parameter;
 use crate::prediction::{Limit, Prediction};
@@ -71,7 +71,19 @@ impl Forecaster {
         target: &Target<'_>,
         calibration: Option<&CalibrationRecord>,
     ) -> Result<Self> {
-        let predictor = estimator.prepare(target.system, target.load, &[])?;
+        Self::of(estimator.prepare(target.system, target.load, &[])?, estimator, target, calibration)
+    }
+
+    /// As [`Forecaster::new`], for a target that is prepared already.
+    ///
+    /// # Errors
+    /// The calibration is of another estimator.
+    pub fn of(
+        predictor: Box<dyn Predictor>,
+        estimator: &dyn Estimator,
+        target: &Target<'_>,
+        calibration: Option<&CalibrationRecord>,
+    ) -> Result<Self> {
         let Some(record) = calibration else {
             let carried = Transferred::priors(predictor.parameters());
             return Ok(Self {
@@ -120,8 +132,7 @@ impl Forecaster {
             let parameters = self.predictor.parameters();
             let Some(index) = parameters.iter().position(|parameter| parameter.name == name) else {
                 let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
-                let near = did_you_mean(name, known.iter().copied());
-                let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+                let near = nearest_hint(name, known.iter().copied());
                 return Err(Error::input(format!("no parameter `{name}` matters here"))
                     .help(format!("{near}known: {}", known.join(", "))));
             };

@@ -228,10 +228,12 @@ fn outcome(placement: Placement, question: &Question<'_>) -> Result<Outcome> {
         Ok(Outcome { placement, configurations: 0, curve: Vec::new(), verdict: Err(Failure::Unusable(why)) })
     };
     // What is wrong with the placement is an outcome; what is wrong with the calibration is an error of the whole.
-    if let Err(error) = question.estimator.prepare(&placement.system, question.demand.kind(), &[]) {
-        return unusable(placement, error.message().to_owned());
-    }
-    let forecaster = Forecaster::new(question.estimator, &target, question.calibration)?.given(question.given)?;
+    let predictor = match question.estimator.prepare(&placement.system, question.demand.kind(), &[]) {
+        Ok(predictor) => predictor,
+        Err(error) => return unusable(placement, error.message().to_owned()),
+    };
+    let forecaster =
+        Forecaster::of(predictor, question.estimator, &target, question.calibration)?.given(question.given)?;
     let fits = Capacity::of(&placement.system, &forecaster).and_then(|capacity| capacity.check(&question.demand));
     if let Err(error) = fits {
         return unusable(placement, error.message().to_owned());

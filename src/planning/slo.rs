@@ -118,12 +118,18 @@ impl Slo {
             && within(prediction.end_to_end(workload.decode_steps()), self.end_to_end)
     }
 
+    /// The limited statistic of TTFT and the upper end of its interval, as far above it as that of the mean.
+    pub fn ttft(&self, forecast: &Forecast) -> (Seconds, Seconds) {
+        let ttft = self.statistic.of(&forecast.prediction);
+        (ttft, ttft * (forecast.ttft.high / forecast.prediction.ttft))
+    }
+
     /// Each limited latency of a forecast against its limit.
     pub fn margins(&self, forecast: &Forecast) -> impl Iterator<Item = Margin> + use<> {
         let p = &forecast.prediction;
-        let ttft = self.statistic.of(p);
+        let (ttft, ttft_high) = self.ttft(forecast);
         [
-            (SloMetric::Ttft, ttft, ttft * (forecast.ttft.high / p.ttft), self.ttft),
+            (SloMetric::Ttft, ttft, ttft_high, self.ttft),
             (SloMetric::Itl, p.itl, forecast.itl.high, self.itl),
             (SloMetric::EndToEnd, forecast.end_to_end(), forecast.end_to_end_interval().high, self.end_to_end),
         ]

@@ -18,7 +18,7 @@ mod transfer_page;
 
 use std::path::{Path, PathBuf};
 
-pub use number::number;
+pub use number::{number, number_or_dash};
 pub use output::OutputFolder;
 pub use png::browser;
 pub use roofline_page::RooflineReport;
@@ -57,15 +57,9 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
     output.stage("calibration.toml", study.record.to_toml().as_bytes())?;
     let figures = study_page::study_figures(study);
     output.stage("report.html", study_page::study_page(study, &figures).as_bytes())?;
-    if png {
-        for (name, bytes) in png::render(&figures)? {
-            output.stage(&name, &bytes)?;
-        }
-    } else if !answers_the_same(folder, study) {
-        // Pictures of another fit would contradict the new tables.
-        for figure in &figures {
-            output.retire(&format!("{}.png", figure.id));
-        }
+    // Pictures of the same fit still hold.
+    if png || !answers_the_same(folder, study) {
+        stage_pictures(&mut output, &figures, png)?;
     }
     output.commit()
 }
@@ -101,12 +95,9 @@ pub fn write_prediction(
     folder: &Path,
     png: bool,
 ) -> Result<Vec<PathBuf>> {
-    let mut output = OutputFolder::create(folder)?;
     let figures = prediction_page::prediction_figures(forecasts);
     let page = prediction_page::prediction_page(title, basis, forecasts, cautions, &figures);
-    output.stage("prediction.html", page.as_bytes())?;
-    stage_pictures(&mut output, &figures, png)?;
-    output.commit()
+    write_page("prediction.html", &page, &figures, folder, png)
 }
 
 /// Writes the page of a plan; `basis` says where the parameters come from.
@@ -122,12 +113,9 @@ pub fn write_plan(
     folder: &Path,
     png: bool,
 ) -> Result<Vec<PathBuf>> {
-    let mut output = OutputFolder::create(folder)?;
     let figures = plan_page::plan_figures(plan, question);
     let page = plan_page::plan_page(title, basis, question, plan, cautions, &figures);
-    output.stage("plan.html", page.as_bytes())?;
-    stage_pictures(&mut output, &figures, png)?;
-    output.commit()
+    write_page("plan.html", &page, &figures, folder, png)
 }
 
 /// Writes the page of a roofline.
@@ -135,10 +123,15 @@ pub fn write_plan(
 /// # Errors
 /// As [`write_study`].
 pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let mut output = OutputFolder::create(folder)?;
     let figures = roofline_charts::roofline_figures(report);
-    output.stage("roofline.html", roofline_page::roofline_page(report, &figures).as_bytes())?;
-    stage_pictures(&mut output, &figures, png)?;
+    write_page("roofline.html", &roofline_page::roofline_page(report, &figures), &figures, folder, png)
+}
+
+/// Writes a page that stands alone, and its pictures.
+fn write_page(name: &str, page: &str, figures: &[Figure], folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    output.stage(name, page.as_bytes())?;
+    stage_pictures(&mut output, figures, png)?;
     output.commit()
 }
 

@@ -13,6 +13,11 @@ pub fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A number for people, or a dash where there is none.
+pub fn number_or_dash(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

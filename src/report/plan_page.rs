@@ -6,7 +6,7 @@ use plotly::layout::{Shape, ShapeLine, ShapeType};
 
 use super::charts::distinct;
 use super::figure::{Figure, axis, colour, layout, plot};
-use super::number::number;
+use super::number::{number, number_or_dash};
 use super::page::{header, page, section, summary, table};
 use crate::calibration::LEVEL;
 use crate::planning::{CurvePoint, Latency, Outcome, Plan, Question, SloMetric, front};
@@ -163,14 +163,13 @@ pub fn plan_page(
         let fitting = outcome.fitting()?;
         let c = &fitting.configuration;
         let deployment = &outcome.placement.system.deployment;
-        let or_dash = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
         Some(vec![
             outcome.placement.system.hardware.name.clone(),
             format!("{} × TP {}", c.replicas, deployment.tensor_parallel),
             format!("{} / {}", deployment.weight_precision, deployment.kv_precision),
             c.gpus.to_string(),
-            or_dash(c.usd_per_hour),
-            or_dash(c.usd_per_million_tokens()),
+            number_or_dash(c.usd_per_hour),
+            number_or_dash(c.usd_per_million_tokens()),
             format!("{} %", number(100.0 * fitting.tightest.used())),
             slo.label(fitting.tightest.metric).to_owned(),
             c.forecast.bound().to_owned(),

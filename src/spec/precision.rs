@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 
 /// A number format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,11 +87,8 @@ impl FromStr for Precision {
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|p| p.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name);
-            let help = match did_you_mean(text, names) {
-                Some(near) => format!("did you mean `{near}`? known: {}", names.join(", ")),
-                None => format!("known: {}", names.join(", ")),
-            };
-            Error::input(format!("unknown precision `{text}`")).help(help)
+            let near = nearest_hint(text, names);
+            Error::input(format!("unknown precision `{text}`")).help(format!("{near}known: {}", names.join(", ")))
         })
     }
 }

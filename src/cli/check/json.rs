@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::cli::json::json_line;
+use crate::error::Result;
 use crate::evaluation::{CheckReport, Comparison, LimitKind};
 
 /// The JSON object on stdout; docs/schema/check.schema.json describes it.
@@ -68,7 +69,5 @@ pub fn json(report: &CheckReport, elapsed_s: f64) -> Result<String> {
         notes: &check.notes,
     });
     let output = CheckOutput { passed: report.passed(), scenarios: scenarios.collect(), elapsed_s };
-    let text = serde_json::to_string(&output)
-        .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
-    Ok(format!("{text}\n"))
+    json_line(&output)
 }

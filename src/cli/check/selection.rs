@@ -40,7 +40,7 @@ impl Selection<'_> {
         let mut ids = Vec::new();
         if !args.scenario.is_empty() || !args.scenario_dir.is_empty() {
             for name in &args.scenario {
-                ids.extend(matching(name, &known)?);
+                ids.extend(matching("scenario", name, &known)?);
             }
         } else if let Some(path) = &args.baseline {
             ids = CalibrationRecord::open(path)?.scenarios.into_iter().map(|scenario| scenario.scenario).collect();

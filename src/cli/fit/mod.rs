@@ -10,11 +10,12 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::Format;
+use super::json::json_line;
 use super::select::MeasuredArgs;
 use super::terminal::{print, spinner};
 use crate::calibration::{FitOptions, GroupKind};
 use crate::dataset::RowFilter;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::estimator;
 use crate::evaluation::{StudyInput, run_study};
 use crate::report::{browser, write_study};
@@ -150,9 +151,7 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
     match args.format {
         Format::Json => {
             let output = output(&study, files, started.elapsed().as_secs_f64());
-            let text = serde_json::to_string(&output)
-                .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
-            print(&format!("{text}\n"))
+            print(&json_line(&output)?)
         }
         Format::Text => {
             let mut text = text(&study);

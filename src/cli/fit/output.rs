@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::calibration::{Coverage, ErrorSummary, Flag, LEVEL};
-use crate::cli::terminal::{error_rows, table, worst_rows};
+use crate::cli::terminal::{caution_lines, error_rows, table, worst_rows};
 use crate::evaluation::{Errors, GroupErrors, ScenarioStudy, Study};
 use crate::parameter::Owner;
 use crate::report::number;
@@ -229,9 +229,7 @@ pub fn text(study: &Study) -> String {
         text += "\nWorst rows\n";
         text += &worst_rows(&only.worst_rows(), only.load);
     }
-    for (index, caution) in study.cautions().iter().enumerate() {
-        let _ = writeln!(text, "{}Caution: {caution}", if index == 0 { "\n" } else { "" });
-    }
+    text += &caution_lines(&study.cautions());
     text
 }
 

@@ -106,7 +106,7 @@ impl Answer<'_> {
         let Miss { configuration, margin, at_any_size } = miss;
         let slo = &self.question.slo;
         let forecast = &configuration.forecast;
-        let overloaded = forecast.prediction.open_loop.is_some_and(|open| open.overloaded);
+        let overloaded = forecast.prediction.is_overloaded();
         let what = if overloaded {
             "overloaded".to_owned()
         } else {

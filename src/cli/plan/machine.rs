@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::answer::{Answer, placed};
+use crate::cli::json::{finite, json_line};
 use crate::cli::terminal::csv_text;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::planning::{Configuration, Failure, Latency, Margin, Outcome, Placement, SloMetric, front};
 use crate::spec::Deployment;
 use crate::workload::LoadKind;
@@ -103,10 +104,6 @@ struct ParetoRow {
     itl_ms: f64,
 }
 
-fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
-}
-
 fn placement_row(hardware: &str, deployment: &Deployment) -> PlacementRow {
     let [hardware, _, weight_precision, kv_precision] = placed(hardware, deployment);
     PlacementRow { hardware, tensor_parallel: deployment.tensor_parallel, weight_precision, kv_precision }
@@ -120,14 +117,14 @@ fn configuration_row(
 ) -> ConfigurationRow {
     let slo = &answer.question.slo;
     let (p, f) = (&c.forecast.prediction, &c.forecast);
-    let ttft = slo.statistic.of(p);
+    let (ttft, ttft_high) = slo.ttft(f);
     ConfigurationRow {
         placement: placement_row(&placement.hardware, &placement.system.deployment),
         replicas: c.replicas,
         gpus: c.gpus,
         load_per_replica: f.workload.load(),
         ttft_ms: finite(ttft.as_ms()),
-        ttft_high_ms: finite((ttft * (f.ttft.high / p.ttft)).as_ms()),
+        ttft_high_ms: finite(ttft_high.as_ms()),
         itl_ms: p.itl.as_ms(),
         itl_high_ms: f.itl.high.as_ms(),
         e2e_ms: finite(f.end_to_end().as_ms()),
@@ -223,9 +220,7 @@ pub fn json(answer: &Answer<'_>, files: &[PathBuf]) -> Result<String> {
         cautions: answer.cautions(),
         files,
     };
-    serde_json::to_string(&output)
-        .map(|text| text + "\n")
-        .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))
+    json_line(&output)
 }
 
 /// The options as CSV.

@@ -8,15 +8,16 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
-use wildmatch::WildMatch;
 
 use super::numbers::Numbers;
+use super::page_args::PageArgs;
+use super::select::matching;
 use super::target::{CalibrationArgs, default_estimator};
 use super::terminal::{print, progress_bar};
 use crate::calibration::CalibrationRecord;
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
-use crate::report::{browser, write_plan};
+use crate::report::write_plan;
 use crate::spec::{Campaign, Catalog, Deployment, Hardware, HfConfig, Kind, ModelArchitecture, Precision, System};
 use crate::units::Seconds;
 use crate::workload::{LoadKind, Workload};
@@ -137,17 +138,8 @@ pub struct PlanArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
-    /// Write a page with cost against latency
-    #[arg(long)]
-    plot: bool,
-
-    /// Folder for the page [default: evaluations_results/plans/<model>]
-    #[arg(long, value_name = "DIR", requires = "plot")]
-    out: Option<PathBuf>,
-
-    /// Also write every figure as PNG (needs a Chromium on PATH)
-    #[arg(long, requires = "plot")]
-    png: bool,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Service-level objective.
@@ -239,25 +231,16 @@ impl PlanArgs {
         let known = catalog.ids(Kind::Hardware);
         let mut ids = Vec::new();
         for name in &self.hardware {
-            if name.contains(['*', '?']) {
-                let pattern = WildMatch::new(name);
-                let matching: Vec<&String> = known.iter().filter(|id| pattern.matches(id)).collect();
-                if matching.is_empty() {
-                    return Err(Error::input(format!("no hardware matches `{name}`"))
-                        .help(format!("known: {}", known.join(", "))));
-                }
-                ids.extend(matching.into_iter().cloned());
-            } else {
-                ids.push(catalog.hardware(name)?.id);
-            }
+            ids.extend(matching("hardware", name, &known)?);
         }
         if self.hardware.is_empty() {
             ids = known;
         }
         let mut devices: Vec<Hardware> = Vec::new();
         for id in ids {
-            if !devices.iter().any(|device| device.id == id) {
-                devices.push(catalog.hardware(&id)?);
+            let device = catalog.hardware(&id)?;
+            if !devices.iter().any(|known| known.id == device.id) {
+                devices.push(device);
             }
         }
         Ok(devices)
@@ -273,8 +256,7 @@ impl PlanArgs {
             };
             let id = catalog.hardware(id)?.id;
             let Some(index) = devices.iter().position(|device| device.id == id) else {
-                let near = did_you_mean(&id, devices.iter().map(|device| device.id.as_str()));
-                let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+                let near = nearest_hint(&id, devices.iter().map(|device| device.id.as_str()));
                 return Err(Error::input(format!("--price names `{id}`, which is not among the devices"))
                     .help(format!("{near}add it to --hardware, or drop the price")));
             };
@@ -359,9 +341,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     let started = Instant::now();
     let subject = args.subject(catalog)?;
     let (placements, refused) = args.placements(catalog, &subject)?;
-    if args.png {
-        browser()?;
-    }
+    args.page.check()?;
     let question = Question {
         demand: args.demand()?,
         slo: args.slo()?,
@@ -388,13 +368,9 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
         refused: &refused,
         elapsed_s: started.elapsed().as_secs_f64(),
     };
-    let files = if args.plot {
-        let folder =
-            args.out.clone().unwrap_or_else(|| ["evaluations_results", "plans", &subject.model.id].iter().collect());
-        write_plan(&answer.title(), &answer.basis(), &question, &plan, &answer.cautions(), &folder, args.png)?
-    } else {
-        Vec::new()
-    };
+    let files = args.page.write("plans", &subject.model.id, |folder, png| {
+        write_plan(&answer.title(), &answer.basis(), &question, &plan, &answer.cautions(), folder, png)
+    })?;
     print(&match args.format {
         Format::Text => text(&answer, args.top, &files),
         Format::Json => json(&answer, &files)?,

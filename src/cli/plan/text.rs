@@ -4,21 +4,18 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::answer::{Answer, counted, placed};
-use crate::calibration::{Interval, LEVEL};
-use crate::cli::terminal::table;
+use crate::calibration::LEVEL;
+use crate::cli::terminal::{table, written_lines};
 use crate::planning::{Failure, Miss, SloMetric};
-use crate::report::number;
+use crate::report::{number, number_or_dash};
+use crate::units::Seconds;
 use crate::workload::LoadKind;
 
 /// Failures that are printed, one for each device.
 const MOST_FAILURES: usize = 12;
 
-fn with_end(value: f64, interval: Interval) -> String {
-    format!("{} (≤ {})", number(value), number(interval.high.as_ms()))
-}
-
-fn or_dash(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), number)
+fn with_end(latency: Seconds, high: Seconds) -> String {
+    format!("{} (≤ {})", number(latency.as_ms()), number(high.as_ms()))
 }
 
 fn headroom(value: Option<f64>) -> String {
@@ -55,10 +52,7 @@ pub fn text(answer: &Answer<'_>, top: usize, files: &[PathBuf]) -> String {
     if let Some(outcome) = plan.options.first() {
         let _ = writeln!(text, "\nOption 1 in detail:\n  {}", answer.again(outcome));
     }
-    for file in files {
-        let _ = writeln!(text, "wrote {}", file.display());
-    }
-    text
+    text + &written_lines(files)
 }
 
 fn options(answer: &Answer<'_>, top: usize) -> String {
@@ -90,22 +84,20 @@ fn options(answer: &Answer<'_>, top: usize) -> String {
         let fitting = outcome.fitting()?;
         let c = &fitting.configuration;
         let [hardware, tp, weights, kv] = placed(&outcome.placement.hardware, &outcome.placement.system.deployment);
-        let ttft = slo.statistic.of(&c.forecast.prediction).as_ms();
-        let interval =
-            Interval { high: c.forecast.ttft.high * (ttft / c.forecast.prediction.ttft.as_ms()), ..c.forecast.ttft };
+        let (ttft, ttft_high) = slo.ttft(&c.forecast);
         Some(vec![
             (index + 1).to_string(),
             c.gpus.to_string(),
-            or_dash(c.usd_per_hour),
-            or_dash(c.usd_per_million_tokens()),
+            number_or_dash(c.usd_per_hour),
+            number_or_dash(c.usd_per_million_tokens()),
             hardware,
             tp,
             weights,
             kv,
             c.replicas.to_string(),
             number(c.forecast.workload.load()),
-            with_end(ttft, interval),
-            with_end(c.forecast.prediction.itl.as_ms(), c.forecast.itl),
+            with_end(ttft, ttft_high),
+            with_end(c.forecast.prediction.itl, c.forecast.itl.high),
             number(c.throughput.get()),
             headroom(fitting.headroom),
             format!("{} {:.0} %", slo.label(fitting.tightest.metric), 100.0 * fitting.tightest.used()),
@@ -131,7 +123,7 @@ fn nearest(answer: &Answer<'_>) -> String {
         configuration.replicas,
         placement.system.title(),
         configuration.gpus,
-        or_dash(configuration.usd_per_hour),
+        number_or_dash(configuration.usd_per_hour),
         answer.missed(miss)
     )
 }

@@ -3,20 +3,19 @@
 mod output;
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use self::output::output;
+use super::json::json_line;
 use super::numbers::Numbers;
+use super::page_args::PageArgs;
 use super::predict::cautions;
 use super::target::{ResolvedTarget, TargetArgs};
-use super::terminal::{print, table};
+use super::terminal::{caution_lines, print, table, written_lines};
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecaster};
-use crate::report::{
-    RooflineReport, RooflineTable, browser, crossings_table, operators_table, roofs_table, write_roofline,
-};
+use crate::report::{RooflineReport, RooflineTable, crossings_table, operators_table, roofs_table, write_roofline};
 use crate::roofline::{DeviceRoofs, Inventory, Phase, Sweep};
 use crate::spec::Catalog;
 use crate::workload::LoadKind;
@@ -70,17 +69,8 @@ pub struct RooflineArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 
-    /// Write a page with the charts
-    #[arg(long)]
-    plot: bool,
-
-    /// Folder for the page [default: evaluations_results/rooflines/<system>]
-    #[arg(long, value_name = "DIR", requires = "plot")]
-    out: Option<PathBuf>,
-
-    /// Also write every figure as PNG (needs a Chromium on PATH)
-    #[arg(long, requires = "plot")]
-    png: bool,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 impl RooflineArgs {
@@ -121,33 +111,16 @@ pub fn run(catalog: &Catalog, args: &RooflineArgs) -> Result<()> {
     let target = args.target.resolve(catalog)?;
     let contexts = args.contexts(&target)?;
     args.check(&contexts)?;
-    if args.png {
-        browser()?;
-    }
+    args.page.check()?;
     let forecaster = target.forecaster(load(&target))?;
     let report = report(args, &target, &forecaster, &contexts)?;
-    let files = if args.plot {
-        let folder =
-            args.out.clone().unwrap_or_else(|| ["evaluations_results", "rooflines", &target.id].iter().collect());
-        write_roofline(&report, &folder, args.png)?
-    } else {
-        Vec::new()
-    };
+    let files = args.page.write("rooflines", &target.id, |folder, png| write_roofline(&report, folder, png))?;
     match args.format {
-        Format::Json => {
-            let text = serde_json::to_string(&output(&target, &forecaster, &report, files))
-                .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))?;
-            print(&format!("{text}\n"))
-        }
+        Format::Json => print(&json_line(&output(&target, &forecaster, &report, files))?),
         Format::Table => {
             let mut text = tables(&target, &report, forecaster.is_calibrated());
-            for (index, caution) in report.cautions.iter().enumerate() {
-                // Writing to a String cannot fail.
-                let _ = writeln!(text, "{}Caution: {caution}", if index == 0 { "\n" } else { "" });
-            }
-            for file in files {
-                let _ = writeln!(text, "wrote {}", file.display());
-            }
+            text += &caution_lines(&report.cautions);
+            text += &written_lines(&files);
             print(&text)
         }
     }

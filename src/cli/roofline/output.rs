@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::calibration::Origin;
-use crate::cli::target::ResolvedTarget;
+use crate::cli::target::{ResolvedTarget, TargetOutput};
 use crate::forecast::Forecaster;
 use crate::parameter::Owner;
 use crate::report::RooflineReport;
@@ -15,13 +15,8 @@ use crate::units::FlopsPerSec;
 /// The JSON object on stdout; docs/schema/roofline.schema.json describes it.
 #[derive(Debug, Serialize)]
 pub struct RooflineOutput<'a> {
-    system: &'a str,
-    model: &'a str,
-    hardware: &'a str,
-    tensor_parallel: u32,
-    weight_precision: String,
-    kv_precision: String,
-    calibration: Option<PathBuf>,
+    #[serde(flatten)]
+    target: TargetOutput<'a>,
     from_priors: Vec<&'static str>,
     cautions: &'a [String],
     batch: f64,
@@ -113,15 +108,9 @@ pub fn output<'a>(
     report: &'a RooflineReport,
     files: Vec<PathBuf>,
 ) -> RooflineOutput<'a> {
-    let (system, roofs) = (&target.system, &report.roofs);
+    let roofs = &report.roofs;
     RooflineOutput {
-        system: &target.id,
-        model: &system.model.name,
-        hardware: &system.hardware.name,
-        tensor_parallel: system.deployment.tensor_parallel,
-        weight_precision: system.deployment.weight_precision.to_string(),
-        kv_precision: system.deployment.kv_precision.to_string(),
-        calibration: target.calibration.as_ref().map(|(path, _)| path.clone()),
+        target: target.output(),
         from_priors: from_priors(forecaster),
         cautions: &report.cautions,
         batch: report.batch,

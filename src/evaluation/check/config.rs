@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{CheckMode, Limits};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, nearest_hint};
 use crate::estimator;
 use crate::spec::{Problems, SpecFile};
 
@@ -131,8 +131,7 @@ impl CheckConfig {
             .iter()
             .map(|(id, table)| {
                 if table.dir.is_none() && !known.contains(id.get_ref()) {
-                    let near = did_you_mean(id.get_ref(), known.iter().map(String::as_str));
-                    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+                    let near = nearest_hint(id.get_ref(), known.iter().map(String::as_str));
                     let what =
                         format!("is not a scenario that perfmodel knows; {near}for a folder of yours add dir = \"…\"");
                     problems.note_at(start(&id.span()), &format!("scenario.{}", id.get_ref()), what);

@@ -1,0 +1,87 @@
+//! The table of `perfmodel predict` on the terminal.
+
+use crate::calibration::{Interval, LEVEL};
+use crate::cli::target::ResolvedTarget;
+use crate::cli::terminal::table;
+use crate::forecast::{Capacity, Forecast};
+use crate::report::number;
+use crate::workload::LoadKind;
+
+/// The system, where its parameters come from, and its memory.
+pub fn heading(target: &ResolvedTarget, capacity: &Capacity, calibrated: bool) -> String {
+    format!(
+        "{}\n{}from {}\nmemory {:.1} GiB: weights {:.1}, KV cache {:.1} ({:.0} tokens)\n\n",
+        target.system.title(),
+        if calibrated { "" } else { "UNCALIBRATED, " },
+        target.basis(),
+        capacity.memory.as_gib(),
+        capacity.weights.as_gib(),
+        capacity.kv_cache.as_gib(),
+        capacity.tokens()
+    )
+}
+
+fn with_interval(value: f64, interval: Interval) -> String {
+    if value.is_finite() {
+        format!("{} ({} – {})", number(value), number(interval.low.as_ms()), number(interval.high.as_ms()))
+    } else {
+        "grows without end".to_owned()
+    }
+}
+
+/// A line for each workload.
+pub fn predictions_table(
+    forecasts: &[Forecast],
+    capacity: &Capacity,
+    target: &ResolvedTarget,
+    kind: LoadKind,
+) -> String {
+    let open = forecasts.iter().any(|forecast| forecast.prediction.open_loop.is_some());
+    let ttft = format!("TTFT ms ({:.0} %)", 100.0 * LEVEL);
+    let itl = format!("ITL ms ({:.0} %)", 100.0 * LEVEL);
+    let mut header = vec!["input", "output", kind.axis(), &ttft];
+    if open {
+        header.extend(["P50", "P90", "P99"]);
+    }
+    header.extend([
+        &itl as &str,
+        "e2e s",
+        "tok/s",
+        "tok/s per GPU",
+        "running",
+        "KV used %",
+        "most clients",
+        "bound by",
+    ]);
+    let gpus = target.system.deployment.gpus();
+    let rows =
+        forecasts.iter().map(|forecast| {
+            let (workload, p) = (&forecast.workload, &forecast.prediction);
+            let mut row = vec![
+                workload.input_tokens().to_string(),
+                workload.output_tokens().to_string(),
+                workload.load().to_string(),
+                with_interval(p.ttft.as_ms(), forecast.ttft),
+            ];
+            if let Some(open_loop) = &p.open_loop {
+                row.extend(open_loop.quantiles().map(|quantile| {
+                    if quantile.get().is_finite() { number(quantile.as_ms()) } else { "–".to_owned() }
+                }));
+            }
+            let overloaded = p.is_overloaded();
+            let bound = if overloaded { "overloaded" } else { forecast.bound() };
+            row.extend([
+                with_interval(p.itl.as_ms(), forecast.itl),
+                if overloaded { "–".to_owned() } else { number(forecast.end_to_end().get()) },
+                number(p.throughput.get()),
+                number(p.throughput.get() / gpus),
+                number(p.running),
+                format!("{:.0}", 100.0 * capacity.used(workload, p)),
+                format!("{:.0}", capacity.most_clients(workload)),
+                bound.to_owned(),
+            ]);
+            row
+        });
+    let numbers = 0..header.len() - 1;
+    table(&header, rows, numbers)
+}
