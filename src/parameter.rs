@@ -103,12 +103,13 @@ impl Parameter {
         }
     }
 
-    /// The value at a distance from another in the coordinate.
-    pub fn shifted(&self, value: f64, by: f64) -> f64 {
-        match self.scale {
+    /// The value at a distance from another in the coordinate, within what the parameter can be.
+    pub fn moved(&self, value: f64, by: f64) -> f64 {
+        let moved = match self.scale {
             Scale::Linear => value + by,
             Scale::Log => value * by.exp(),
-        }
+        };
+        moved.clamp(self.least, self.upper)
     }
 }
 
@@ -148,8 +149,9 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_is_a_difference_or_a_ratio() {
-        assert_eq!(parameter(Scale::Linear).shifted(2.0, 0.5), 2.5);
-        assert!((parameter(Scale::Log).shifted(2.0, 3f64.ln()) - 6.0).abs() < 1e-12);
+    fn a_move_is_a_difference_or_a_ratio_and_ends_at_a_bound() {
+        assert_eq!(parameter(Scale::Linear).moved(2.0, 0.5), 2.5);
+        assert!((parameter(Scale::Log).moved(2.0, 3f64.ln()) - 6.0).abs() < 1e-12);
+        assert_eq!([parameter(Scale::Log).moved(2.0, 9.0), parameter(Scale::Linear).moved(2.0, -9.0)], [8.0, 0.5]);
     }
 }

@@ -66,16 +66,16 @@ fn what_does_not_fit_is_refused_with_its_size() {
         (
             format!("--model llama31_405b --hardware h100_sxm_80gb --weights fp16 {LENGTHS}"),
             "Llama-3.1-405B does not fit: its fp16 weights take 756.0 GiB, 1 of NVIDIA H100 SXM5 80GB have 79.6 GiB",
-            "a tensor-parallel degree of at least 10",
+            "a tensor-parallel degree of at least 16 (one that divides the heads)",
         ),
         (
             format!("{SCENARIO} --input-tokens 200,2000000 --output-tokens 200"),
-            "a request of 2000200 tokens does not fit: its KV cache takes 122.1 GiB, the weights leave 71.2 GiB",
+            "a request of 2000200 tokens does not fit: its KV cache takes 122.1 GiB, there are 60.5 GiB for it",
             "shorter requests",
         ),
         (
             format!("{SCENARIO} {LENGTHS} --batch 1,1000"),
-            "a batch of 1000 requests of 1200 tokens does not fit: its KV cache takes 73.2 GiB, the weights leave 71.2 GiB",
+            "a batch of 1000 requests of 1200 tokens does not fit: its KV cache takes 73.2 GiB, there are 71.2 GiB for it",
             "smaller batches",
         ),
         (format!("{H100} {LENGTHS} --tp 0"), "tensor_parallel is 0", "1 or more"),
@@ -247,7 +247,7 @@ fn workload_files_that_cannot_be_read_are_refused_with_line_and_column() {
         (format!("{header}\n100,200,1e300\n"), "w.csv:2: concurrency is 1e300", "from 1 to 1e9"),
         (
             format!("{header}\n100,200,3\n5000000,200,3\n"),
-            "a request of 5000200 tokens does not fit: its KV cache takes 305.2 GiB, the weights leave 71.2 GiB",
+            "a request of 5000200 tokens does not fit: its KV cache takes 305.2 GiB, there are 60.5 GiB for it",
             "shorter requests",
         ),
     ] {

@@ -220,6 +220,20 @@ fn slower(index: usize, line: &str) -> String {
 }
 
 #[test]
+fn limits_of_the_file_are_those_of_its_estimator() {
+    let value =
+        checked(&must_succeed(run(Path::new(env!("CARGO_MANIFEST_DIR")), "check --estimator roofline --format json")));
+    for scenario in value["scenarios"].as_array().unwrap() {
+        let comparisons = scenario["comparisons"].as_array().unwrap();
+        assert_eq!((&scenario["estimator"], comparisons.len()), (&"roofline".into(), 6));
+        assert!(
+            comparisons.iter().all(|one| one["limit_pct"].is_null() && one["limit_points"].is_number()),
+            "{scenario}"
+        );
+    }
+}
+
+#[test]
 fn a_file_of_limits_speaks_for_its_scenarios_and_flags_win_over_it() {
     let home = tempfile::tempdir().unwrap();
     must_succeed(run(home.path(), "init ci/mine"));

@@ -46,6 +46,25 @@ fn variant<'a>(value: &'a Value, refit: &[&str]) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {refit:?} in {value}"))
 }
 
+/// Intervals of a system that the calibration never saw.
+#[test]
+fn intervals_hold_their_share_on_a_scenario_that_the_calibration_never_saw() {
+    let from_70b = format!("--calibration {}", calibration("llama33_70b_fp8_tp2", "serving"));
+    let to_8b = "--scenario llama31_8b_fp8_tp1";
+    for arguments in [
+        format!("{TO_70B} {}", from_8b()),
+        format!("{TO_70B} {} --refit link,campaign", from_8b()),
+        format!("{to_8b} {from_70b}"),
+        format!("{to_8b} {from_70b} --refit campaign"),
+    ] {
+        let value = evaluate_json(&arguments);
+        for metric in ["ttft_pct", "itl_pct"] {
+            let held = value["interval_coverage"][metric].as_f64().unwrap();
+            assert!(held >= 85.0, "{arguments}: {metric} {held}");
+        }
+    }
+}
+
 #[test]
 fn one_device_predicts_two_of_another_model_and_the_refits_stand_beside_it() {
     let plain = evaluate_json(&format!("{TO_70B} {}", from_8b()));

@@ -139,6 +139,8 @@ fn where_nothing_fits_it_says_what_is_nearest_and_what_binds() {
     let value = plan(question);
     assert!(value["options"].as_array().unwrap().is_empty());
     let nearest = &value["nearest"];
+    // One request a second decodes nearly alone on a few replicas already, so they come as near as all that are allowed.
+    assert!(number(&nearest["replicas"]) <= 10.0, "{nearest}");
     assert!(number(&nearest["tightest"]["used_pct"]) > 100.0);
     assert_eq!(nearest["tightest"]["metric"], "itl");
     let failures = value["failures"].as_array().unwrap();
@@ -228,4 +230,20 @@ fn wrong_questions_are_refused() {
             result.stderr
         );
     }
+}
+
+/// A rate just above the one that needs another replica needs no fewer, though percentiles and tiles bend the curves there.
+#[test]
+fn a_larger_demand_never_needs_fewer_devices() {
+    let gpus: Vec<f64> = (0..24)
+        .map(|step| {
+            let rate = 28.0 + 0.05 * f64::from(step);
+            let value = plan(&format!(
+                "--scenario llama33_70b_fp8_tp2 --hardware h100_sxm_80gb --tp 2 --weights fp8 --kv fp8 --rate {rate} \
+                 --input-tokens 200 --output-tokens 200 --slo-ttft-ms 400 --slo-itl-ms 110"
+            ));
+            number(&value["options"][0]["gpus"])
+        })
+        .collect();
+    assert!(gpus.is_sorted(), "{gpus:?}");
 }

@@ -12,6 +12,7 @@ use common::{Run, run};
 use schema::{assert_matches_schema, json};
 use serde_json::Value;
 
+const H100: &str = "--model llama31_8b --hardware h100_sxm_80gb";
 const SCENARIOS: [&str; 2] = ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"];
 
 /// `evaluation.csv` has eight digits, and its rows come from parameters that `calibration.toml` has in full.
@@ -78,12 +79,11 @@ fn the_workloads_of_a_scenario_get_the_numbers_of_its_fit() {
                 near(number(predicted, key), of_fit(column), PRINTED, &format!("{scenario} {key} {fitted:?}"));
             }
             assert_eq!(predicted["limit"], fitted["limit"].as_str());
-            // A prediction also counts what is unsure of the parameters that the fit held: its intervals hold the fit's.
             for metric in ["ttft", "itl"] {
-                let (low, high) = (format!("{metric}_low"), format!("{metric}_high"));
-                let ends = [&low, &high].map(|end| of_fit(&format!("{end}_90pct_ms")));
-                assert!(number(predicted, &format!("{low}_ms")) <= ends[0] * (1.0 + PRINTED), "{scenario} {fitted:?}");
-                assert!(number(predicted, &format!("{high}_ms")) >= ends[1] * (1.0 - PRINTED), "{scenario} {fitted:?}");
+                for end in ["low", "high"] {
+                    let want = of_fit(&format!("{metric}_{end}_90pct_ms"));
+                    near(number(predicted, &format!("{metric}_{end}_ms")), want, PRINTED, &format!("{end} {fitted:?}"));
+                }
             }
         }
     }
@@ -357,4 +357,65 @@ fn a_plot_is_one_page_over_what_varies() {
         "{}",
         result.stderr
     );
+}
+
+/// A client alone, an idle open loop and a batch of one are the same decode step.
+#[test]
+fn one_request_at_a_time_decodes_the_same_under_every_load() {
+    for output in [2, 10, 1000] {
+        let itl = |load: &str| {
+            let arguments = format!("{H100} --input-tokens 1000 --output-tokens {output} {load} --format json");
+            number(&predictions(&json(&predict(&arguments).stdout))[0], "itl_ms")
+        };
+        let batch = itl("--batch 1");
+        near(itl("--concurrency 1"), batch, 1e-9, "closed loop");
+        near(itl("--rate 1e-6"), batch, 1e-4, "open loop");
+    }
+}
+
+#[test]
+fn percentiles_have_intervals_in_the_proportion_of_the_mean() {
+    let value =
+        json(&predict(&format!("{H100} --input-tokens 1000 --output-tokens 200 --rate 5 --format json")).stdout);
+    let (row, open) = (&predictions(&value)[0], &predictions(&value)[0]["open_loop"]);
+    for end in ["low", "high"] {
+        let ratio = number(row, &format!("ttft_{end}_ms")) / number(row, "ttft_ms");
+        near(number(open, &format!("ttft_p99_{end}_ms")), ratio * number(open, "ttft_p99_ms"), 1e-9, end);
+    }
+}
+
+#[test]
+fn a_group_that_the_interconnect_does_not_join_is_pointed_out() {
+    let lengths = "--input-tokens 1000 --output-tokens 200";
+    let said = |tp: u32| predict(&format!("--model llama33_70b --hardware h100_nvl_94gb --tp {tp} {lengths}")).stdout;
+    assert!(said(4).contains("Caution: tensor parallelism over 4 devices goes over PCIe"), "{}", said(4));
+    assert!(!said(2).contains("goes over PCIe"));
+}
+
+/// Weights as published, and a remedy where the device cannot multiply in their format.
+#[test]
+fn a_model_is_served_as_it_is_published_unless_the_flags_say_otherwise() {
+    let lengths = "--input-tokens 100 --output-tokens 10";
+    let title = |arguments: &str| predict(&format!("{arguments} {lengths}")).stdout.lines().next().unwrap().to_owned();
+    assert!(title("--model deepseek_v3 --hardware h200_sxm_141gb --tp 8").contains("fp8 weights"));
+    assert!(title("--model llama31_8b --hardware h200_sxm_141gb").contains("bf16 weights"));
+    let stored = "--model gpt_oss_120b --hardware h100_sxm_80gb";
+    assert!(title(stored).contains("fp4 weights computed in bf16"), "{}", title(stored));
+    assert!(title("--model gpt_oss_120b --hardware b200_sxm_180gb").contains("fp4 weights, bf16 KV"));
+    let home = tempfile::tempdir().unwrap();
+    let refused = run(home.path(), &format!("predict {stored} --weights int4 {lengths}"));
+    assert!(refused.code == 2 && refused.stderr.contains("`--compute bf16`"), "{}", refused.stderr);
+}
+
+/// A cache of sliding windows holds more tokens the longer the requests are, so the heading says of which.
+#[test]
+fn the_size_of_the_cache_is_given_in_tokens_of_the_requests_asked_for() {
+    let heading = |model: &str| {
+        let text =
+            predict(&format!("--model {model} --hardware h100_sxm_80gb --input-tokens 100,50000 --output-tokens 10"))
+                .stdout;
+        text.lines().find(|line| line.starts_with("memory")).unwrap().to_owned()
+    };
+    assert!(heading("gemma3_27b").ends_with("tokens in requests of 50010)"), "{}", heading("gemma3_27b"));
+    assert!(heading("llama31_8b").ends_with(" tokens)"));
 }

@@ -26,7 +26,7 @@ const DEVICES: [&str; 14] = [
 ];
 
 /// Published parameter totals and KV bytes of one token in bf16 (Hugging Face API totals; see models/README.md).
-const MODELS: [(&str, u64, f64); 29] = [
+const MODELS: [(&str, u64, f64); 31] = [
     ("llama31_8b", 8_030_261_248, 131_072.0),
     ("llama31_70b", 70_553_706_496, 327_680.0),
     ("llama33_70b", 70_553_706_496, 327_680.0),
@@ -44,6 +44,8 @@ const MODELS: [(&str, u64, f64); 29] = [
     ("qwen3_235b_a22b", 235_093_634_560, 192_512.0),
     ("deepseek_v3", 684_531_386_000, 70_272.0),
     ("gpt_oss_120b", 116_829_156_672, 73_728.0),
+    ("gptj_6b", 6_050_882_784, 458_752.0),
+    ("falcon_180b", 179_522_565_120, 163_840.0),
     ("gpt_oss_20b", 20_914_757_184, 49_152.0),
     ("llama2_7b", 6_738_415_616, 524_288.0),
     ("llama2_13b", 13_015_864_320, 819_200.0),

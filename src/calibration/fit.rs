@@ -10,6 +10,7 @@ use super::identifiability::{Flag, Knowledge, identifiability};
 use super::loss::mean_square;
 use super::optimiser::{Minimum, minimise, polish};
 use super::problem::{Member, Problem, Slot};
+use super::propagation::Spread;
 use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::Estimator;
 use crate::parameter::Parameter;
@@ -41,6 +42,13 @@ pub struct FitOptions {
 impl Default for FitOptions {
     fn default() -> Self {
         Self { seed: 0, starts: 12, max_iterations: 300, fixed: Vec::new(), freed: Vec::new(), priors: true }
+    }
+}
+
+impl FitOptions {
+    /// Whether a parameter that is not fitted may differ from its default: it has a prior, and the user did not set it.
+    fn is_uncertain(&self, parameter: &Parameter) -> bool {
+        self.priors && parameter.spread.is_some() && self.fixed.iter().all(|(name, _)| name != parameter.name)
     }
 }
 
@@ -121,6 +129,12 @@ impl Fit {
         DMatrix::from_fn(places.len(), places.len(), |row, column| self.covariance[(places[row], places[column])])
     }
 
+    /// A member's values and how uncertain they are.
+    pub fn member_spread(&self, member: usize) -> Spread {
+        let values = self.problem.member_values(member, &self.values());
+        Spread::new(&values, &self.member_covariance(member))
+    }
+
     /// Correlation of two parameters; 0 where undefined.
     pub fn correlation(&self, a: usize, b: usize) -> f64 {
         let scale = (self.covariance[(a, a)] * self.covariance[(b, b)]).sqrt();
@@ -161,10 +175,14 @@ pub(super) fn fit_to(
             .help("measure more workloads, or hold parameters with --fix NAME=VALUE"));
     }
 
-    let first: Vec<f64> = free.iter().map(|&index| table[index].to_unit(table[index].default)).collect();
+    // Held parameters move only to see what their uncertainty means.
+    let held = (0..table.len()).filter(|&index| !free.contains(&index) && options.is_uncertain(&table[index]));
+    let movable: Vec<usize> = free.iter().copied().chain(held).collect();
+    let all_first: Vec<f64> = movable.iter().map(|&index| table[index].to_unit(table[index].default)).collect();
+    let first = &all_first[..free.len()];
     let values_at = |positions: &[f64]| {
         let mut values = base.clone();
-        for ((&index, &position), &default) in free.iter().zip(positions).zip(&first) {
+        for ((&index, &position), &default) in movable.iter().zip(positions).zip(&all_first) {
             // A parameter that stayed where it was keeps its exact value.
             if position.to_bits() != default.to_bits() {
                 values[index] = table[index].from_unit(position);
@@ -175,7 +193,7 @@ pub(super) fn fit_to(
     let data_residuals = |positions: &[f64]| problem.residuals(members, &values_at(positions));
     let at_positions = |positions: &[f64]| {
         let mut all = data_residuals(positions);
-        for ((&index, &position), &default) in free.iter().zip(positions).zip(&first) {
+        for ((&index, &position), &default) in free.iter().zip(positions).zip(first) {
             if let Some(spread) = table[index].spread.filter(|_| options.priors) {
                 all.push(PRIOR_SCATTER * (position - default) * table[index].coordinate_slope() / spread);
             }
@@ -185,7 +203,7 @@ pub(super) fn fit_to(
 
     let minima: Vec<Minimum> = (0..options.starts.max(1))
         .into_par_iter()
-        .map(|start| minimise(&at_positions, &start_positions(start, &first, options.seed), options.max_iterations))
+        .map(|start| minimise(&at_positions, &start_positions(start, first, options.seed), options.max_iterations))
         .collect::<std::result::Result<_, String>>()
         .map_err(|message| Error::failed(format!("the solver stopped: {message}")))?;
     let mut ranked: Vec<usize> = (0..minima.len()).collect();
@@ -214,18 +232,21 @@ pub(super) fn fit_to(
     }
 
     let residual_count = (2 * row_count) as f64;
-    let best = without_idle_moves(best, &first, &at_positions);
-    let knowledge: Vec<Knowledge> = free
+    let best = without_idle_moves(best, first, &at_positions);
+    let knowledge: Vec<Knowledge> = movable
         .iter()
-        .map(|&index| Knowledge {
+        .enumerate()
+        .map(|(place, &index)| Knowledge {
             widest: table[index].widest_error(),
             prior: table[index]
                 .spread
                 .filter(|_| options.priors)
                 .map(|spread| spread / table[index].coordinate_slope()),
+            fitted: place < free.len(),
         })
         .collect();
-    let known = identifiability(&data_residuals, &best.positions, &knowledge);
+    let positions = [&best.positions, &all_first[free.len()..]].concat();
+    let known = identifiability(&data_residuals, &positions, &knowledge);
     let values = values_at(&best.positions);
     let mut parameters: Vec<FittedParameter> = problem
         .slots
@@ -240,12 +261,12 @@ pub(super) fn fit_to(
         })
         .collect();
     let mut covariance = DMatrix::zeros(table.len(), table.len());
-    for (row, &i) in free.iter().enumerate() {
+    for (row, &i) in movable.iter().enumerate() {
         let fitted = &mut parameters[i];
         fitted.flag = known.flags[row];
         let slope = fitted.parameter.coordinate_slope() * fitted.parameter.value_slope(fitted.value);
         fitted.std_error = known.std_errors[row].map(|error| error * slope);
-        for (column, &j) in free.iter().enumerate() {
+        for (column, &j) in movable.iter().enumerate() {
             covariance[(i, j)] =
                 known.covariance[(row, column)] * table[i].coordinate_slope() * table[j].coordinate_slope();
         }

@@ -45,37 +45,37 @@ pub struct Knowledge {
     pub widest: f64,
     /// Standard deviation of its prior.
     pub prior: Option<f64>,
+    /// Whether the fit moved it.
+    pub fitted: bool,
 }
 
-/// Flags, standard errors and covariance in positions between the bounds, for the fitted parameters in order.
+/// Flags, standard errors and covariance in positions between the bounds, for the given parameters in order.
 #[derive(Debug, Clone)]
 pub struct Identifiability {
     /// One flag each, from the data alone.
     pub flags: Vec<Flag>,
-    /// Standard errors of positions, priors included; `None` at a bound, and where nothing is known.
+    /// Standard errors of positions, priors included; `None` where it was not fitted, at a bound, and where nothing is known.
     pub std_errors: Vec<Option<f64>>,
-    /// Covariance of positions; rows and columns of parameters without a standard error are zero.
+    /// Covariance of positions; rows and columns of parameters of which nothing is known are zero.
     pub covariance: DMatrix<f64>,
 }
 
-/// Covariance `(JᵀJ/s² + diag(1/prior²))⁻¹` at the optimum with `s² = Σr²/(n − p)`, over the parameters that are not at
-/// a bound; `residuals` are those of the data alone.
+/// Covariance `(JᵀJ/s² + diag(1/prior²))⁻¹` at the optimum with `s² = Σr²/(n − p)`; `residuals` are those of the data alone.
 ///
-/// Whether a parameter is determined is judged without the priors. Errors are conditional on the parameters that sit on
-/// a bound.
+/// It covers the fitted parameters, and of those that are held or sit on a bound the ones with a prior: what is not known of
+/// them is not known of the prediction either, except where fitted ones make up for it. Whether a parameter is determined
+/// is judged from the data alone, with those held.
 pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: &[Knowledge]) -> Identifiability {
     let count = positions.len();
-    let mut flags = vec![Flag::Free; count];
+    let mut flags = vec![Flag::Fixed; count];
     let mut std_errors = vec![None; count];
     let mut covariance = DMatrix::zeros(count, count);
 
     let at_optimum = residuals(positions);
     let mut columns = Vec::new();
-    let mut inner = Vec::new();
+    // Places of the fitted parameters that the data speak of, and of all that are uncertain.
+    let (mut inner, mut uncertain) = (Vec::new(), Vec::new());
     for index in 0..count {
-        if positions[index] < BOUND_MARGIN || positions[index] > 1.0 - BOUND_MARGIN {
-            flags[index] = Flag::AtBound;
-        }
         let moved = |by: f64| {
             let mut moved = positions.to_vec();
             moved[index] += by;
@@ -87,32 +87,45 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: 
             .map(|(above, below)| (above - below) / (2.0 * DERIVATIVE_STEP))
             .collect();
         let idle = column.iter().all(|entry| entry.abs() < 1e-9);
-        if idle {
-            flags[index] = Flag::Unidentifiable;
+        if knowledge[index].fitted {
+            let bounded = positions[index] < BOUND_MARGIN || positions[index] > 1.0 - BOUND_MARGIN;
+            flags[index] = match (idle, bounded) {
+                (true, _) => Flag::Unidentifiable,
+                (false, true) => Flag::AtBound,
+                (false, false) => Flag::Free,
+            };
         }
-        if flags[index] == Flag::Free || (idle && knowledge[index].prior.is_some()) {
-            inner.push(index);
+        if flags[index] == Flag::Free {
+            inner.push(uncertain.len());
+        }
+        if flags[index] == Flag::Free || knowledge[index].prior.is_some() {
+            uncertain.push(index);
             columns.push(DVector::from_vec(column));
         }
     }
     let freedom = at_optimum.len().saturating_sub(inner.len());
-    if inner.is_empty() || freedom == 0 {
+    if uncertain.is_empty() || freedom == 0 {
         return Identifiability { flags, std_errors, covariance };
     }
     // Below the rounding of the derivatives a perfect fit would claim to know everything.
     let variance = (at_optimum.iter().map(|r| r * r).sum::<f64>() / freedom as f64).max(1e-16);
     let jacobian = DMatrix::from_columns(&columns);
     let information = jacobian.tr_mul(&jacobian) / variance;
-    let from_data = inverse(&information);
-    let priors = inner.iter().map(|&index| knowledge[index].prior.map_or(0.0, |prior| 1.0 / (prior * prior)));
-    let together = inverse(&(information + DMatrix::from_diagonal(&DVector::from_iterator(inner.len(), priors))));
-    for (row, &i) in inner.iter().enumerate() {
-        for (column, &j) in inner.iter().enumerate() {
+    let from_data = inverse(&information.select_rows(&inner).select_columns(&inner));
+    let priors = uncertain.iter().map(|&index| knowledge[index].prior.map_or(0.0, |prior| 1.0 / (prior * prior)));
+    let together = inverse(&(information + DMatrix::from_diagonal(&DVector::from_iterator(uncertain.len(), priors))));
+    for (row, &i) in uncertain.iter().enumerate() {
+        for (column, &j) in uncertain.iter().enumerate() {
             covariance[(i, j)] = together[(row, column)];
         }
-        std_errors[i] = Some(together[(row, row)].max(0.0).sqrt());
-        if from_data[(row, row)].max(0.0).sqrt() > knowledge[i].widest {
-            flags[i] = Flag::Unidentifiable;
+        if matches!(flags[i], Flag::Free | Flag::Unidentifiable) {
+            std_errors[i] = Some(together[(row, row)].max(0.0).sqrt());
+        }
+    }
+    for (place, &row) in inner.iter().enumerate() {
+        let index = uncertain[row];
+        if from_data[(place, place)].max(0.0).sqrt() > knowledge[index].widest {
+            flags[index] = Flag::Unidentifiable;
         }
     }
     Identifiability { flags, std_errors, covariance }
@@ -131,18 +144,31 @@ mod tests {
     use super::*;
 
     /// Nothing is known beforehand.
-    const NOTHING: Knowledge = Knowledge { widest: 0.5, prior: None };
+    const NOTHING: Knowledge = Knowledge { widest: 0.5, prior: None, fitted: true };
 
     #[test]
     fn a_prior_counts_like_further_data_and_alone_where_there_are_none() {
         // Three values with s² = 0.04 and a prior of spread 0.1: 1/(3/0.04 + 100). The second parameter has only its prior.
         let data = [0.3, 0.5, 0.7];
         let known = Knowledge { prior: Some(0.1), ..NOTHING };
-        let residuals = |u: &[f64]| data.iter().map(|y| y - u[0]).chain([0.0]).collect::<Vec<f64>>();
+        let residuals = |u: &[f64]| data.iter().map(|y| y - u[0]).collect::<Vec<f64>>();
         let result = identifiability(&residuals, &[0.5, 0.5], &[known; 2]);
         assert_eq!(result.flags, [Flag::Free, Flag::Unidentifiable]);
         assert!((result.std_errors[0].unwrap() - (1.0f64 / (3.0 / 0.04 + 100.0)).sqrt()).abs() < 1e-6);
         assert!((result.std_errors[1].unwrap() - 0.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_a_held_parameter_may_be_off_by_is_shared_with_the_one_that_makes_up_for_it() {
+        // Only the sum of both matters to the data: it stays as sure as if the second were known, its parts do not.
+        let residuals = |u: &[f64]| [0.3, 0.5, 0.7].map(|y| y - u[0] - u[1]).to_vec();
+        let held = Knowledge { prior: Some(0.1), fitted: false, ..NOTHING };
+        let result = identifiability(&residuals, &[0.4, 0.1], &[NOTHING, held]);
+        assert_eq!(result.flags, [Flag::Free, Flag::Fixed]);
+        assert_eq!(result.std_errors[1], None);
+        let c = &result.covariance;
+        assert!((c[(1, 1)] - 0.01).abs() < 1e-6 && (c[(0, 0)] - (0.04 / 3.0 + 0.01)).abs() < 1e-6);
+        assert!((c.sum() - 0.04 / 3.0).abs() < 1e-6, "{c}");
     }
 
     #[test]

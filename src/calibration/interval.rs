@@ -1,32 +1,30 @@
 //! How far a prediction can be trusted: parameter covariance and the scatter of residuals, by regime.
 //!
-//! An interval is `exp(±q·s)` around a predicted latency, with `s² = scatter² + gᵀ·C·g`: the scatter of ln(measured /
-//! predicted) in the regime of the row, and what the covariance C of the parameters makes of it through the gradient g of
-//! the logarithm. The first is what the model cannot explain anywhere, the second grows with the distance from the data.
+//! An interval is `exp(±q·s)` around a predicted latency, with `s² = scatter² + deviation²` on each side: the scatter of
+//! ln(measured/predicted) in the regime of the row, and what the covariance of the parameters makes of it
+//! ([`super::propagation`]). The first is what the model cannot explain anywhere, the second grows with the distance from
+//! the data.
 //! The quantile q is not taken from a normal distribution but from the rows that fits did not see (conformal prediction:
 //! Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, <https://doi.org/10.1080/01621459.2017.1307116>, section 2).
 
-use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Fit;
 use super::loss::log_ratios;
 use super::problem::Member;
+use super::propagation::{Sides, Spread};
 use super::validation::LeftOut;
 use crate::dataset::Measurement;
 use crate::estimator::Predictor;
-use crate::prediction::{Limit, Prediction};
+use crate::prediction::{Limit, Part, Prediction};
 use crate::units::Seconds;
-use crate::workload::Workload;
+use crate::workload::{LoadKind, Workload};
 
 /// Share of measurements that an interval is to hold.
 pub const LEVEL: f64 = 0.9;
 
-/// Two-sided quantile of a normal distribution at [`LEVEL`], used where no left-out rows say better.
+/// Two-sided quantile of a normal distribution at [`LEVEL`], used where no left-out rows ask for more.
 const NORMAL_QUANTILE: f64 = 1.645;
-
-/// Step of the numerical gradient in a parameter's coordinate.
-const GRADIENT_STEP: f64 = 1e-4;
 
 /// Rows at the scatter of all rows that a regime's own rows are mixed with, so that a regime of few rows claims little.
 const SHARED_ROWS: f64 = 2.0;
@@ -35,7 +33,7 @@ const SHARED_ROWS: f64 = 2.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Regime {
-    /// One request at a time.
+    /// One request, or one batch, at a time: nothing waits for anything.
     Alone,
     /// Several requests, none waits for admission.
     Shared,
@@ -56,13 +54,28 @@ impl Regime {
     }
 }
 
-/// The regime of a predicted operating point.
-pub fn regime(prediction: &Prediction) -> Regime {
+/// The regime of a workload's predicted operating point.
+pub fn regime(workload: &Workload, prediction: &Prediction) -> Regime {
     match prediction.limit {
+        Limit::Clients if workload.kind() == LoadKind::StaticBatch => Regime::Alone,
         Limit::KvMemory | Limit::MaxSequences => Regime::Queued,
         Limit::Clients if prediction.running + prediction.waiting <= 1.5 => Regime::Alone,
         Limit::Clients => Regime::Shared,
     }
+}
+
+/// How much a predicted operating point is of each regime; the shares sum to 1 and change without a step.
+///
+/// It is queued by the part of TTFT that waits for admission. The rest is shared by `1 − 1/n` where n requests are there at
+/// once.
+fn regime_shares(workload: &Workload, prediction: &Prediction) -> [f64; Regime::ALL.len()] {
+    if workload.kind() == LoadKind::StaticBatch {
+        return [1.0, 0.0, 0.0];
+    }
+    let wait = prediction.ttft_parts.get(Part::QueueWait);
+    let queued = if wait.get().is_finite() { wait / prediction.ttft } else { 1.0 };
+    let alone = 1.0 / (prediction.running + prediction.waiting).max(1.0);
+    [(1.0 - queued) * alone, (1.0 - queued) * (1.0 - alone), queued]
 }
 
 /// A latency with the interval that holds it in [`LEVEL`] of the cases.
@@ -75,9 +88,12 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// `exp(±half_width)` around a latency.
-    pub fn around(latency: Seconds, half_width: f64) -> Self {
-        Self { low: latency * (-half_width).exp(), high: latency * half_width.exp() }
+    /// `exp(−q·below)` to `exp(q·above)` times a latency; one that has no end is all there is to say.
+    pub fn around(latency: Seconds, quantile: f64, scale: Sides) -> Self {
+        if latency.get().is_infinite() {
+            return Self { low: latency, high: latency };
+        }
+        Self { low: latency * (-quantile * scale.below).exp(), high: latency * (quantile * scale.above).exp() }
     }
 
     /// Whether it holds a latency.
@@ -132,7 +148,7 @@ impl Uncertainty {
         let mut squares = [[0.0; 2]; Regime::ALL.len()];
         let mut counts = [0.0; Regime::ALL.len()];
         for (row, prediction) in rows {
-            let place = regime(&prediction) as usize;
+            let place = regime(&row.workload, &prediction) as usize;
             counts[place] += 1.0;
             for (sum, error) in squares[place].iter_mut().zip(log_ratios(row, &prediction)) {
                 *sum += error * error;
@@ -153,10 +169,14 @@ impl Uncertainty {
         Self { scatter, ttft_quantile: NORMAL_QUANTILE, itl_quantile: NORMAL_QUANTILE, left_out_rows: 0 }
     }
 
-    /// What can be said of a system without any measurement: the scatter of left-out devices of the static batches behind
-    /// the priors is 0.06 of ITL; a server adds queues and clients to TTFT. The spread of the priors comes on top.
+    /// What can be said of a system without any measurement of it: left out of the static batches behind the priors, devices,
+    /// degrees and precisions scatter by 0.06 in ITL and 0.1 in the TTFT of prompts that meet nobody; a server adds queues
+    /// and clients to TTFT. The spread of parameters comes on top.
     pub fn unknown() -> Self {
-        let scatter = Regime::ALL.map(|regime| Scatter { regime, rows: 0, ttft: 0.3, itl: 0.06 });
+        let scatter = Regime::ALL.map(|regime| {
+            let ttft = if regime == Regime::Alone { 0.1 } else { 0.3 };
+            Scatter { regime, rows: 0, ttft, itl: 0.06 }
+        });
         Self {
             scatter: scatter.to_vec(),
             ttft_quantile: NORMAL_QUANTILE,
@@ -192,6 +212,15 @@ impl Uncertainty {
         }
     }
 
+    /// For a system that was not measured: no less scatter than of one of which nothing is known.
+    pub fn of_stranger(mut self) -> Self {
+        for (scatter, unknown) in self.scatter.iter_mut().zip(Self::unknown().scatter) {
+            scatter.ttft = scatter.ttft.max(unknown.ttft);
+            scatter.itl = scatter.itl.max(unknown.itl);
+        }
+        self
+    }
+
     /// Whether every number can be what it is said to be.
     pub fn is_sound(&self) -> bool {
         let scatter = self.scatter.iter().flat_map(|scatter| [scatter.ttft, scatter.itl]);
@@ -206,54 +235,43 @@ impl Uncertainty {
         self
     }
 
-    /// Scale of the error that is expected of ln TTFT and ln ITL.
-    pub fn scale(
+    /// Scales of the errors that are expected of ln TTFT and ln ITL.
+    pub fn scales(
         &self,
         predictor: &dyn Predictor,
         workload: &Workload,
-        values: &[f64],
-        covariance: &DMatrix<f64>,
-        regime: Regime,
-    ) -> [f64; 2] {
-        let known = self.scatter.iter().find(|scatter| scatter.regime == regime);
-        let (ttft, itl) = known.map_or((0.0, 0.0), |scatter| (scatter.ttft, scatter.itl));
-        let [from_ttft, from_itl] = propagated(predictor, workload, values, covariance);
-        [(ttft * ttft + from_ttft).sqrt(), (itl * itl + from_itl).sqrt()]
-    }
-
-    /// Half widths of the intervals of ln TTFT and ln ITL at a scale.
-    pub fn half_widths(&self, scale: [f64; 2]) -> [f64; 2] {
-        [self.ttft_quantile * scale[0], self.itl_quantile * scale[1]]
-    }
-}
-
-/// Variances of ln TTFT and ln ITL that the covariance of the parameters makes, `gᵀ·C·g`.
-fn propagated(predictor: &dyn Predictor, workload: &Workload, values: &[f64], covariance: &DMatrix<f64>) -> [f64; 2] {
-    let mut gradients = [DVector::zeros(values.len()), DVector::zeros(values.len())];
-    let mut moved = values.to_vec();
-    for (index, parameter) in predictor.parameters().iter().enumerate() {
-        if covariance[(index, index)] <= 0.0 {
-            continue;
-        }
-        let mut at = |by: f64| {
-            moved[index] = parameter.shifted(values[index], by);
-            predictor.predict(workload, &moved)
+        prediction: &Prediction,
+        spread: &Spread,
+    ) -> [Sides; 2] {
+        let shares = regime_shares(workload, prediction);
+        let scatter = |pick: fn(&Scatter) -> f64| {
+            self.scatter
+                .iter()
+                .map(|scatter| shares[scatter.regime as usize] * pick(scatter).powi(2))
+                .sum::<f64>()
+                .sqrt()
         };
-        let (above, below) = (at(GRADIENT_STEP), at(-GRADIENT_STEP));
-        moved[index] = values[index];
-        gradients[0][index] = (above.ttft / below.ttft).ln() / (2.0 * GRADIENT_STEP);
-        gradients[1][index] = (above.itl / below.itl).ln() / (2.0 * GRADIENT_STEP);
+        let [ttft, itl] = spread.deviations(predictor, workload, prediction);
+        [ttft.with(scatter(|s| s.ttft)), itl.with(scatter(|s| s.itl))]
     }
-    gradients.map(|gradient| gradient.dot(&(covariance * &gradient)).max(0.0))
+
+    /// Intervals of TTFT and ITL of a prediction with the given scales.
+    pub fn intervals(&self, prediction: &Prediction, [ttft, itl]: [Sides; 2]) -> [Interval; 2] {
+        [
+            Interval::around(prediction.ttft, self.ttft_quantile, ttft),
+            Interval::around(prediction.itl, self.itl_quantile, itl),
+        ]
+    }
 }
 
-/// The smallest half widths in scales that hold [`LEVEL`] of the rows, `⌈(n + 1)·level⌉`-th of n.
+/// The smallest half widths in scales that hold [`LEVEL`] of the rows, `⌈(n + 1)·level⌉`-th of n, and no less than a normal
+/// distribution of that scale has: a few folds that came out well are no reason to claim more than the scales do.
 fn quantiles<'a>(rows: impl Iterator<Item = &'a (Measurement, LeftOut)>) -> Option<[f64; 2]> {
     let mut scores = [Vec::new(), Vec::new()];
     for (row, left_out) in rows {
-        let errors = log_ratios(row, &left_out.prediction);
+        let ratios = log_ratios(row, &left_out.prediction);
         for metric in 0..2 {
-            scores[metric].push(errors[metric].abs() / left_out.scale[metric]);
+            scores[metric].push(left_out.scales[metric].score(-ratios[metric]));
         }
     }
     let count = scores[0].len();
@@ -263,7 +281,7 @@ fn quantiles<'a>(rows: impl Iterator<Item = &'a (Measurement, LeftOut)>) -> Opti
     let rank = (((count + 1) as f64 * LEVEL).ceil() as usize).min(count);
     Some(scores.map(|mut scores| {
         scores.sort_by(f64::total_cmp);
-        scores[rank - 1]
+        scores[rank - 1].max(NORMAL_QUANTILE)
     }))
 }
 
@@ -290,8 +308,8 @@ pub fn covered(rows: &[(Measurement, LeftOut)]) -> Vec<CoveredRow> {
             CoveredRow {
                 measured: *measured,
                 prediction,
-                ttft: Interval::around(prediction.ttft, quantiles[0] * left_out.scale[0]),
-                itl: Interval::around(prediction.itl, quantiles[1] * left_out.scale[1]),
+                ttft: Interval::around(prediction.ttft, quantiles[0], left_out.scales[0]),
+                itl: Interval::around(prediction.itl, quantiles[1], left_out.scales[1]),
             }
         })
         .collect()
@@ -303,4 +321,48 @@ pub fn coverage_pct(rows: &[CoveredRow]) -> [f64; 2] {
         100.0 * rows.iter().filter(|row| inside(row)).count() as f64 / rows.len().max(1) as f64
     };
     [share(|row| row.ttft.holds(row.measured.ttft)), share(|row| row.itl.holds(row.measured.itl))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimator;
+    use crate::spec::Catalog;
+
+    /// Twenty left-out rows that were measured at a multiple of their prediction.
+    fn left_out(times: f64, scales: Sides) -> Vec<(Measurement, LeftOut)> {
+        let catalog = Catalog::built_in();
+        let scenario = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1").unwrap()).unwrap();
+        let predictor =
+            estimator::by_name("serving").unwrap().prepare(&scenario.system, LoadKind::ClosedLoop, &[]).unwrap();
+        let values: Vec<f64> = predictor.parameters().iter().map(|p| p.default).collect();
+        let row = |clients: u32| {
+            let workload = Workload::new(1000.0, 1000.0, f64::from(clients)).unwrap();
+            let prediction = predictor.predict(&workload, &values);
+            let measured = Measurement {
+                workload,
+                ttft: prediction.ttft * times,
+                itl: prediction.itl * times,
+                throughput: None,
+                line: 1,
+            };
+            (measured, LeftOut { prediction, scales: [scales; 2], fold: clients as usize })
+        };
+        (1..=20).map(row).collect()
+    }
+
+    #[test]
+    fn what_was_measured_above_its_prediction_counts_in_scales_of_that_side() {
+        let scales = Sides { below: 0.01, above: 0.1 };
+        let quantile = |times: f64| quantiles(left_out(times, scales).iter()).unwrap()[0];
+        assert!((quantile(0.3f64.exp()) - 3.0).abs() < 1e-9);
+        assert!((quantile((-0.3f64).exp()) - 30.0).abs() < 1e-9);
+        assert_eq!(coverage_pct(&covered(&left_out(0.3f64.exp(), scales))), [100.0; 2]);
+    }
+
+    #[test]
+    fn folds_that_came_out_well_do_not_narrow_an_interval() {
+        let rows = left_out(1.001, Sides { below: 0.1, above: 0.1 });
+        assert_eq!(quantiles(rows.iter()), Some([NORMAL_QUANTILE; 2]));
+    }
 }

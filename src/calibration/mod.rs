@@ -2,7 +2,7 @@
 //!
 //! `problem` says which parameters several systems share, `loss` turns predictions into residuals, `optimiser` minimises
 //! their squares from several starts, `identifiability` says how well the data fix each parameter, `validation` predicts
-//! rows that a fit did not see and `groups` systems, `interval` says how far a prediction can be trusted, `record` is what remains of a fit,
+//! rows that a fit did not see and `groups` systems, `propagation` and `interval` say how far a prediction can be trusted, `record` is what remains of a fit,
 //! and `transfer` what it says of another system.
 
 mod errors;
@@ -13,6 +13,7 @@ mod interval;
 pub mod loss;
 mod optimiser;
 mod problem;
+mod propagation;
 mod record;
 mod transfer;
 mod validation;
@@ -23,6 +24,7 @@ pub use groups::{GroupKind, LeftOutGroup, leave_groups_out};
 pub use identifiability::Flag;
 pub use interval::{CoveredRow, Interval, LEVEL, Regime, Scatter, Uncertainty, coverage_pct, covered, regime};
 pub use problem::{Member, Problem, Slot};
+pub use propagation::{Sides, Spread};
 pub use record::{CalibrationRecord, Coverage, FittedScenario, Provenance, RecordedParameter, ScenarioData};
 pub use transfer::{Origin, Outside, Target, Transferred, nearest_inside, system_outside, workload_outside};
 pub use validation::{LeftOut, Validation, validate};

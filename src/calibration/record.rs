@@ -194,9 +194,9 @@ impl FittedScenario {
     }
 }
 
-/// Six significant digits: more than a covariance deserves.
+/// Ten significant digits: parameters that only act together have variances that nearly cancel in a prediction.
 fn rounded(value: f64) -> f64 {
-    format!("{value:.5e}").parse().expect("a formatted number is a number")
+    format!("{value:.9e}").parse().expect("a formatted number is a number")
 }
 
 impl CalibrationRecord {

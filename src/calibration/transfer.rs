@@ -3,6 +3,7 @@
 use nalgebra::DMatrix;
 
 use super::identifiability::Flag;
+use super::propagation::Spread;
 use super::record::{CalibrationRecord, FittedScenario, RecordedParameter};
 use crate::parameter::{Owner, Parameter, Scale};
 use crate::spec::{Campaign, System};
@@ -14,6 +15,8 @@ use crate::workload::{LoadKind, Workload};
 pub enum Origin {
     /// Fitted by the calibration, for the hardware, engine or campaign at hand.
     Calibrated,
+    /// As [`Origin::Calibrated`], but where the fit ran into a bound: not a measurement.
+    OnBound,
     /// Fitted by the calibration on another device or campaign.
     Carried,
     /// The median of its documented prior: the calibration says nothing of it, or there is none.
@@ -29,6 +32,7 @@ impl Origin {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Calibrated => "calibrated",
+            Self::OnBound => "calibrated, on a bound",
             Self::Carried => "carried over",
             Self::Prior => "prior",
             Self::Refitted => "refitted",
@@ -139,13 +143,13 @@ impl Transferred {
         };
         let held = recorded.iter().all(|p| p.flag == Flag::Fixed.name());
         let at_prior = held && recorded.iter().all(|p| p.value.to_bits() == parameter.default.to_bits());
-        // On a bound nothing says how sure the value is; the prior at least says how far it may be off.
-        let bounded = if recorded.iter().any(|p| p.flag == Flag::AtBound.name()) { prior } else { 0.0 };
+        let bounded = recorded.iter().any(|p| p.flag == Flag::AtBound.name());
         let between = recorded.iter().map(|p| (coordinate(p.value) - mean).powi(2)).sum::<f64>() / count;
         (self.covariance[(index, index)], self.origins[index]) = match (at_prior, held, home) {
-            (true, ..) => (prior, Origin::Prior),
+            (true, ..) => (0.0, Origin::Prior),
             (false, true, _) => (0.0, Origin::Given),
-            (false, false, true) => (bounded, Origin::Calibrated),
+            (false, false, true) if bounded => (0.0, Origin::OnBound),
+            (false, false, true) => (0.0, Origin::Calibrated),
             (false, false, false) => (prior.max(between), Origin::Carried),
         };
     }
@@ -161,7 +165,16 @@ impl Transferred {
                     self.covariance[(row, column)] += sum / count;
                 }
             }
+            // A calibration made without priors does not say how far a held value may be off.
+            if self.origins[row] == Origin::Prior && self.covariance[(row, row)] == 0.0 {
+                self.covariance[(row, row)] = parameters[row].spread.map_or(0.0, |spread| spread * spread);
+            }
         }
+    }
+
+    /// The values and how uncertain they are.
+    pub fn spread(&self) -> Spread {
+        Spread::new(&self.values, &self.covariance)
     }
 
     /// Holds a parameter at a value that is known for sure.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::fit::{FitOptions, fit_to};
-use super::interval::{Uncertainty, regime};
+use super::interval::Uncertainty;
 use super::problem::Member;
+use super::propagation::Sides;
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;
@@ -21,8 +22,8 @@ const FOLD_STARTS: usize = 4;
 pub struct LeftOut {
     /// The prediction.
     pub prediction: Prediction,
-    /// Scale of the error that the fold's fit expects of ln TTFT and of ln ITL.
-    pub scale: [f64; 2],
+    /// Scales of the errors that the fold's fit expects of ln TTFT and of ln ITL.
+    pub scales: [Sides; 2],
     /// Which fold left it out.
     pub fold: usize,
 }
@@ -97,14 +98,13 @@ pub fn validate(
                 .map(|(member, rows)| {
                     let predictor = fitted.problem.predictor(member);
                     let values = fitted.problem.member_values(member, &slots);
-                    let covariance = fitted.member_covariance(member);
+                    let spread = fitted.member_spread(member);
                     rows.iter()
                         .map(|&row| {
                             let workload = &members[member].rows[row].workload;
                             let prediction = predictor.predict(workload, &values);
-                            let regime = regime(&prediction);
-                            let scale = uncertainty[member].scale(predictor, workload, &values, &covariance, regime);
-                            LeftOut { prediction, scale, fold }
+                            let scales = uncertainty[member].scales(predictor, workload, &prediction, &spread);
+                            LeftOut { prediction, scales, fold }
                         })
                         .collect()
                 })

@@ -29,6 +29,17 @@ use crate::spec::Catalog;
     perfmodel evaluate --scenario llama33_70b_fp8_tp2 --calibration c.toml --refit link,campaign\n  \
     perfmodel evaluate --scenario llama33_70b_fp8_tp2 --uncalibrated\n\n\
     Exit codes: 0 done, 1 a refit did not converge, 2 wrong input.")]
+#[command(
+    mut_arg("scenario", |arg| arg.help("Scenario to predict, see `perfmodel list scenarios`")),
+    mut_arg("scenario_dir", |arg| arg.help("Folder with scenario.toml and measured.csv")),
+    mut_arg("table", |arg| arg.help(
+        "CSV of measurements of many systems, of which --only and --without leave one; columns model, hardware, tensor_parallel, \
+         weight_precision and kv_precision say what each row ran on"
+    )),
+    mut_arg("calibration", |arg| arg.help(
+        "calibration.toml of a fit, of another system or of this one; needed unless --uncalibrated is given"
+    ))
+)]
 pub struct EvaluateArgs {
     #[command(flatten)]
     measured: MeasuredArgs,

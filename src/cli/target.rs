@@ -9,7 +9,7 @@ use crate::calibration::{CalibrationRecord, Target};
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::forecast::Forecaster;
-use crate::spec::{Campaign, Catalog, Deployment, HfConfig, Precision, System};
+use crate::spec::{Campaign, Catalog, Deployment, HfConfig, ModelArchitecture, Precision, System};
 use crate::workload::LoadKind;
 
 /// Flags that name a system to predict.
@@ -35,15 +35,17 @@ pub struct TargetArgs {
     #[arg(long, value_name = "N")]
     tp: Option<u32>,
 
-    /// Precision of the weights [default: that of the scenario or of config.json, else bf16]
+    /// Precision of the weights [default: that of the scenario, else as the model is published if that is 16 bit or
+    /// narrower, else bf16]
     #[arg(long, value_name = "PRECISION")]
     weights: Option<Precision>,
 
-    /// Precision in which linear layers compute, for weight-only quantisation [default: that of the weights]
+    /// Precision in which linear layers compute, for weight-only quantisation [default: that of the weights; without --weights
+    /// 16 bit where the device has no peak for the format in which the model is published]
     #[arg(long, value_name = "PRECISION")]
     compute: Option<Precision>,
 
-    /// Precision of the KV cache [default: that of the scenario, else bf16]
+    /// Precision of the KV cache [default: that of the scenario, else fp16 for fp16 weights and bf16 for all others]
     #[arg(long, value_name = "PRECISION")]
     kv: Option<Precision>,
 
@@ -190,22 +192,23 @@ impl TargetArgs {
         let Some(hardware) = &self.hardware else {
             return Err(Error::input("--model comes without --hardware").help("see `perfmodel list hardware`"));
         };
-        let config = HfConfig::at(model)?;
-        let stored = config.as_ref().and_then(|config| config.stored_precision);
-        let architecture = match config {
+        let architecture = match HfConfig::at(model)? {
             Some(config) => config.model,
             None => catalog.model_or_config(model)?,
         };
-        let weights = self.weights.or(stored).unwrap_or(Precision::Bf16);
+        let weights = self.weights.unwrap_or_else(|| served_precision(&architecture));
+        let hardware = catalog.hardware(hardware)?;
+        // Engines multiply weights that are only stored narrow in 16 bit, where the device cannot do it in their format.
+        let stored_only = self.weights.is_none() && hardware.known_peak(weights).is_none();
         let deployment = Deployment {
             tensor_parallel: self.tp.unwrap_or(1),
             weight_precision: weights,
-            compute_precision: self.compute,
+            compute_precision: self.compute.or(stored_only.then_some(weights.unquantised())),
             kv_precision: self.kv.unwrap_or(weights.unquantised()),
             max_sequences: self.max_sequences,
             max_tokens_per_step: self.max_tokens_per_step,
         };
-        let system = System::new(catalog.hardware(hardware)?, architecture, deployment)?;
+        let system = System::new(hardware, architecture, deployment)?;
         let calibration = self.calibration.open(None, default_estimator())?;
         Ok(ResolvedTarget {
             id: named_after(&system),
@@ -217,6 +220,12 @@ impl TargetArgs {
             set: self.calibration.set.clone(),
         })
     }
+}
+
+/// In which precision a model is served if nobody says so: as it was published, but 32-bit weights in 16 bit, as engines do.
+fn served_precision(model: &ModelArchitecture) -> Precision {
+    let narrow = |precision: &Precision| precision.bytes() <= Precision::Bf16.bytes();
+    model.stored_precision.filter(narrow).unwrap_or(Precision::Bf16)
 }
 
 /// A name for a system that is no scenario.

@@ -3,8 +3,8 @@
 use super::errors::{Errors, EvaluatedRow};
 use super::study::{GroupErrors, ScenarioStudy, Study, StudyInput, StudyMember, ValidationErrors};
 use crate::calibration::{
-    CalibrationRecord, Coverage, FitOptions, FittedScenario, GroupKind, Interval, LeftOut, Member, RecordedErrors,
-    ScenarioData, Uncertainty, coverage_pct, covered, fit, leave_groups_out, regime, validate,
+    CalibrationRecord, Coverage, FitOptions, FittedScenario, GroupKind, LeftOut, Member, RecordedErrors, ScenarioData,
+    Uncertainty, coverage_pct, covered, fit, leave_groups_out, validate,
 };
 use crate::dataset::Measurement;
 use crate::error::{Error, Result};
@@ -114,20 +114,14 @@ pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) ->
             uncertainty.clone(),
         ));
         let predictor = fit.problem.predictor(index);
-        let values = fit.problem.member_values(index, &fitted_slots);
-        let covariance = fit.member_covariance(index);
+        let spread = fit.member_spread(index);
         let rows = rows
             .iter()
             .zip(fitted)
             .map(|(measured, predicted)| {
-                let scale = uncertainty.scale(predictor, &measured.workload, &values, &covariance, regime(&predicted));
-                let [ttft, itl] = uncertainty.half_widths(scale);
-                EvaluatedRow {
-                    measured: *measured,
-                    predicted,
-                    ttft_interval: Interval::around(predicted.ttft, ttft),
-                    itl_interval: Interval::around(predicted.itl, itl),
-                }
+                let scales = uncertainty.scales(predictor, &measured.workload, &predicted, &spread);
+                let [ttft_interval, itl_interval] = uncertainty.intervals(&predicted, scales);
+                EvaluatedRow { measured: *measured, predicted, ttft_interval, itl_interval }
             })
             .collect();
         scenarios.push(ScenarioStudy {

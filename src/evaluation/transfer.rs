@@ -138,14 +138,10 @@ impl TransferStudy {
         if !forecaster.is_calibrated() {
             cautions.push("no calibration is behind these predictions, only documented priors".to_owned());
         }
-        let priors = forecaster.from_origin(Origin::Prior);
         if forecaster.has_seen(&self.member.dataset.sha256) {
             cautions.push("the calibration was fitted to these very measurements; the errors are in sample".to_owned());
         }
-        if forecaster.is_calibrated() && !priors.is_empty() {
-            cautions
-                .push(format!("not calibrated for this system, taken from documented priors: {}", priors.join(", ")));
-        }
+        cautions.extend(forecaster.priors_in_words());
         let carried = forecaster.from_origin(Origin::Carried);
         if !carried.is_empty() {
             cautions.push(format!("carried over from another device or campaign: {}", carried.join(", ")));
@@ -282,10 +278,6 @@ fn refitted(
                 after.covariance[(row, column)] = covariance[(row, column)];
             }
         }
-    }
-    // As in a calibration: on a bound the rows do not say how sure the value is, the prior says how far it may be off.
-    for (index, parameter) in fitted.parameters.iter().enumerate().filter(|(_, p)| p.flag == Flag::AtBound) {
-        after.covariance[(index, index)] += parameter.parameter.spread.map_or(0.0, |spread| spread * spread);
     }
     Ok(Some(after))
 }

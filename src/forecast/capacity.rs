@@ -3,7 +3,7 @@
 use super::Forecaster;
 use crate::error::{Error, Result};
 use crate::prediction::Prediction;
-use crate::roofline::memory::{free_bytes, kv_bytes, weight_bytes};
+use crate::roofline::memory::{free_bytes, kv_bytes, places, weight_bytes};
 use crate::spec::System;
 use crate::units::Bytes;
 use crate::workload::{LoadKind, Workload};
@@ -17,7 +17,8 @@ pub struct Capacity {
     pub weights: Bytes,
     /// That the engine gives to the KV cache.
     pub kv_cache: Bytes,
-    free: Bytes,
+    /// Share of what the weights leave that the engine gives to the cache.
+    share: f64,
     system: System,
 }
 
@@ -28,12 +29,12 @@ impl Capacity {
     /// # Errors
     /// The weights do not fit.
     pub fn of(system: &System, forecaster: &Forecaster) -> Result<Self> {
-        let free = free_bytes(system)?;
+        let share = forecaster.value("kv_memory_share").unwrap_or(1.0);
         Ok(Self {
             memory: system.hardware.memory * system.deployment.gpus(),
             weights: weight_bytes(system),
-            kv_cache: free * forecaster.value("kv_memory_share").unwrap_or(1.0),
-            free,
+            kv_cache: free_bytes(system)? * share,
+            share,
             system: system.clone(),
         })
     }
@@ -51,30 +52,45 @@ impl Capacity {
             }
         };
         let needed = kv_bytes(&self.system, tokens) * count;
-        if needed > self.free {
+        if needed > self.kv_cache {
+            let (smaller, share) = match workload.kind() {
+                LoadKind::StaticBatch => ("smaller batches, ", String::new()),
+                LoadKind::ClosedLoop | LoadKind::OpenLoop => (
+                    "",
+                    format!(
+                        " (kv_memory_share {:.2} of what the weights leave; --set gives another, if the engine does)",
+                        self.share
+                    ),
+                ),
+            };
             return Err(Error::input(format!(
-                "{what} does not fit: its KV cache takes {:.1} GiB, the weights leave {:.1} GiB",
+                "{what} does not fit: its KV cache takes {:.1} GiB, there are {:.1} GiB for it",
                 needed.as_gib(),
-                self.free.as_gib()
+                self.kv_cache.as_gib()
             ))
-            .help(match workload.kind() {
-                LoadKind::StaticBatch => "use smaller batches, shorter requests, more or larger devices",
-                LoadKind::ClosedLoop | LoadKind::OpenLoop => {
-                    "use shorter requests, more or larger devices, or a narrower KV precision"
-                }
-            }));
+            .help(format!(
+                "use {smaller}shorter requests, more or larger devices, or a narrower KV precision{share}"
+            )));
         }
         Ok(())
     }
 
-    /// Tokens that the cache holds.
-    pub fn tokens(&self) -> f64 {
-        self.kv_cache / kv_bytes(&self.system, 1.0)
+    /// Tokens that the cache holds in requests of a workload. Sliding windows keep only the last tokens of a request, so long
+    /// requests then fit more of them.
+    pub fn tokens(&self, workload: &Workload) -> f64 {
+        let tokens = workload.total_tokens();
+        self.kv_cache / kv_bytes(&self.system, tokens) * tokens
+    }
+
+    /// Whether a request's length decides how many tokens fit.
+    pub fn has_windows(&self) -> bool {
+        let context = f64::from(self.system.model.max_context_tokens);
+        kv_bytes(&self.system, context) < kv_bytes(&self.system, 1.0) * (context * (1.0 - 1e-9))
     }
 
     /// Requests of a workload that run at once: what the cache holds, or the engine's own cap; one always runs.
     pub fn most_clients(&self, workload: &Workload) -> f64 {
-        let by_memory = (self.kv_cache / kv_bytes(&self.system, workload.total_tokens())).floor().max(1.0);
+        let by_memory = places(self.kv_cache / kv_bytes(&self.system, workload.total_tokens())).floor();
         by_memory.min(self.system.deployment.max_sequences.map_or(f64::INFINITY, f64::from))
     }
 

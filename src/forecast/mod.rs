@@ -6,8 +6,8 @@ mod capacity;
 pub use capacity::Capacity;
 
 use crate::calibration::{
-    CalibrationRecord, FittedScenario, Interval, Origin, Outside, Target, Transferred, Uncertainty, nearest_inside,
-    regime, system_outside, workload_outside,
+    CalibrationRecord, FittedScenario, Interval, Origin, Outside, Regime, Sides, Spread, Target, Transferred,
+    Uncertainty, nearest_inside, regime, system_outside, workload_outside,
 };
 use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::{Estimator, Predictor};
@@ -15,15 +15,18 @@ use crate::parameter::Parameter;
 use crate::prediction::{Limit, Prediction};
 use crate::roofline::Efficiencies;
 use crate::units::Seconds;
-use crate::workload::Workload;
+use crate::workload::{LoadKind, Workload};
 
 /// A system ready to be predicted.
 pub struct Forecaster {
     predictor: Box<dyn Predictor>,
     carried: Transferred,
+    spread: Spread,
     uncertainty: Uncertainty,
     scenarios: Vec<FittedScenario>,
     outside: Vec<Outside>,
+    /// Whether the calibration was fitted to the target itself.
+    is_own: bool,
 }
 
 /// A predicted operating point with its intervals.
@@ -47,6 +50,15 @@ impl Forecast {
             Limit::MaxSequences => "max sequences",
             Limit::Clients => self.prediction.roof.name(),
         }
+    }
+
+    /// Interval of a statistic of TTFT, such as a percentile: as far around it as that of the mean is around the mean.
+    pub fn ttft_interval(&self, statistic: Seconds) -> Interval {
+        let mean = self.prediction.ttft;
+        if mean.get().is_infinite() {
+            return Interval { low: mean, high: mean };
+        }
+        Interval { low: statistic * (self.ttft.low / mean), high: statistic * (self.ttft.high / mean) }
     }
 
     /// Time from request to last token.
@@ -87,11 +99,13 @@ impl Forecaster {
         let Some(record) = calibration else {
             let carried = Transferred::priors(predictor.parameters());
             return Ok(Self {
+                spread: carried.spread(),
                 carried,
                 predictor,
                 uncertainty: Uncertainty::unknown(),
                 scenarios: Vec::new(),
                 outside: Vec::new(),
+                is_own: false,
             });
         };
         if record.estimator != estimator.name() {
@@ -114,10 +128,17 @@ impl Forecaster {
             .map(|scenario| &scenario.uncertainty)
             .collect();
         let all: Vec<&Uncertainty> = record.scenarios.iter().map(|scenario| &scenario.uncertainty).collect();
+        let carried = Transferred::of(record, predictor.parameters(), target);
         Ok(Self {
-            carried: Transferred::of(record, predictor.parameters(), target),
+            spread: carried.spread(),
+            carried,
             predictor,
-            uncertainty: Uncertainty::together(if own.is_empty() { &all } else { &own }),
+            is_own: !own.is_empty(),
+            uncertainty: if own.is_empty() {
+                Uncertainty::together(&all).of_stranger()
+            } else {
+                Uncertainty::together(&own)
+            },
             outside: system_outside(&record.scenarios, target),
             scenarios: record.scenarios.clone(),
         })
@@ -148,11 +169,13 @@ impl Forecaster {
             }
             self.carried.give(index, *value);
         }
-        Ok(self)
+        let carried = self.carried.clone();
+        Ok(self.with(carried))
     }
 
     /// With other values, covariance and origins, as after a refit.
     pub fn with(mut self, carried: Transferred) -> Self {
+        self.spread = carried.spread();
         self.carried = carried;
         self
     }
@@ -189,6 +212,17 @@ impl Forecaster {
         !self.scenarios.is_empty()
     }
 
+    /// Where priors stand in for calibrated values, in words for a caution; `None` where none does or all do.
+    pub fn priors_in_words(&self) -> Option<String> {
+        let priors = self.from_origin(Origin::Prior);
+        if priors.is_empty() || !self.is_calibrated() {
+            return None;
+        }
+        let why = if self.is_own { "held by the calibration" } else { "not calibrated for this system, taken" };
+        let at = if self.is_own { "at their documented priors" } else { "from documented priors" };
+        Some(format!("{why} {at}: {}", priors.join(", ")))
+    }
+
     /// Whether the calibration was fitted to this very file of measurements.
     pub fn has_seen(&self, measured_sha256: &str) -> bool {
         self.scenarios.iter().any(|scenario| scenario.measured_sha256 == measured_sha256)
@@ -208,34 +242,39 @@ impl Forecaster {
 
     /// Predicts a workload.
     ///
-    /// The linear propagation of the parameters' covariance may shrink away from the data, what is known does not: outside
-    /// the calibrated range no interval is narrower than at its nearest edge, if the same regime rules there.
+    /// What the parameters leave open may shrink away from the data, what is known does not: outside the calibrated range no
+    /// interval is narrower than at its nearest edge, if requests queue for admission at both or at none. (In an open loop the
+    /// edge is as busy.)
     pub fn forecast(&self, workload: &Workload) -> Forecast {
         let prediction = self.predict(workload);
-        let mut scale = self.scale(workload, &prediction);
+        let mut scales = self.scales(workload, &prediction);
         if let Some(edge) = nearest_inside(&self.scenarios, workload) {
-            let at_edge = self.predict(&edge);
-            if regime(&at_edge) == regime(&prediction) {
-                let of_edge = self.scale(&edge, &at_edge);
-                scale = [scale[0].max(of_edge[0]), scale[1].max(of_edge[1])];
+            let (edge, at_edge) = self.as_busy(edge, &prediction);
+            if alike(workload, &prediction, &edge, &at_edge) {
+                let [ttft, itl] = self.scales(&edge, &at_edge);
+                scales = [scales[0].max(ttft), scales[1].max(itl)];
             }
         }
-        let [ttft, itl] = self.uncertainty.half_widths(scale);
-        Forecast {
-            workload: *workload,
-            prediction,
-            ttft: Interval::around(prediction.ttft, ttft),
-            itl: Interval::around(prediction.itl, itl),
-        }
+        let [ttft, itl] = self.uncertainty.intervals(&prediction, scales);
+        Forecast { workload: *workload, prediction, ttft, itl }
     }
 
-    fn scale(&self, workload: &Workload, prediction: &Prediction) -> [f64; 2] {
-        self.uncertainty.scale(
-            self.predictor.as_ref(),
-            workload,
-            &self.carried.values,
-            &self.carried.covariance,
-            regime(prediction),
-        )
+    /// A workload and its prediction, in an open loop at the rate that uses as much of its capacity as `other` of its own.
+    fn as_busy(&self, workload: Workload, other: &Prediction) -> (Workload, Prediction) {
+        let prediction = self.predict(&workload);
+        let rate = other.open_loop.zip(prediction.open_loop).map(|(other, own)| other.utilisation * own.capacity_rps);
+        let at_rate =
+            |rate| Workload::under(workload.kind(), workload.input_tokens(), workload.output_tokens(), rate).ok();
+        rate.and_then(at_rate).map_or((workload, prediction), |workload| (workload, self.predict(&workload)))
     }
+
+    fn scales(&self, workload: &Workload, prediction: &Prediction) -> [Sides; 2] {
+        self.uncertainty.scales(self.predictor.as_ref(), workload, prediction, &self.spread)
+    }
+}
+
+/// Whether requests queue at both workloads or at none.
+fn alike(workload: &Workload, prediction: &Prediction, other: &Workload, at_other: &Prediction) -> bool {
+    let is_queued = |workload, prediction| regime(workload, prediction) == Regime::Queued;
+    workload.kind() == LoadKind::OpenLoop || is_queued(workload, prediction) == is_queued(other, at_other)
 }

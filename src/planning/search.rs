@@ -17,6 +17,9 @@ const HEADROOM_TOLERANCE: f64 = 0.005;
 /// More headroom than this factor is not looked for.
 const MOST_HEADROOM: f64 = 64.0;
 
+/// A configuration is as near to the limits as the largest one if it takes no more than this many times its share of them.
+const AS_NEAR: f64 = 1.02;
+
 /// A model on one group of devices.
 #[derive(Debug, Clone)]
 pub struct Placement {
@@ -110,7 +113,7 @@ pub struct Fitting {
 pub enum Failure {
     /// It cannot serve the demand at all, in words.
     Unusable(String),
-    /// The largest configuration misses a limit.
+    /// The largest configuration misses a limit, and so does the smallest that comes as near to it.
     Misses(Box<Miss>),
 }
 
@@ -253,7 +256,7 @@ fn outcome(placement: Placement, question: &Question<'_>) -> Result<Outcome> {
     };
     let verdict = match fitting {
         Some(fitting) => Ok(fitting),
-        None => Err(search.failure(largest)?),
+        None => Err(search.failure(&curve, largest)?),
     };
     Ok(Outcome { configurations: counts.len(), curve, verdict, placement })
 }
@@ -362,10 +365,21 @@ impl Search<'_> {
         Some(low - 1.0)
     }
 
-    /// Why not even the largest configuration meets the objective.
-    fn failure(&self, largest: u32) -> Result<Failure> {
+    /// Why not even the largest configuration meets the objective, told of the smallest that comes as near.
+    fn failure(&self, curve: &[CurvePoint], largest: u32) -> Result<Failure> {
         let slo = &self.question.slo;
-        let configuration = self.configuration(largest)?;
+        let nearest = curve.last().map_or(largest, |last| {
+            let steps = self.question.demand.decode_steps();
+            // Share of its limit that the latency nearest to it takes.
+            let used = |point: &CurvePoint| {
+                let limited =
+                    [(slo.ttft, point.ttft), (slo.itl, point.itl), (slo.end_to_end, point.ttft + point.itl * steps)];
+                limited.into_iter().filter_map(|(limit, value)| Some(value / limit?)).fold(0.0, f64::max)
+            };
+            let enough = used(last) * AS_NEAR;
+            curve.iter().find(|point| used(point) <= enough).unwrap_or(last).replicas
+        });
+        let configuration = self.configuration(nearest)?;
         let demand = &self.question.demand;
         let least = if demand.kind() == LoadKind::OpenLoop { 1e-6 } else { 1.0 };
         let idle = Workload::under(demand.kind(), demand.input_tokens(), demand.output_tokens(), least)?;

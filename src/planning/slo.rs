@@ -121,7 +121,7 @@ impl Slo {
     /// The limited statistic of TTFT and the upper end of its interval, as far above it as that of the mean.
     pub fn ttft(&self, forecast: &Forecast) -> (Seconds, Seconds) {
         let ttft = self.statistic.of(&forecast.prediction);
-        (ttft, ttft * (forecast.ttft.high / forecast.prediction.ttft))
+        (ttft, forecast.ttft_interval(ttft).high)
     }
 
     /// Each limited latency of a forecast against its limit.

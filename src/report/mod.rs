@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;
 pub use png::browser;
+pub use roofline_charts::batch_axis;
 pub use roofline_page::RooflineReport;
-pub use roofline_tables::{RooflineTable, crossings_table, operators_table, roofs_table};
+pub use roofline_tables::{RooflineTable, crossings_table, operators_table, roofs_table, sweep_table};
 
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;

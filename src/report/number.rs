@@ -1,7 +1,10 @@
 //! Numbers for people.
 
-/// A number with four significant digits, without an exponent where it can be read without one.
+/// A number with four significant digits, without an exponent where it can be read without one; ∞ for what has no end.
 pub fn number(value: f64) -> String {
+    if value == f64::INFINITY {
+        return "∞".to_owned();
+    }
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -34,6 +37,7 @@ mod tests {
             (0.001_571_4, "0.001571"),
             (8.4e-5, "8.400e-5"),
             (3e9, "3.000e9"),
+            (f64::INFINITY, "∞"),
         ] {
             assert_eq!(number(value), want);
         }

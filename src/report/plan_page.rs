@@ -175,8 +175,17 @@ pub fn plan_page(
             c.forecast.bound().to_owned(),
         ])
     });
-    let header =
-        ["device", "replicas", "weights / KV", "GPUs", "USD/h", "USD/M tokens", "of the limit", "tightest", "bound by"];
+    let header = [
+        "device",
+        "replicas",
+        "weights / KV",
+        "GPUs",
+        "USD/h",
+        "USD/M output tokens",
+        "of the limit",
+        "tightest",
+        "bound by",
+    ];
     if !plan.options.is_empty() {
         body += &section("Options", &table(&header, rows));
     }

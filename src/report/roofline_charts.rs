@@ -238,7 +238,8 @@ fn operator_trace(x: f64, y: f64, phase: Phase, size: f64, ink: &'static str) ->
     Scatter::new(vec![x], vec![y]).mode(Mode::Markers).marker(marker)
 }
 
-const fn batch_axis(phase: Phase) -> &'static str {
+/// What the batch of a step is.
+pub const fn batch_axis(phase: Phase) -> &'static str {
     match phase {
         Phase::Prefill => "prompts of one step",
         Phase::Decode => "sequences",

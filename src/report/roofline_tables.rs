@@ -146,6 +146,27 @@ pub fn crossings_table([prefill, decode]: &[Sweep; 2]) -> RooflineTable {
     }
 }
 
+/// Memory time and compute time of each step of a sweep, contexts down and batches across.
+pub fn sweep_table(sweep: &Sweep) -> RooflineTable {
+    let rows = sweep.contexts.iter().map(|line| {
+        let cells = line.cells.iter().map(|cell| {
+            let [memory, compute] = [cell.time.memory, cell.time.compute].map(|time| short_ms(time.as_ms()));
+            format!("{memory}/{compute}{}", if cell.fits { "" } else { "*" })
+        });
+        std::iter::once(short(line.tokens)).chain(cells).collect()
+    });
+    RooflineTable {
+        header: std::iter::once("tokens".to_owned()).chain(sweep.batches.iter().map(|batch| short(*batch))).collect(),
+        rows: rows.collect(),
+    }
+}
+
+/// Milliseconds in two digits, for tables of many columns.
+fn short_ms(value: f64) -> String {
+    let decimals = if value < 1.0 { 2 } else { usize::from(value < 10.0) };
+    format!("{value:.decimals$}")
+}
+
 fn crossing_text(crossing: Crossing) -> String {
     match crossing {
         Crossing::Always => "from 1".to_owned(),

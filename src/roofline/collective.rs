@@ -3,17 +3,20 @@
 use super::activations::ACTIVATION_BYTES;
 use crate::units::{BytesPerSec, Seconds};
 
-/// All-reduces of one layer: after attention and after the feed-forward block.
-pub const ALL_REDUCES_PER_LAYER: f64 = 2.0;
+/// All-reduces of one layer: after attention and after the feed-forward block, or one for both where they run side by side.
+pub fn all_reduces_per_layer(parallel_blocks: bool) -> f64 {
+    if parallel_blocks { 1.0 } else { 2.0 }
+}
 
 /// Latencies that a ring takes where the one-step exchange takes one.
 const RING_LATENCIES: f64 = 3.0;
 
-/// All-reduces of one step of all layers as a function of its tokens n:
-/// `2·L·min( λ + (g − 1)·s/N, 3λ + 2(g − 1)/g·s/N )` with `s = n·d·2 bytes`.
+/// All-reduces of one step as a function of its tokens n:
+/// `m·min( λ + (g − 1)·s/N, 3λ + 2(g − 1)/g·s/N )` with `s = n·d·2 bytes`.
 ///
 /// | symbol | meaning | unit |
 /// |---|---|---|
+/// | `m` | all-reduces of all layers, [`all_reduces_per_layer`] | 1 |
 /// | `λ` | latency of an exchange | s |
 /// | `g` | devices | 1 |
 /// | `s` | message: the activations of n tokens in 16 bit | byte |
@@ -28,12 +31,11 @@ pub struct AllReduce {
 }
 
 impl AllReduce {
-    /// Prepares the all-reduces of `layers` layers. One device needs none.
-    pub fn new(gpus: f64, hidden_size: f64, layers: f64, latency: Seconds, link: BytesPerSec) -> Self {
+    /// Prepares `count` all-reduces. One device needs none.
+    pub fn new(gpus: f64, hidden_size: f64, count: f64, latency: Seconds, link: BytesPerSec) -> Self {
         if gpus <= 1.0 {
             return Self::default();
         }
-        let count = ALL_REDUCES_PER_LAYER * layers;
         let token = Seconds::new(count * hidden_size * ACTIVATION_BYTES / link.get());
         let fixed = latency * count;
         Self {
@@ -58,12 +60,23 @@ mod tests {
     use super::*;
 
     fn all_reduce(gpus: f64) -> AllReduce {
-        AllReduce::new(gpus, 8192.0, 1.0, Seconds::from_us(10.0), BytesPerSec::from_giga(200.0))
+        AllReduce::new(
+            gpus,
+            8192.0,
+            all_reduces_per_layer(false),
+            Seconds::from_us(10.0),
+            BytesPerSec::from_giga(200.0),
+        )
     }
 
     #[test]
     fn one_device_needs_none() {
         assert_eq!(all_reduce(1.0).time(1e6), Seconds::ZERO);
+    }
+
+    #[test]
+    fn blocks_side_by_side_share_one() {
+        assert_eq!([false, true].map(all_reduces_per_layer), [2.0, 1.0]);
     }
 
     #[test]

@@ -40,6 +40,13 @@ pub fn free_bytes(system: &System) -> Result<Bytes> {
     let weights = weight_bytes(system);
     if weights >= memory {
         let needed = (weights / system.hardware.memory).ceil();
+        let heads = || system.model.layers.iter().map(|group| group.attention.query_heads());
+        let most = heads().min().unwrap_or(1);
+        let degree = (1..=most)
+            .find(|degree| f64::from(*degree) >= needed && heads().all(|heads| heads.is_multiple_of(*degree)));
+        let split = degree.map_or_else(String::new, |degree| {
+            format!("a tensor-parallel degree of at least {degree} (one that divides the heads), ")
+        });
         return Err(Error::input(format!(
             "{} does not fit: its {} weights take {:.1} GiB, {} of {} have {:.1} GiB",
             system.model.name,
@@ -49,9 +56,29 @@ pub fn free_bytes(system: &System) -> Result<Bytes> {
             system.hardware.name,
             memory.as_gib()
         ))
-        .help(format!(
-            "use a tensor-parallel degree of at least {needed}, a narrower weight precision or a larger device"
-        )));
+        .help(format!("use {split}a narrower weight precision or a larger device")));
     }
     Ok(memory - weights)
+}
+
+/// Places from which on a part of one is no longer cut off; it is worth less than 6 % then.
+const MANY_PLACES: f64 = 16.0;
+
+/// Requests that run where there is cache for `room` of them: a whole number while there are few, at least one. Of many the
+/// part counts too, since lengths vary from request to request, and so that κ can be fitted.
+pub fn places(room: f64) -> f64 {
+    if room < MANY_PLACES { room.floor().max(1.0) } else { room }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_places_are_whole_and_their_number_never_falls_with_the_room() {
+        for (room, want) in [(0.3, 1.0), (1.99, 1.0), (2.0, 2.0), (15.9, 15.0), (16.5, 16.5), (300.25, 300.25)] {
+            assert_eq!(places(room), want);
+        }
+        assert!((0..4000).map(|i| places(f64::from(i) / 100.0)).is_sorted());
+    }
 }

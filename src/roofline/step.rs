@@ -10,6 +10,10 @@ use super::op::OpTime;
 use crate::prediction::{Part, Parts, Roof};
 use crate::units::Seconds;
 
+/// Largest elasticity d ln D/d ln B that the edge of a tile gives a decode step. At 1 a batch would have no restoring force:
+/// an open loop could hold any of a range of batches at one rate.
+const LARGEST_ELASTICITY: f64 = 0.8;
+
 /// Dense weights, the head, and two kinds of routed experts. A fixed number keeps [`StepCosts`] free of allocation.
 pub(super) const MAX_WEIGHT_OPS: usize = 4;
 
@@ -125,10 +129,10 @@ impl StepCosts {
 
     /// Time of a decode step with `batch` sequences, `D(B)`; the batch is a mean and need not be whole.
     ///
-    /// Matrix products are padded to tiles ([`decode_rows`]), but a step never costs more per sequence than at the
-    /// tile's lower edge: `D(B) = min(D with padded rows, D(edge)·B/edge)`. So D is continuous and rises, and D/B
-    /// falls, which is what makes the closed loop have one solution. (The mean batch mixes steps below and above the
-    /// edge, which smooths the jump in measurements too.)
+    /// Matrix products are padded to tiles ([`decode_rows`]), but the jump at a tile's lower edge is drawn out:
+    /// `D(B) = min(D with padded rows, D(edge)·(B/edge)^0.8)`. So D is continuous and rises, and D/B falls, which is what
+    /// makes both loops have one solution. (The mean batch mixes steps below and above the edge, which smooths the jump in
+    /// measurements too.)
     pub fn decode_time(&self, batch: f64) -> Seconds {
         let other = self.besides_weights(batch);
         other + self.tiled_weight_time(batch, other)
@@ -143,7 +147,7 @@ impl StepCosts {
         }
         let edge = rows - TILE_ROWS;
         let at_edge = self.besides_weights(edge) + self.weight_time(edge, edge + PADDING_ROWS);
-        self.weight_time(batch, rows).min(at_edge * (batch / edge) - other).max(smooth)
+        self.weight_time(batch, rows).min(at_edge * (batch / edge).powf(LARGEST_ELASTICITY) - other).max(smooth)
     }
 
     /// The decode step in parts.

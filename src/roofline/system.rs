@@ -4,7 +4,7 @@ use super::activations::activation_bytes;
 use super::attention::{
     causal_pairs, decode_flops_per_token, decode_tile_share, kv_bytes_per_token, prefill_flops_per_pair, visible_tokens,
 };
-use super::collective::AllReduce;
+use super::collective::{AllReduce, all_reduces_per_layer};
 use super::matrices::{Rates, WeightOp, matrices};
 use super::op::{Cost, OpTime, Roofs};
 use super::power::{power_demand, power_slowdown};
@@ -75,6 +75,8 @@ pub struct StepModel {
     pub(super) weights: Vec<WeightOp>,
     pub(super) attention: Vec<AttentionOp>,
     layers: f64,
+    /// All-reduces of a step.
+    all_reduces: f64,
     hidden_size: f64,
     /// Mean over the layers of the feed-forward width that one token passes through.
     ffn_width: f64,
@@ -122,6 +124,7 @@ impl StepModel {
             weights,
             attention,
             layers,
+            all_reduces: layers * all_reduces_per_layer(model.parallel_blocks),
             hidden_size: f64::from(model.hidden_size),
             ffn_width: ffn_width / layers,
             gpus: system.deployment.gpus(),
@@ -160,7 +163,7 @@ impl StepModel {
         let all_reduce = AllReduce::new(
             self.gpus,
             self.hidden_size,
-            self.layers,
+            self.all_reduces,
             efficiencies.link_latency,
             self.link * efficiencies.link,
         );

@@ -1,16 +1,17 @@
 //! How many requests an engine runs at once.
 
 use crate::prediction::Limit;
+use crate::roofline::memory::places;
 use crate::units::Bytes;
 
 /// Requests that may hold cache at once, and what limits them.
 ///
 /// The engine reserves cache for all I + O tokens of a request before it starts it, so at most
-/// `κ·(g·M − weights) / kv_bytes(I + O)` run, or the engine's own cap; one request always runs (a prompt that fits the
-/// device at all is served, alone). Below the limit every client runs.
+/// `κ·(g·M − weights) / kv_bytes(I + O)` run ([`places`]), or the engine's own cap; one request always runs (a prompt that
+/// fits the device at all is served, alone). Below the limit every client runs.
 /// Source: measured saturation of the shipped scenarios, 934k and 474k cached tokens at any request size.
 pub fn admitted(clients: f64, free: Bytes, kv_share: f64, kv_per_request: Bytes, cap: Option<u32>) -> (f64, Limit) {
-    let by_memory = (free * kv_share / kv_per_request).max(1.0);
+    let by_memory = places(free * kv_share / kv_per_request);
     let by_engine = cap.map_or(f64::INFINITY, f64::from);
     if clients <= by_memory.min(by_engine) {
         (clients, Limit::Clients)

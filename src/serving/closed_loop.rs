@@ -5,8 +5,8 @@
 //! decode steps, so
 //!
 //! ```text
-//! T    = t_out + A·P + (O − 1)·D(B)
-//! TTFT = t_out + P + burst + k·D(B)        ITL = D(B) + ((A − 1)·P − burst) / (O − 1)
+//! T    = t_out + A·P + (O − 1 + k)·D(B₁)
+//! TTFT = t_out + P + burst + k·ITL        ITL = D(B₁) + ((A − 1)·P − burst) / (O − 1 + k)
 //! ```
 //!
 //! | symbol | meaning | unit |
@@ -14,11 +14,13 @@
 //! | `t_out` | what a request costs outside the shared work: client and tokeniser t₀, and what its own step costs an idle engine beyond P | s |
 //! | `P` | what a prompt adds to a step that decodes anyway | s |
 //! | `D(B)` | a decode step with B sequences | s |
+//! | `B₁` | the batch that a decoding sequence sees, itself included, `1 + (1 − 1/A)·B` | 1 |
 //! | `k` | decode steps that a prompt waits while others run, chunks of its own prompt included | 1 |
 //!
-//! A prompt that a request does not wait for before its first token stalls it between later ones. Sequences in a step
-//! are the admitted ones less those that wait outside: `B·(1 + (k + t_out/D(B))/(O − 1)) = A`, where the left side rises
-//! with B.
+//! A prompt of another request that a request does not meet in a burst lengthens one of its steps, those that it waits for
+//! before its first token included. Sequences that decode,
+//! B in the mean, are the admitted ones less those that wait outside: `B·(1 + (k + t_out/D(B₁))/(O − 1)) = A`, where the
+//! left side rises with B. One of them sees the A − 1 others as often as they decode, and itself in every step.
 
 use super::ServingModel;
 use super::admission::queue_wait_share;
@@ -54,7 +56,8 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
     };
     let clients = workload.load();
     let (active, limit) = model.admitted(clients, workload, parameters);
-    let batch = state.solve(active);
+    let decoding = state.solve(active);
+    let batch = seen_batch(decoding, active);
 
     let step = costs.decode_step(batch);
     let decode = step.parts.total();
@@ -71,9 +74,11 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
     let mut ttft_parts = alone;
     ttft_parts.add(Part::Overhead, overhead);
     ttft_parts.add(Part::Burst, burst);
-    ttft_parts.add(Part::BoundaryWait, decode * state.waited_steps(batch));
+    let waited = state.waited_steps(decoding);
+    let interference = (others - burst) / (state.decode_steps + waited);
+    ttft_parts.add(Part::BoundaryWait, (decode + interference) * waited);
     let mut itl_parts = step.parts;
-    itl_parts.add(Part::PrefillInterference, (others - burst) / state.decode_steps);
+    itl_parts.add(Part::PrefillInterference, interference);
 
     let itl = itl_parts.total();
     let service = ttft_parts.total() + itl * state.decode_steps;
@@ -94,6 +99,11 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
     }
 }
 
+/// The batch that a decoding sequence sees, itself included, where `batch` of `active` decode in the mean.
+fn seen_batch(batch: f64, active: f64) -> f64 {
+    1.0 + (1.0 - 1.0 / active) * batch
+}
+
 impl Loop {
     /// Decode steps that a prompt waits: for a free place while others run, and between chunks of its own.
     fn waited_steps(&self, batch: f64) -> f64 {
@@ -102,7 +112,8 @@ impl Loop {
 
     /// How many more than `active` requests a batch takes, relative to them. Rises with the batch: B/D(B) does not fall.
     fn excess(&self, batch: f64, active: f64) -> f64 {
-        let outside = self.waited_steps(batch) + self.outside / self.costs.decode_time(batch);
+        let seen = seen_batch(batch, active);
+        let outside = self.waited_steps(batch) + self.outside / self.costs.decode_time(seen);
         batch * (1.0 + outside / self.decode_steps) / active - 1.0
     }
 

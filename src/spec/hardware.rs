@@ -224,8 +224,17 @@ impl Hardware {
         self.known_peak(precision).ok_or_else(|| {
             let known: Vec<&str> =
                 Precision::ALL.into_iter().filter(|p| self.peaks.get(*p).is_some()).map(Precision::name).collect();
+            let wider = [Precision::Bf16, Precision::Fp16]
+                .into_iter()
+                .find(|wider| wider.bytes() > precision.bytes() && self.peaks.get(*wider).is_some());
+            let stored = wider.map_or_else(String::new, |wider| {
+                format!(
+                    "; weights that are only stored as {precision} are computed with in {wider}: `--compute {wider}`, in a \
+                     scenario `compute_precision = \"{wider}\"`"
+                )
+            });
             Error::input(format!("{} has no peak for {precision}", self.name)).at(&self.label).help(format!(
-                "choose one of {}, or add `peak_tflop_per_s.{precision}` with its source to the file",
+                "choose one of {}, or add `peak_tflop_per_s.{precision}` with its source to the file{stored}",
                 known.join(", ")
             ))
         })

@@ -72,15 +72,30 @@ impl System {
         Ok(Self { hardware, model, deployment, legacy: None })
     }
 
+    /// Says so where the device has an interconnect that does not join the whole tensor-parallel group.
+    pub fn slow_link(&self) -> Option<String> {
+        let Interconnect { gpus, .. } = self.hardware.interconnect?;
+        let group = self.deployment.tensor_parallel;
+        (group > gpus).then(|| {
+            format!(
+                "tensor parallelism over {group} devices goes over PCIe: the interconnect of {} joins {gpus}",
+                self.hardware.name
+            )
+        })
+    }
+
     /// One line that names the system, such as `Llama-3.1-8B on 2x NVIDIA L4 24GB, fp8 weights, fp8 KV`.
     pub fn title(&self) -> String {
+        let deployment = &self.deployment;
+        let compute = deployment.compute_precision.filter(|compute| *compute != deployment.weight_precision);
         format!(
-            "{} on {}x {}, {} weights, {} KV",
+            "{} on {}x {}, {} weights{}, {} KV",
             self.model.name,
-            self.deployment.tensor_parallel,
+            deployment.tensor_parallel,
             self.hardware.name,
-            self.deployment.weight_precision,
-            self.deployment.kv_precision
+            deployment.weight_precision,
+            compute.map_or_else(String::new, |compute| format!(" computed in {compute}")),
+            deployment.kv_precision
         )
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Source;
 use super::file::{Problems, SpecFile};
+use super::{Precision, Source};
 use crate::error::Result;
 
 /// Where attention normalises its queries and keys.
@@ -174,6 +174,9 @@ struct ModelFile {
     tied_embeddings: bool,
     max_context_tokens: u32,
     norms_per_layer: u32,
+    #[serde(default)]
+    parallel_blocks: bool,
+    stored_precision: Option<Precision>,
     published_parameters: Option<u64>,
     attention: BTreeMap<String, Attention>,
     ffn: BTreeMap<String, Ffn>,
@@ -205,6 +208,10 @@ pub struct ModelArchitecture {
     pub max_context_tokens: u32,
     /// Hidden-wide norm weights of one layer.
     pub norms_per_layer: u32,
+    /// Attention and the feed-forward block of a layer run side by side, and their outputs are added up together.
+    pub parallel_blocks: bool,
+    /// Number format of the weights as they are published: a suggestion for the deployment.
+    pub stored_precision: Option<Precision>,
     /// Parameter count as published, if the file gives one.
     pub published_parameters: Option<u64>,
     /// Groups of equal layers; their order in the stack does not matter to the cost.
@@ -267,6 +274,8 @@ impl ModelArchitecture {
             tied_embeddings: raw.tied_embeddings,
             max_context_tokens: raw.max_context_tokens,
             norms_per_layer: raw.norms_per_layer,
+            parallel_blocks: raw.parallel_blocks,
+            stored_precision: raw.stored_precision,
             published_parameters: raw.published_parameters,
             layers,
             extra: raw.extra,

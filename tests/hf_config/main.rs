@@ -138,7 +138,7 @@ fn weights_add_up_to_the_published_count_exactly() {
     for (name, published, kv, stored) in CONFIGS {
         let config = read(name, text(name)).unwrap();
         assert_eq!(config.model.parameters(), published, "{name}");
-        assert_eq!(config.stored_precision, stored, "{name}");
+        assert_eq!(config.model.stored_precision, stored, "{name}");
         assert_eq!((config.model.id.as_str(), config.model.name.as_str()), (name, name));
         assert_eq!(kv_bytes_of_a_token(config.model), kv, "{name}");
     }
@@ -147,7 +147,9 @@ fn weights_add_up_to_the_published_count_exactly() {
 #[test]
 fn a_configuration_and_the_shipped_file_of_a_model_agree() {
     let catalog = Catalog::built_in();
-    for id in catalog.ids(Kind::Model) {
+    // Models of classes that are not read.
+    let only_shipped = ["falcon_180b", "gptj_6b"];
+    for id in catalog.ids(Kind::Model).into_iter().filter(|id| !only_shipped.contains(&id.as_str())) {
         let (shipped, read) = (catalog.model(&id).unwrap(), model(&id));
         assert_eq!(fingerprint(&read), fingerprint(&shipped), "{id}");
         assert_eq!(read.parameters(), shipped.parameters(), "{id}");
@@ -316,7 +318,7 @@ fn stored_precision_is_what_the_quantisation_says_and_else_unknown() {
     ] {
         let mut config = parsed("llama31_8b");
         config["quantization_config"] = quantization.clone();
-        assert_eq!(read_value(&config).unwrap().stored_precision, want, "{quantization}");
+        assert_eq!(read_value(&config).unwrap().model.stored_precision, want, "{quantization}");
     }
 }
 

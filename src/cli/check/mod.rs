@@ -58,6 +58,7 @@ impl ValueEnum for CheckMode {
     dir = \"my_server\"                      # its folder, if `perfmodel list` does not show it\n  \
     baseline = \"accepted/calibration.toml\" # paths are relative to this file\n\n\
     Exit codes: 0 passed, 1 an error grew or is above its limit, 2 wrong input.")]
+#[command(allow_negative_numbers = true)]
 pub struct CheckArgs {
     /// Scenario id, with * for any text ('llama*'); may be repeated [default: those of --baseline, else those of the file
     /// of limits, else all with a baseline under evaluations_results]

@@ -84,8 +84,15 @@ impl Selection<'_> {
         Ok(folder)
     }
 
+    /// What flags and the file say. Limits of the file are on errors of the estimator that it names; with another one asked
+    /// for, only the largest regression is left of them.
     fn settings(&self, id: &str) -> CheckSettings {
-        self.flags.clone().or(self.config.settings(id))
+        let mut file = self.config.settings(id);
+        let of_file = file.estimator.unwrap_or(default_estimator().name());
+        if self.flags.estimator.is_some_and(|asked| asked != of_file) {
+            file.limits = file.limits.only_regression();
+        }
+        self.flags.clone().or(file)
     }
 
     /// Where the results of a scenario lie, if they are there.

@@ -74,7 +74,9 @@ impl Answer<'_> {
                     .to_owned(),
             );
         }
-        let Some(best) = self.plan.options.first().and_then(Outcome::fitting) else { return cautions };
+        let Some(first) = self.plan.options.first() else { return cautions };
+        cautions.extend(first.placement.system.slow_link().map(|link| format!("option 1: {link}")));
+        let Some(best) = first.fitting() else { return cautions };
         if self.calibration.is_some() && !best.from_priors.is_empty() {
             cautions.push(format!("option 1 takes from documented priors: {}", best.from_priors.join(", ")));
         }
@@ -118,7 +120,11 @@ impl Answer<'_> {
                 number(margin.limit.as_ms())
             )
         };
-        let size = if *at_any_size { "even with next to no load" } else { "more replicas would do it" };
+        let size = match (at_any_size, overloaded) {
+            (true, true) => "with next to no load it would miss a limit, too",
+            (true, false) => "even with next to no load",
+            (false, _) => "more replicas would do it",
+        };
         let roof = match margin.metric {
             SloMetric::Ttft => "prefill and waiting".to_owned(),
             SloMetric::Itl | SloMetric::EndToEnd => forecast.bound().to_owned(),

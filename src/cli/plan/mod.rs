@@ -7,7 +7,7 @@ mod text;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum, builder::PossibleValue};
+use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
 
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
@@ -58,6 +58,7 @@ impl ValueEnum for TtftStatistic {
     --users are clients in a closed loop: each sends its next request when its last one ends. --rate is of independent\n\
     users (Poisson arrivals). A limit must hold at the pessimistic end of the 90 % interval of the latency.\n\n\
     Exit codes: 0 something meets the limits, 1 nothing does, 2 wrong input.")]
+#[command(allow_negative_numbers = true, group = ArgGroup::new("demand").args(["users", "rate"]).required(true))]
 pub struct PlanArgs {
     /// Model id, one of its other names, or a Hugging Face config.json (the file or its folder)
     #[arg(long, value_name = "ID", required_unless_present = "scenario")]
@@ -68,11 +69,11 @@ pub struct PlanArgs {
     scenario: Option<String>,
 
     /// Clients in a closed loop, all replicas together
-    #[arg(long, value_name = "N", required_unless_present = "rate")]
+    #[arg(long, value_name = "N")]
     users: Option<u32>,
 
     /// Requests per second of independent users, all replicas together
-    #[arg(long, value_name = "RPS", conflicts_with = "users")]
+    #[arg(long, value_name = "RPS")]
     rate: Option<f64>,
 
     /// Prompt length

@@ -66,7 +66,7 @@ fn options(answer: &Answer<'_>, top: usize) -> String {
         "#",
         "GPUs",
         "USD/h",
-        "USD/M tokens",
+        "USD/M output tokens",
         "hardware",
         "TP",
         "weights",
@@ -110,7 +110,8 @@ fn options(answer: &Answer<'_>, top: usize) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, " … and {more} more (--top)");
     }
-    text + "\n"
+    text + " headroom: how much more demand it takes until a limit is missed; tightest: the latency nearest to its limit, its \
+            pessimistic end as a share of it\n\n"
 }
 
 fn nearest(answer: &Answer<'_>) -> String {

@@ -1,5 +1,6 @@
 //! What `perfmodel predict` prints for machines: JSON and CSV.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use crate::cli::json::finite;
 use crate::cli::target::{ResolvedTarget, TargetOutput};
 use crate::cli::terminal::csv_text;
 use crate::forecast::{Capacity, Forecast, Forecaster};
-use crate::prediction::{Part, Parts};
+use crate::prediction::{OpenLoop, Part, Parts};
 use crate::workload::LoadKind;
 
 /// The JSON object on stdout; docs/schema/predict.schema.json describes it.
@@ -65,9 +66,8 @@ struct OpenLoopRow {
     capacity_rps: f64,
     utilisation: f64,
     overloaded: bool,
-    ttft_p50_ms: Option<f64>,
-    ttft_p90_ms: Option<f64>,
-    ttft_p99_ms: Option<f64>,
+    #[serde(flatten)]
+    quantiles: BTreeMap<&'static str, Option<f64>>,
 }
 
 /// The object of all predictions.
@@ -122,20 +122,31 @@ fn row(forecast: &Forecast, capacity: &Capacity, target: &ResolvedTarget) -> Row
         max_concurrency: capacity.most_clients(workload),
         roof: p.roof.name(),
         limit: p.limit.name(),
-        open_loop: p.open_loop.map(|open_loop| {
-            let [ttft_p50_ms, ttft_p90_ms, ttft_p99_ms] = open_loop.quantiles().map(|q| finite(q.as_ms()));
-            OpenLoopRow {
-                capacity_rps: open_loop.capacity_rps,
-                utilisation: open_loop.utilisation,
-                overloaded: open_loop.overloaded,
-                ttft_p50_ms,
-                ttft_p90_ms,
-                ttft_p99_ms,
-            }
+        open_loop: p.open_loop.map(|open_loop| OpenLoopRow {
+            capacity_rps: open_loop.capacity_rps,
+            utilisation: open_loop.utilisation,
+            overloaded: open_loop.overloaded,
+            quantiles: quantiles(forecast, &open_loop),
         }),
         ttft_parts_ms: parts(&p.ttft_parts),
         itl_parts_ms: parts(&p.itl_parts),
     }
+}
+
+/// Keys of the percentiles of TTFT: the value, and the ends of its interval.
+const QUANTILES: [[&str; 3]; 3] = [
+    ["ttft_p50_ms", "ttft_p50_low_ms", "ttft_p50_high_ms"],
+    ["ttft_p90_ms", "ttft_p90_low_ms", "ttft_p90_high_ms"],
+    ["ttft_p99_ms", "ttft_p99_low_ms", "ttft_p99_high_ms"],
+];
+
+/// Percentiles of TTFT with their intervals, by key.
+fn quantiles(forecast: &Forecast, open_loop: &OpenLoop) -> BTreeMap<&'static str, Option<f64>> {
+    let values = open_loop.quantiles().map(|quantile| {
+        let interval = forecast.ttft_interval(quantile);
+        [quantile, interval.low, interval.high].map(|time| finite(time.as_ms()))
+    });
+    QUANTILES.into_iter().flatten().zip(values.into_iter().flatten()).collect()
 }
 
 fn parts(parts: &Parts) -> serde_json::Map<String, serde_json::Value> {
@@ -179,10 +190,8 @@ fn flat(row: &Row) -> Vec<(&'static str, String)> {
             ("capacity_rps", text(open.capacity_rps)),
             ("utilisation", text(open.utilisation)),
             ("overloaded", open.overloaded.to_string()),
-            ("ttft_p50_ms", optional(open.ttft_p50_ms)),
-            ("ttft_p90_ms", optional(open.ttft_p90_ms)),
-            ("ttft_p99_ms", optional(open.ttft_p99_ms)),
         ]);
+        columns.extend(open.quantiles.iter().map(|(key, value)| (*key, optional(*value))));
     }
     columns
 }

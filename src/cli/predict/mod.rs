@@ -15,7 +15,6 @@ use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::target::{ResolvedTarget, TargetArgs};
 use super::terminal::{caution_lines, print, written_lines};
-use crate::calibration::Origin;
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
@@ -150,7 +149,7 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
             print(&csv(&target, &capacity, &forecasts))
         }
         Format::Table => {
-            let mut text = heading(&target, &capacity, forecaster.is_calibrated());
+            let mut text = heading(&target, &capacity, &forecasts, forecaster.is_calibrated());
             text += &predictions_table(&forecasts, &capacity, &target, kind);
             if args.explain {
                 for forecast in &forecasts {
@@ -168,11 +167,7 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
 pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[Workload]) -> Vec<String> {
     let mut cautions = Vec::new();
     if forecaster.is_calibrated() {
-        let priors = forecaster.from_origin(Origin::Prior);
-        if !priors.is_empty() {
-            cautions
-                .push(format!("not calibrated for this system, taken from documented priors: {}", priors.join(", ")));
-        }
+        cautions.extend(forecaster.priors_in_words());
     } else {
         let remedy = match &target.scenario {
             Some(id) => format!("`perfmodel fit --scenario {id}` calibrates it"),
@@ -183,6 +178,7 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
     for outside in forecaster.outside(workloads.iter()) {
         cautions.push(format!("outside the calibrated range, {}", outside.what));
     }
+    cautions.extend(target.system.slow_link());
     let longest = workloads.iter().map(Workload::total_tokens).fold(0.0, f64::max);
     let context = f64::from(target.system.model.max_context_tokens);
     if longest > context {

@@ -8,16 +8,22 @@ use crate::report::number;
 use crate::workload::LoadKind;
 
 /// The system, where its parameters come from, and its memory.
-pub fn heading(target: &ResolvedTarget, capacity: &Capacity, calibrated: bool) -> String {
+pub fn heading(target: &ResolvedTarget, capacity: &Capacity, forecasts: &[Forecast], calibrated: bool) -> String {
+    let lengths = forecasts.iter().map(|forecast| &forecast.workload);
+    let longest = lengths.max_by(|a, b| a.total_tokens().total_cmp(&b.total_tokens()));
+    let held = longest.map_or(String::new(), |longest| {
+        let of =
+            if capacity.has_windows() { format!(" in requests of {}", longest.total_tokens()) } else { String::new() };
+        format!(" ({:.0} tokens{of})", capacity.tokens(longest))
+    });
     format!(
-        "{}\n{}from {}\nmemory {:.1} GiB: weights {:.1}, KV cache {:.1} ({:.0} tokens)\n\n",
+        "{}\n{}from {}\nmemory {:.1} GiB: weights {:.1}, KV cache {:.1}{held}\n\n",
         target.system.title(),
         if calibrated { "" } else { "UNCALIBRATED, " },
         target.basis(),
         capacity.memory.as_gib(),
         capacity.weights.as_gib(),
-        capacity.kv_cache.as_gib(),
-        capacity.tokens()
+        capacity.kv_cache.as_gib()
     )
 }
 
@@ -54,34 +60,38 @@ pub fn predictions_table(
         "bound by",
     ]);
     let gpus = target.system.deployment.gpus();
-    let rows =
-        forecasts.iter().map(|forecast| {
-            let (workload, p) = (&forecast.workload, &forecast.prediction);
-            let mut row = vec![
-                workload.input_tokens().to_string(),
-                workload.output_tokens().to_string(),
-                workload.load().to_string(),
-                with_interval(p.ttft.as_ms(), forecast.ttft),
-            ];
-            if let Some(open_loop) = &p.open_loop {
-                row.extend(open_loop.quantiles().map(|quantile| {
-                    if quantile.get().is_finite() { number(quantile.as_ms()) } else { "–".to_owned() }
-                }));
-            }
-            let overloaded = p.is_overloaded();
-            let bound = if overloaded { "overloaded" } else { forecast.bound() };
-            row.extend([
-                with_interval(p.itl.as_ms(), forecast.itl),
-                if overloaded { "–".to_owned() } else { number(forecast.end_to_end().get()) },
-                number(p.throughput.get()),
-                number(p.throughput.get() / gpus),
-                number(p.running),
-                format!("{:.0}", 100.0 * capacity.used(workload, p)),
-                format!("{:.0}", capacity.most_clients(workload)),
-                bound.to_owned(),
-            ]);
-            row
-        });
+    let rows = forecasts.iter().map(|forecast| {
+        let (workload, p) = (&forecast.workload, &forecast.prediction);
+        let mut row = vec![
+            workload.input_tokens().to_string(),
+            workload.output_tokens().to_string(),
+            workload.load().to_string(),
+            with_interval(p.ttft.as_ms(), forecast.ttft),
+        ];
+        if let Some(open_loop) = &p.open_loop {
+            row.extend(open_loop.quantiles().map(|quantile| {
+                if quantile.get().is_finite() {
+                    let high = forecast.ttft_interval(quantile).high;
+                    format!("{} (≤ {})", number(quantile.as_ms()), number(high.as_ms()))
+                } else {
+                    "–".to_owned()
+                }
+            }));
+        }
+        let overloaded = p.is_overloaded();
+        let bound = if overloaded { "overloaded" } else { forecast.bound() };
+        row.extend([
+            with_interval(p.itl.as_ms(), forecast.itl),
+            if overloaded { "–".to_owned() } else { number(forecast.end_to_end().get()) },
+            number(p.throughput.get()),
+            number(p.throughput.get() / gpus),
+            number(p.running),
+            format!("{:.0}", 100.0 * capacity.used(workload, p)),
+            format!("{:.0}", capacity.most_clients(workload)),
+            bound.to_owned(),
+        ]);
+        row
+    });
     let numbers = 0..header.len() - 1;
     table(&header, rows, numbers)
 }

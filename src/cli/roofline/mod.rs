@@ -13,9 +13,13 @@ use super::page_args::PageArgs;
 use super::predict::cautions;
 use super::target::{ResolvedTarget, TargetArgs};
 use super::terminal::{caution_lines, print, table, written_lines};
+use crate::calibration::Origin;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecaster};
-use crate::report::{RooflineReport, RooflineTable, crossings_table, operators_table, roofs_table, write_roofline};
+use crate::report::{
+    RooflineReport, RooflineTable, batch_axis, crossings_table, operators_table, roofs_table, sweep_table,
+    write_roofline,
+};
 use crate::roofline::{DeviceRoofs, Inventory, Phase, Sweep};
 use crate::spec::Catalog;
 use crate::workload::LoadKind;
@@ -146,6 +150,10 @@ fn report(
     let sweeps = Phase::ALL
         .map(|phase| Sweep::run(system, &inventory, phase, args.batches.values(), contexts, kv_cache, &efficiencies));
     let mut cautions = cautions(target, forecaster, &[]);
+    let bounded = forecaster.from_origin(Origin::OnBound);
+    if !bounded.is_empty() {
+        cautions.push(format!("at a bound of their fit, so not measured: {}", bounded.join(", ")));
+    }
     let longest = contexts.iter().copied().fold(args.context, f64::max);
     if longest > f64::from(system.model.max_context_tokens) {
         cautions.push(format!(
@@ -187,6 +195,18 @@ fn tables(target: &ResolvedTarget, report: &RooflineReport, calibrated: bool) ->
         // Writing to a String cannot fail.
         let _ = writeln!(text, "\n{}\n", report.step_title(step));
         text += &terminal_table(&operators_table(step), 3..12);
+    }
+    for sweep in &report.sweeps {
+        let content = sweep_table(sweep);
+        let columns = content.header.len();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "\nMemory/compute time of a {} step in ms, {} across; * where the KV cache does not hold them\n",
+            sweep.phase.name(),
+            batch_axis(sweep.phase)
+        );
+        text += &terminal_table(&content, 0..columns);
     }
     text += "\nBatch from which a step is compute bound\n\n";
     text + &terminal_table(&crossings_table(&report.sweeps), 0..4)

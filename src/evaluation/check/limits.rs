@@ -107,6 +107,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Without limits on errors themselves, which are those of one estimator.
+    pub fn only_regression(self) -> Self {
+        Self { regression: self.regression, ..Self::default() }
+    }
+
     /// These, and where they say nothing, others.
     pub fn or(self, other: Self) -> Self {
         Self {

@@ -21,13 +21,14 @@ const NEARLY_FULL: f64 = 0.999;
 /// `β = 2·√(B/V)·(√B* − √B)`, and with σ = λ/λ* (λ*: capacity of the places)
 ///
 /// ```text
-/// u = √(K·B/(√2·B*·V)) · φ(β)              C = u / (u + (1 − σ)·Φ(β))
+/// u = √(K·B/(√2·B*·V)) · φ(β)              C = min(σ, u / (u + (1 − σ)·Φ(β)))
 /// w = (1 + k)/2 / (λ* − λ)                 k = min(1, (1 − σ)(A − 1)(√(4 + 5A) − 2)/(16·σ·A))
 /// ```
 ///
 /// For K = 1, e = 0 and without the √2 of fixed service times this is Halfin and Whitt 1981,
 /// <https://doi.org/10.1287/opre.29.3.567>, for many servers; k is the correction of Cosmetatos to the wait of M/D/A. The
-/// √2 and the bounds of V were chosen on simulations.
+/// √2 and the bounds of V were chosen on simulations. No more requests wait than with one place, of which the share σ do:
+/// with few places the normal distribution would have some wait at any rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slots {
     /// `C`.
@@ -58,7 +59,7 @@ impl Slots {
         let up = (FRAC_1_SQRT_2 * dispersion * batch / (top * variance)).sqrt() * density;
         let fixed = (1.0 - used) * (a - 1.0) * ((4.0 + 5.0 * a).sqrt() - 2.0) / (16.0 * used * a);
         Self {
-            probability: up / (up + (1.0 - used) * normal_tail(-beta)).max(f64::MIN_POSITIVE),
+            probability: (up / (up + (1.0 - used) * normal_tail(-beta)).max(f64::MIN_POSITIVE)).min(used),
             wait: 0.5 * (1.0 + fixed.min(1.0)) / (most - rate),
             step_variance: slope * slope * variance,
         }

@@ -30,7 +30,7 @@ use self::ffn::read_ffn;
 use self::keys::{CONTEXT, HIDDEN_SIZE, Keys, LAYERS, VOCAB_SIZE};
 use self::object::Object;
 use self::precision::stored_precision;
-use super::{Attention, Ffn, LayerGroup, ModelArchitecture, Precision, SpecFile};
+use super::{Attention, Ffn, LayerGroup, ModelArchitecture, SpecFile};
 use crate::error::{Error, Result};
 
 const CONFIG_FILE: &str = "config.json";
@@ -40,8 +40,6 @@ const CONFIG_FILE: &str = "config.json";
 pub struct HfConfig {
     /// The shape of the network.
     pub model: ModelArchitecture,
-    /// The number format that the file names for the stored weights: a suggestion for the deployment.
-    pub stored_precision: Option<Precision>,
 }
 
 /// Reads and checks the architecture that a `config.json` describes; `id` becomes its id and its name.
@@ -88,12 +86,14 @@ impl HfConfig {
             tied_embeddings,
             max_context_tokens,
             norms_per_layer: traits.norms_per_layer,
+            parallel_blocks: false,
+            stored_precision,
             published_parameters: None,
             layers: groups(attention.into_iter().zip(ffn)),
             extra: Vec::new(),
             sources: Vec::new(),
         };
-        Ok(Self { model, stored_precision })
+        Ok(Self { model })
     }
 
     /// Reads the configuration that a text is the path of: a file that ends in `.json`, or a folder that holds
