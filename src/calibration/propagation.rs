@@ -46,7 +46,7 @@ impl Sides {
     }
 }
 
-/// Values of parameters and independent axes of their uncertainty, as moves of the coordinates by [`REACH`] standard
+/// Values of parameters and independent axes of their uncertainty, as moves of the coordinates by 1.645 standard
 /// deviations.
 #[derive(Debug, Clone)]
 pub struct Spread {
