@@ -17,6 +17,9 @@ const ROUNDING: f64 = 1e-9;
 /// direction turns where another effect takes over; 30 000 random cases stayed below 0.08.
 const TURNING: f64 = 0.08;
 
+/// What more variance of one parameter may take off an interval: the prediction is not linear in it.
+const CURVATURE: f64 = 1e-3;
+
 static SCENARIOS: LazyLock<Vec<(Scenario, CalibrationRecord)>> = LazyLock::new(|| {
     let catalog = Catalog::built_in();
     ["llama31_8b_fp8_tp1", "llama33_70b_fp8_tp2"]
@@ -90,7 +93,7 @@ proptest! {
         prop_assert_eq!(own.prediction, stranger.prediction);
         prop_assert!(own.ttft.holds(own.prediction.ttft) && own.itl.holds(own.prediction.itl));
         for (own, stranger) in widths(&own).into_iter().zip(widths(&stranger)) {
-            prop_assert!(stranger >= own * (1.0 - TURNING), "{own} {stranger}");
+            prop_assert!(stranger >= own * (1.0 - CURVATURE), "{own} {stranger}");
         }
     }
 }

@@ -46,9 +46,14 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
+    /// Spread of a parameter's prior, if priors count.
+    fn prior(&self, parameter: &Parameter) -> Option<f64> {
+        parameter.spread.filter(|_| self.priors)
+    }
+
     /// Whether a parameter that is not fitted may differ from its default: it has a prior, and the user did not set it.
     fn is_uncertain(&self, parameter: &Parameter) -> bool {
-        self.priors && parameter.spread.is_some() && self.fixed.iter().all(|(name, _)| name != parameter.name)
+        self.prior(parameter).is_some() && self.fixed.iter().all(|(name, _)| name != parameter.name)
     }
 }
 
@@ -194,7 +199,7 @@ pub(super) fn fit_to(
     let at_positions = |positions: &[f64]| {
         let mut all = data_residuals(positions);
         for ((&index, &position), &default) in free.iter().zip(positions).zip(first) {
-            if let Some(spread) = table[index].spread.filter(|_| options.priors) {
+            if let Some(spread) = options.prior(&table[index]) {
                 all.push(PRIOR_SCATTER * (position - default) * table[index].coordinate_slope() / spread);
             }
         }
@@ -238,10 +243,7 @@ pub(super) fn fit_to(
         .enumerate()
         .map(|(place, &index)| Knowledge {
             widest: table[index].widest_error(),
-            prior: table[index]
-                .spread
-                .filter(|_| options.priors)
-                .map(|spread| spread / table[index].coordinate_slope()),
+            prior: options.prior(&table[index]).map(|spread| spread / table[index].coordinate_slope()),
             fitted: place < free.len(),
         })
         .collect();

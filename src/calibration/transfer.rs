@@ -145,13 +145,15 @@ impl Transferred {
         let at_prior = held && recorded.iter().all(|p| p.value.to_bits() == parameter.default.to_bits());
         let bounded = recorded.iter().any(|p| p.flag == Flag::AtBound.name());
         let between = recorded.iter().map(|p| (coordinate(p.value) - mean).powi(2)).sum::<f64>() / count;
-        (self.covariance[(index, index)], self.origins[index]) = match (at_prior, held, home) {
-            (true, ..) => (0.0, Origin::Prior),
-            (false, true, _) => (0.0, Origin::Given),
-            (false, false, true) if bounded => (0.0, Origin::OnBound),
-            (false, false, true) => (0.0, Origin::Calibrated),
-            (false, false, false) => (prior.max(between), Origin::Carried),
+        let origin = match (at_prior, held, home) {
+            (true, ..) => Origin::Prior,
+            (false, true, _) => Origin::Given,
+            (false, false, true) if bounded => Origin::OnBound,
+            (false, false, true) => Origin::Calibrated,
+            (false, false, false) => Origin::Carried,
         };
+        self.covariance[(index, index)] = if origin == Origin::Carried { prior.max(between) } else { 0.0 };
+        self.origins[index] = origin;
     }
 
     /// Adds the covariance of the calibration, means of several campaigns included.

@@ -9,7 +9,7 @@ use crate::calibration::{CalibrationRecord, Target};
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::forecast::Forecaster;
-use crate::spec::{Campaign, Catalog, Deployment, HfConfig, ModelArchitecture, Precision, System};
+use crate::spec::{Campaign, Catalog, Deployment, ModelArchitecture, Precision, System};
 use crate::workload::LoadKind;
 
 /// Flags that name a system to predict.
@@ -192,10 +192,7 @@ impl TargetArgs {
         let Some(hardware) = &self.hardware else {
             return Err(Error::input("--model comes without --hardware").help("see `perfmodel list hardware`"));
         };
-        let architecture = match HfConfig::at(model)? {
-            Some(config) => config.model,
-            None => catalog.model_or_config(model)?,
-        };
+        let architecture = catalog.model_or_config(model)?;
         let weights = self.weights.unwrap_or_else(|| served_precision(&architecture));
         let hardware = catalog.hardware(hardware)?;
         // Engines multiply weights that are only stored narrow in 16 bit, where the device cannot do it in their format.

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::error::{Error, Result};
 use crate::evaluation::{Errors, EvaluatedRow};
 use crate::report::number;
+use crate::units::Seconds;
 use crate::workload::LoadKind;
 
 /// Prints to standard output. A reader that has gone (`| head`) is no error.
@@ -25,6 +26,11 @@ pub fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// A latency in ms with the upper end of its interval.
+pub fn with_end(latency: Seconds, high: Seconds) -> String {
+    format!("{} (≤ {})", number(latency.as_ms()), number(high.as_ms()))
 }
 
 /// A table with a header; columns from `numbers` on are aligned to the right.

@@ -169,8 +169,10 @@ impl Forecaster {
             }
             self.carried.give(index, *value);
         }
-        let carried = self.carried.clone();
-        Ok(self.with(carried))
+        if !values.is_empty() {
+            self.spread = self.carried.spread();
+        }
+        Ok(self)
     }
 
     /// With other values, covariance and origins, as after a refit.
@@ -218,9 +220,12 @@ impl Forecaster {
         if priors.is_empty() || !self.is_calibrated() {
             return None;
         }
-        let why = if self.is_own { "held by the calibration" } else { "not calibrated for this system, taken" };
-        let at = if self.is_own { "at their documented priors" } else { "from documented priors" };
-        Some(format!("{why} {at}: {}", priors.join(", ")))
+        let why = if self.is_own {
+            "held by the calibration at their documented priors"
+        } else {
+            "not calibrated for this system, taken from documented priors"
+        };
+        Some(format!("{why}: {}", priors.join(", ")))
     }
 
     /// Whether the calibration was fitted to this very file of measurements.

@@ -53,6 +53,7 @@ mod tests {
             usd_per_hour,
             ttft: Seconds::new(ttft),
             itl: Seconds::new(itl),
+            share: 0.0,
         };
         let points = [
             at(Some(4.0), 10.0, 1.0),

@@ -88,6 +88,8 @@ pub struct CurvePoint {
     pub ttft: Seconds,
     /// Mean time between later tokens.
     pub itl: Seconds,
+    /// Largest share of its limit that a latency takes.
+    pub share: f64,
 }
 
 /// Configurations of one placement that differ in what a replica is asked, by rising number of replicas.
@@ -284,7 +286,8 @@ impl Search<'_> {
             }
             before = Some(workload);
             let prediction = self.forecaster.predict(&workload);
-            if first.is_none() && self.question.slo.is_predicted(&prediction, &workload) {
+            let share = self.question.slo.predicted_share(&prediction, &workload);
+            if first.is_none() && share <= 1.0 {
                 first = Some(curve.len());
             }
             let gpus = replicas * self.placement.system.deployment.tensor_parallel;
@@ -294,6 +297,7 @@ impl Search<'_> {
                 usd_per_hour: self.usd_per_hour(gpus),
                 ttft: self.question.slo.statistic.of(&prediction),
                 itl: prediction.itl,
+                share,
             });
         }
         Ok((curve, first))
@@ -369,15 +373,8 @@ impl Search<'_> {
     fn failure(&self, curve: &[CurvePoint], largest: u32) -> Result<Failure> {
         let slo = &self.question.slo;
         let nearest = curve.last().map_or(largest, |last| {
-            let steps = self.question.demand.decode_steps();
-            // Share of its limit that the latency nearest to it takes.
-            let used = |point: &CurvePoint| {
-                let limited =
-                    [(slo.ttft, point.ttft), (slo.itl, point.itl), (slo.end_to_end, point.ttft + point.itl * steps)];
-                limited.into_iter().filter_map(|(limit, value)| Some(value / limit?)).fold(0.0, f64::max)
-            };
-            let enough = used(last) * AS_NEAR;
-            curve.iter().find(|point| used(point) <= enough).unwrap_or(last).replicas
+            let enough = last.share * AS_NEAR;
+            curve.iter().find(|point| point.share <= enough).unwrap_or(last).replicas
         });
         let configuration = self.configuration(nearest)?;
         let demand = &self.question.demand;

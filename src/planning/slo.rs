@@ -110,12 +110,15 @@ impl Slo {
         }
     }
 
-    /// Whether the prediction itself, without its interval, holds the limits: cheap, and necessary for [`Slo::is_met`].
-    pub fn is_predicted(&self, prediction: &Prediction, workload: &Workload) -> bool {
-        let within = |value: Seconds, limit: Option<Seconds>| limit.is_none_or(|limit| value <= limit);
-        within(self.statistic.of(prediction), self.ttft)
-            && within(prediction.itl, self.itl)
-            && within(prediction.end_to_end(workload.decode_steps()), self.end_to_end)
+    /// The largest share of its limit that a latency takes, without its interval. Cheap; at most 1 is necessary for
+    /// [`Slo::is_met`].
+    pub fn predicted_share(&self, prediction: &Prediction, workload: &Workload) -> f64 {
+        let limited = [
+            (self.statistic.of(prediction), self.ttft),
+            (prediction.itl, self.itl),
+            (prediction.end_to_end(workload.decode_steps()), self.end_to_end),
+        ];
+        limited.into_iter().filter_map(|(value, limit)| Some(value / limit?)).fold(0.0, f64::max)
     }
 
     /// The limited statistic of TTFT and the upper end of its interval, as far above it as that of the mean.

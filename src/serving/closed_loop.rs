@@ -27,6 +27,7 @@ use super::admission::queue_wait_share;
 use super::arrivals::{Burst, burst_wait};
 use super::parameters::{Quantity, ServingParameters};
 use super::root::{BATCH_TOLERANCE, bracketed};
+use super::seen::seen_batch;
 use crate::prediction::{Part, Prediction};
 use crate::roofline::StepCosts;
 use crate::units::{Seconds, TokensPerSec};
@@ -97,11 +98,6 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         limit,
         open_loop: None,
     }
-}
-
-/// The batch that a decoding sequence sees, itself included, where `batch` of `active` decode in the mean.
-fn seen_batch(batch: f64, active: f64) -> f64 {
-    1.0 + (1.0 - 1.0 / active) * batch
 }
 
 impl Loop {

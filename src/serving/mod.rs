@@ -12,6 +12,7 @@ mod open_loop;
 pub mod parameters;
 pub mod priors;
 mod root;
+mod seen;
 mod static_batch;
 
 pub use model::ServingModel;

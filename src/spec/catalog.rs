@@ -8,7 +8,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::file::SpecFile;
-use super::{Hardware, HfConfig, ModelArchitecture, Scenario, ScenarioFile, System};
+use super::{Hardware, ModelArchitecture, Scenario, ScenarioFile, System, hf_config_at};
 use crate::error::{Error, Result, did_you_mean};
 
 static HARDWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hardware");
@@ -158,14 +158,14 @@ impl Catalog {
         ModelArchitecture::read(&id, &file)
     }
 
-    /// An architecture from a Hugging Face configuration where the text is the path of one (see [`HfConfig::at`]),
+    /// An architecture from a Hugging Face configuration where the text is the path of one (see [`hf_config_at`]),
     /// else by its id or alias.
     ///
     /// # Errors
     /// No such name, or anything wrong with the file.
     pub fn model_or_config(&self, name_or_path: &str) -> Result<ModelArchitecture> {
-        match HfConfig::at(name_or_path)? {
-            Some(config) => Ok(config.model),
+        match hf_config_at(name_or_path)? {
+            Some(model) => Ok(model),
             None if Path::new(name_or_path).is_dir() && self.find(Kind::Model, name_or_path)?.is_none() => {
                 Err(Error::input("the folder holds no config.json")
                     .at(name_or_path)

@@ -18,7 +18,7 @@ pub use catalog::{Catalog, Kind, ScenarioFolder};
 pub use deployment::Deployment;
 pub use file::{Problems, SpecFile};
 pub use hardware::{Hardware, Interconnect, Link, LinkClass, Price};
-pub use hf_config::{HfConfig, read_hf_config};
+pub use hf_config::{hf_config_at, read_hf_config};
 pub use model::{
     Attention, DenseFfn, ExtraTensors, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, MoeFfn,
     QkNorm,

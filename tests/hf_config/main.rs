@@ -9,8 +9,8 @@ use std::path::Path;
 use perfmodel::error::Error;
 use perfmodel::roofline::memory::kv_bytes;
 use perfmodel::spec::{
-    Attention, Catalog, Deployment, Ffn, HfConfig, Kind, LayerGroup, ModelArchitecture, Precision, SpecFile, System,
-    read_hf_config,
+    Attention, Catalog, Deployment, Ffn, Kind, LayerGroup, ModelArchitecture, Precision, SpecFile, System,
+    hf_config_at, read_hf_config,
 };
 
 use serde_json::{Value, json};
@@ -73,16 +73,16 @@ fn shape(config: &mut Value) -> &mut serde_json::Map<String, Value> {
     config.as_object_mut().unwrap()
 }
 
-fn read(name: &str, text: String) -> Result<HfConfig, Error> {
-    HfConfig::read(name, &SpecFile { label: "config.json".into(), text })
+fn read(name: &str, text: String) -> Result<ModelArchitecture, Error> {
+    read_hf_config(name, &SpecFile { label: "config.json".into(), text })
 }
 
-fn read_value(config: &Value) -> Result<HfConfig, Error> {
+fn read_value(config: &Value) -> Result<ModelArchitecture, Error> {
     read("x", config.to_string())
 }
 
 fn model(name: &str) -> ModelArchitecture {
-    read(name, text(name)).unwrap().model
+    read(name, text(name)).unwrap()
 }
 
 fn kv_bytes_of_a_token(model: ModelArchitecture) -> f64 {
@@ -137,10 +137,10 @@ fn every_fixture_is_checked() {
 fn weights_add_up_to_the_published_count_exactly() {
     for (name, published, kv, stored) in CONFIGS {
         let config = read(name, text(name)).unwrap();
-        assert_eq!(config.model.parameters(), published, "{name}");
-        assert_eq!(config.model.stored_precision, stored, "{name}");
-        assert_eq!((config.model.id.as_str(), config.model.name.as_str()), (name, name));
-        assert_eq!(kv_bytes_of_a_token(config.model), kv, "{name}");
+        assert_eq!(config.parameters(), published, "{name}");
+        assert_eq!(config.stored_precision, stored, "{name}");
+        assert_eq!((config.id.as_str(), config.name.as_str()), (name, name));
+        assert_eq!(kv_bytes_of_a_token(config), kv, "{name}");
     }
 }
 
@@ -190,7 +190,7 @@ fn qwen_switches_its_windows() {
         keys.insert("use_sliding_window".into(), true.into());
         keys.insert("sliding_window".into(), 512.into());
         keys.insert("max_window_layers".into(), max_window_layers.into());
-        let layers = read_value(&config).unwrap().model.layers;
+        let layers = read_value(&config).unwrap().layers;
         let sees_512 = |attention| matches!(attention, Attention::Grouped(a) if a.sliding_window_tokens == Some(512));
         layers.iter().filter(|group| sees_512(group.attention)).map(|group| group.count).sum::<u32>()
     };
@@ -212,7 +212,7 @@ fn layers_with_experts_stand_where_the_keys_put_them() {
     ] {
         let mut config = parsed(name);
         shape(&mut config).insert(key.into(), value);
-        let layers = read_value(&config).unwrap().model.layers;
+        let layers = read_value(&config).unwrap().layers;
         let counted: u32 =
             layers.iter().filter(|group| matches!(group.ffn, Ffn::Moe(_))).map(|group| group.count).sum();
         assert_eq!(counted, with_experts, "{name} {key}");
@@ -239,7 +239,7 @@ fn a_key_with_the_default_of_its_family_can_be_left_out() {
         for key in keys {
             let mut config = parsed(name);
             assert!(shape(&mut config).remove(*key).is_some(), "{name} has no {key}");
-            assert_eq!(fingerprint(&read_value(&config).unwrap().model), fingerprint(&model(name)), "{name} {key}");
+            assert_eq!(fingerprint(&read_value(&config).unwrap()), fingerprint(&model(name)), "{name} {key}");
         }
     }
 }
@@ -250,7 +250,7 @@ fn null_is_not_the_same_as_absent() {
     {
         let mut config = parsed(name);
         shape(&mut config).insert(key.into(), Value::Null);
-        assert_ne!(fingerprint(&read_value(&config).unwrap().model), fingerprint(&model(name)), "{name} {key}");
+        assert_ne!(fingerprint(&read_value(&config).unwrap()), fingerprint(&model(name)), "{name} {key}");
     }
 }
 
@@ -260,7 +260,7 @@ fn a_list_of_layer_types_says_what_the_pattern_says() {
     let kinds = (1..=62).map(|number| if number % 6 == 0 { "full_attention" } else { "sliding_attention" });
     let kinds: Vec<Value> = kinds.map(Value::from).collect();
     shape(&mut config).insert("layer_types".into(), kinds.into());
-    assert_eq!(fingerprint(&read_value(&config).unwrap().model), fingerprint(&model("gemma3_27b")));
+    assert_eq!(fingerprint(&read_value(&config).unwrap()), fingerprint(&model("gemma3_27b")));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn the_architecture_is_known_by_its_class_too() {
         let mut config = parsed(name);
         config.as_object_mut().unwrap().remove("model_type");
         config["architectures"] = json!([class]);
-        assert_eq!(fingerprint(&read_value(&config).unwrap().model), fingerprint(&model(name)));
+        assert_eq!(fingerprint(&read_value(&config).unwrap()), fingerprint(&model(name)));
     }
     assert_eq!(model("kimi_k2").family, "deepseek_v3");
 }
@@ -279,7 +279,7 @@ fn biases_and_norms_follow_their_keys() {
     let grow = |name: &str, key: &str, value: Value| {
         let mut config = parsed(name);
         shape(&mut config).insert(key.into(), value);
-        read_value(&config).unwrap().model.parameters() as i64 - model(name).parameters() as i64
+        read_value(&config).unwrap().parameters() as i64 - model(name).parameters() as i64
     };
     // 32 layers of (32 + 2 * 8) * 128 for q, k, v and 4096 for the output; 2 * 14336 + 4096 for the three matrices.
     assert_eq!(grow("llama31_8b", "attention_bias", json!(true)), 32 * (48 * 128 + 4096));
@@ -318,7 +318,7 @@ fn stored_precision_is_what_the_quantisation_says_and_else_unknown() {
     ] {
         let mut config = parsed("llama31_8b");
         config["quantization_config"] = quantization.clone();
-        assert_eq!(read_value(&config).unwrap().model.stored_precision, want, "{quantization}");
+        assert_eq!(read_value(&config).unwrap().stored_precision, want, "{quantization}");
     }
 }
 
@@ -344,7 +344,7 @@ fn a_path_is_read_as_a_configuration_and_anything_else_as_an_id() {
         assert_eq!(catalog.model_or_config(&text_of(&path)).unwrap().id, id, "{}", path.display());
     }
     assert_eq!(catalog.model_or_config("qwen3_32b").unwrap().name, "Qwen3-32B");
-    assert!(HfConfig::at("qwen3_32b").unwrap().is_none() && HfConfig::at("").unwrap().is_none());
+    assert!(hf_config_at("qwen3_32b").unwrap().is_none() && hf_config_at("").unwrap().is_none());
 
     let missing = catalog.model_or_config("nowhere/config.json").unwrap_err();
     assert!(missing.to_string().starts_with("nowhere/config.json: cannot read the file ("), "{missing}");

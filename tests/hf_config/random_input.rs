@@ -1,7 +1,7 @@
 //! No input makes reading panic, and nothing that was read makes counting panic.
 
 use perfmodel::error::Error;
-use perfmodel::spec::HfConfig;
+use perfmodel::spec::ModelArchitecture;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,11 +23,11 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// Whatever was read can be counted and placed; whatever was not says where.
-fn holds_up(result: Result<HfConfig, Error>) -> Result<(), TestCaseError> {
+fn holds_up(result: Result<ModelArchitecture, Error>) -> Result<(), TestCaseError> {
     match result {
         Ok(config) => {
-            prop_assert!(config.model.parameters() > 0 && config.model.layer_count() > 0);
-            prop_assert!(kv_bytes_of_a_token(config.model) > 0.0);
+            prop_assert!(config.parameters() > 0 && config.layer_count() > 0);
+            prop_assert!(kv_bytes_of_a_token(config) > 0.0);
         }
         Err(error) => {
             prop_assert_eq!(error.exit_code(), 2);

@@ -18,7 +18,7 @@ use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
 use crate::report::write_plan;
-use crate::spec::{Campaign, Catalog, Deployment, Hardware, HfConfig, Kind, ModelArchitecture, Precision, System};
+use crate::spec::{Campaign, Catalog, Deployment, Hardware, Kind, ModelArchitecture, Precision, System};
 use crate::units::Seconds;
 use crate::workload::{LoadKind, Workload};
 use answer::Answer;
@@ -196,7 +196,7 @@ impl PlanArgs {
             let Some(name) = &self.model else {
                 return Err(Error::input("no model is named").help("give --model or --scenario"));
             };
-            let model = HfConfig::at(name)?.map_or_else(|| catalog.model(name), |config| Ok(config.model))?;
+            let model = catalog.model_or_config(name)?;
             return Ok(Subject { model, campaign: None, deployment: None, calibration });
         };
         let scenario = catalog.resolve(&catalog.scenario_folder(id)?)?;

@@ -5,18 +5,13 @@ use std::path::PathBuf;
 
 use super::answer::{Answer, counted, placed};
 use crate::calibration::LEVEL;
-use crate::cli::terminal::{table, written_lines};
+use crate::cli::terminal::{table, with_end, written_lines};
 use crate::planning::{Failure, Miss, SloMetric};
 use crate::report::{number, number_or_dash};
-use crate::units::Seconds;
 use crate::workload::LoadKind;
 
 /// Failures that are printed, one for each device.
 const MOST_FAILURES: usize = 12;
-
-fn with_end(latency: Seconds, high: Seconds) -> String {
-    format!("{} (≤ {})", number(latency.as_ms()), number(high.as_ms()))
-}
 
 fn headroom(value: Option<f64>) -> String {
     value.map_or_else(|| "> 6300 %".to_owned(), |share| format!("{:.0} %", 100.0 * share))

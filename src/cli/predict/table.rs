@@ -2,7 +2,7 @@
 
 use crate::calibration::{Interval, LEVEL};
 use crate::cli::target::ResolvedTarget;
-use crate::cli::terminal::table;
+use crate::cli::terminal::{table, with_end};
 use crate::forecast::{Capacity, Forecast};
 use crate::report::number;
 use crate::workload::LoadKind;
@@ -71,8 +71,7 @@ pub fn predictions_table(
         if let Some(open_loop) = &p.open_loop {
             row.extend(open_loop.quantiles().map(|quantile| {
                 if quantile.get().is_finite() {
-                    let high = forecast.ttft_interval(quantile).high;
-                    format!("{} (≤ {})", number(quantile.as_ms()), number(high.as_ms()))
+                    with_end(quantile, forecast.ttft_interval(quantile).high)
                 } else {
                     "–".to_owned()
                 }

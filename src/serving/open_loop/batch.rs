@@ -3,14 +3,7 @@
 use super::capacity::Capacity;
 use super::{Engine, Seconds};
 use crate::serving::root::{BATCH_TOLERANCE, bracketed};
-
-/// The batch that a decoding sequence sees, itself included: `B₁ = 1 + (1 − 1/B*)·B`.
-///
-/// Arrivals of others do not depend on it, so it sees the mean batch beside itself (Poisson arrivals see time averages),
-/// but for the places: at capacity they are all taken and the batch is B* for everybody.
-pub fn seen_batch(batch: f64, capacity: &Capacity) -> f64 {
-    1.0 + (1.0 - 1.0 / capacity.batch) * batch
-}
+use crate::serving::seen::seen_batch;
 
 /// Mean batch at a rate below capacity, the root of
 ///
@@ -28,7 +21,7 @@ pub fn mean_batch<D: Fn(f64) -> Seconds>(engine: &Engine<D>, rate: f64, capacity
     let ripple = (1.0 - rho.powf(n)) * rho * p / ((1.0 - rho).powi(2) * (1.0 + rho) * n);
     let excess = |batch: f64| {
         let share = (batch / top).powi(2);
-        let itl = engine.decode(seen_batch(batch, capacity)) / (1.0 - rho) + ripple * (1.0 - share * share);
+        let itl = engine.decode(seen_batch(batch, top)) / (1.0 - rho) + ripple * (1.0 - share * share);
         batch / (rate * n * itl) - 1.0
     };
     let full = excess(top);

@@ -55,6 +55,7 @@ mod slots;
 
 use super::ServingModel;
 use super::parameters::{Quantity, ServingParameters};
+use super::seen::seen_batch;
 use crate::prediction::{Limit, OpenLoop, Part, Prediction};
 use crate::roofline::StepCosts;
 use crate::units::{Seconds, TokensPerSec};
@@ -174,7 +175,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         }
     }
 
-    let step = costs.decode_step(batch::seen_batch(batch, &capacity));
+    let step = costs.decode_step(seen_batch(batch, capacity.batch));
     let itl = Seconds::new(batch / (served * workload.decode_steps())).max(step.parts.total());
     let mut itl_parts = step.parts;
     itl_parts.add(Part::PrefillInterference, itl - step.parts.total());

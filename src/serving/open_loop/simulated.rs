@@ -177,13 +177,19 @@ fn near(case: &Case, what: &str, predicted: f64, simulated: f64, tolerance: f64)
     );
 }
 
+/// Asserts that the means agree; what both say.
+fn means_agree(case: &Case) -> (Point, Point) {
+    let (predicted, simulated) = (case.predicted(), case.simulated());
+    near(case, "ITL", predicted.itl, simulated.itl, 0.03);
+    near(case, "batch", predicted.batch, simulated.batch, 0.03);
+    near(case, "mean TTFT", predicted.ttft, simulated.ttft, 0.12);
+    (predicted, simulated)
+}
+
 #[test]
 fn formulas_agree_with_simulations() {
     for case in &CASES {
-        let (predicted, simulated) = (case.predicted(), case.simulated());
-        near(case, "ITL", predicted.itl, simulated.itl, 0.03);
-        near(case, "batch", predicted.batch, simulated.batch, 0.03);
-        near(case, "mean TTFT", predicted.ttft, simulated.ttft, 0.12);
+        let (predicted, simulated) = means_agree(case);
         let [p50, p90, p99] = predicted.quantiles;
         let [want_p50, want_p90, want_p99] = simulated.quantiles;
         near(case, "P50", p50, want_p50, 0.12);
@@ -196,10 +202,7 @@ fn formulas_agree_with_simulations() {
 #[test]
 fn means_agree_with_simulations_even_with_few_places() {
     for case in &FEW_PLACES {
-        let (predicted, simulated) = (case.predicted(), case.simulated());
-        near(case, "ITL", predicted.itl, simulated.itl, 0.03);
-        near(case, "batch", predicted.batch, simulated.batch, 0.03);
-        near(case, "mean TTFT", predicted.ttft, simulated.ttft, 0.12);
+        means_agree(case);
     }
 }
 

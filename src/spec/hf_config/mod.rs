@@ -35,93 +35,74 @@ use crate::error::{Error, Result};
 
 const CONFIG_FILE: &str = "config.json";
 
-/// What a `config.json` says.
-#[derive(Debug, Clone)]
-pub struct HfConfig {
-    /// The shape of the network.
-    pub model: ModelArchitecture,
-}
-
-/// Reads and checks the architecture that a `config.json` describes; `id` becomes its id and its name.
+/// Reads and checks a `config.json`; `id` becomes the id and the name of the model.
+///
+/// A model for more than text keeps its language model in `text_config`; that is the one read.
 ///
 /// # Errors
-/// See [`HfConfig::read`].
+/// Broken JSON, an unknown architecture, keys that are missing or hold something else than a count in its range,
+/// and counts that do not go together. All problems with keys come at once.
 pub fn read_hf_config(id: &str, file: &SpecFile) -> Result<ModelArchitecture> {
-    HfConfig::read(id, file).map(|config| config.model)
+    let top = Object::read(file)?;
+    let text = top.nested("text_config")?;
+    let objects: Vec<&Object<'_>> = text.iter().chain([&top]).collect();
+    let family = Family::of(&objects)?;
+    let stored_precision = stored_precision(&objects);
+    let mut keys = Keys::new(text.unwrap_or(top));
+
+    let traits = family.traits();
+    let hidden_size = keys.required(&HIDDEN_SIZE);
+    let layers = keys.required(&LAYERS);
+    let vocab_size = keys.size(&VOCAB_SIZE, traits.sizes.map(|sizes| sizes.vocabulary));
+    let max_context_tokens = keys.size(&CONTEXT, traits.sizes.map(|sizes| sizes.context));
+    let tied_embeddings = keys.flag_or("tie_word_embeddings", traits.tied_embeddings);
+    let attention = read_attention(&mut keys, &traits, hidden_size, layers);
+    let ffn = read_ffn(&mut keys, &traits, layers);
+    keys.finish()?;
+
+    Ok(ModelArchitecture {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        aliases: Vec::new(),
+        family: family.name().to_owned(),
+        hidden_size,
+        vocab_size,
+        tied_embeddings,
+        max_context_tokens,
+        norms_per_layer: traits.norms_per_layer,
+        parallel_blocks: false,
+        stored_precision,
+        published_parameters: None,
+        layers: groups(attention.into_iter().zip(ffn)),
+        extra: Vec::new(),
+        sources: Vec::new(),
+    })
 }
 
-impl HfConfig {
-    /// Reads and checks a `config.json`; `id` becomes the id and the name of the model.
-    ///
-    /// A model for more than text keeps its language model in `text_config`; that is the one read.
-    ///
-    /// # Errors
-    /// Broken JSON, an unknown architecture, keys that are missing or hold something else than a count in its range,
-    /// and counts that do not go together. All problems with keys come at once.
-    pub fn read(id: &str, file: &SpecFile) -> Result<Self> {
-        let top = Object::read(file)?;
-        let text = top.nested("text_config")?;
-        let objects: Vec<&Object<'_>> = text.iter().chain([&top]).collect();
-        let family = Family::of(&objects)?;
-        let stored_precision = stored_precision(&objects);
-        let mut keys = Keys::new(text.unwrap_or(top));
-
-        let traits = family.traits();
-        let hidden_size = keys.required(&HIDDEN_SIZE);
-        let layers = keys.required(&LAYERS);
-        let vocab_size = keys.size(&VOCAB_SIZE, traits.sizes.map(|sizes| sizes.vocabulary));
-        let max_context_tokens = keys.size(&CONTEXT, traits.sizes.map(|sizes| sizes.context));
-        let tied_embeddings = keys.flag_or("tie_word_embeddings", traits.tied_embeddings);
-        let attention = read_attention(&mut keys, &traits, hidden_size, layers);
-        let ffn = read_ffn(&mut keys, &traits, layers);
-        keys.finish()?;
-
-        let model = ModelArchitecture {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            aliases: Vec::new(),
-            family: family.name().to_owned(),
-            hidden_size,
-            vocab_size,
-            tied_embeddings,
-            max_context_tokens,
-            norms_per_layer: traits.norms_per_layer,
-            parallel_blocks: false,
-            stored_precision,
-            published_parameters: None,
-            layers: groups(attention.into_iter().zip(ffn)),
-            extra: Vec::new(),
-            sources: Vec::new(),
-        };
-        Ok(Self { model })
-    }
-
-    /// Reads the configuration that a text is the path of: a file that ends in `.json`, or a folder that holds
-    /// `config.json`. The id is the name of the folder, or of the file if it is not called `config.json`.
-    ///
-    /// `None` for every other text, which may be the id of a model.
-    ///
-    /// # Errors
-    /// A `.json` file that is not there or cannot be read, or anything wrong with its content.
-    pub fn at(id_or_path: &str) -> Result<Option<Self>> {
-        let given = Path::new(id_or_path);
-        let path = if given.is_dir() && given.join(CONFIG_FILE).is_file() {
-            given.join(CONFIG_FILE)
-        } else if given.extension().is_some_and(|ending| ending == "json") {
-            given.to_owned()
-        } else {
-            return Ok(None);
-        };
-        // Not resolved further: in the cache of Hugging Face the file is a link to one named after its hash.
-        let full =
-            absolute(&path).map_err(|error| Error::input(format!("cannot find the file ({error})")).at(&path))?;
-        let name = match full.file_name() {
-            Some(name) if name != CONFIG_FILE => full.file_stem(),
-            _ => full.parent().and_then(Path::file_name),
-        };
-        let id = name.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
-        Self::read(&id, &SpecFile::open(&path)?).map(Some)
-    }
+/// Reads the configuration that a text is the path of: a file that ends in `.json`, or a folder that holds
+/// `config.json`. The id is the name of the folder, or of the file if it is not called `config.json`.
+///
+/// `None` for every other text, which may be the id of a model.
+///
+/// # Errors
+/// A `.json` file that is not there or cannot be read, or anything wrong with its content.
+pub fn hf_config_at(id_or_path: &str) -> Result<Option<ModelArchitecture>> {
+    let given = Path::new(id_or_path);
+    let path = if given.is_dir() && given.join(CONFIG_FILE).is_file() {
+        given.join(CONFIG_FILE)
+    } else if given.extension().is_some_and(|ending| ending == "json") {
+        given.to_owned()
+    } else {
+        return Ok(None);
+    };
+    // Not resolved further: in the cache of Hugging Face the file is a link to one named after its hash.
+    let full = absolute(&path).map_err(|error| Error::input(format!("cannot find the file ({error})")).at(&path))?;
+    let name = match full.file_name() {
+        Some(name) if name != CONFIG_FILE => full.file_stem(),
+        _ => full.parent().and_then(Path::file_name),
+    };
+    let id = name.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
+    read_hf_config(&id, &SpecFile::open(&path)?).map(Some)
 }
 
 /// Equal layers as groups, in the order of their first layers.
