@@ -4,6 +4,8 @@
 //!
 //! ```text
 //! units, error      quantities as types; errors with place and remedy
+//! stats             repeated timings: outliers, summary, density
+//! poe               speculative decoding of a product of experts, over any model
 //! workload          prompt length, answer length, load: clients, a rate, a batch
 //! spec              hardware, models, deployments, scenarios: TOML → checked types
 //! dataset           measured.csv → measurements
@@ -16,6 +18,7 @@
 //! forecast          a calibration or priors applied to a system, with intervals and what lies outside
 //! planning          which devices, how many, at what cost, for a service-level objective
 //! evaluation        errors; the main job and its relatives as functions
+//! live    (feature) OLMo-2, Hydra and PoE on candle; nothing of the roofline
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
 //! ```
@@ -52,14 +55,18 @@ pub mod error;
 pub mod estimator;
 pub mod evaluation;
 pub mod forecast;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod parameter;
 pub mod planning;
+pub mod poe;
 pub mod prediction;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod roofline;
 pub mod serving;
 pub mod spec;
+pub mod stats;
 pub mod units;
 pub mod workload;
 

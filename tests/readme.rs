@@ -121,7 +121,7 @@ fn the_accuracy_table_is_what_the_commands_print() {
 #[test]
 fn the_two_commands_of_the_readme_are_there() {
     let text = readme();
-    for command in ["cargo run --release -- fit --scenario llama31_8b_fp8_tp1", "cargo test"] {
+    for command in ["cargo run --release -- fit --scenario llama31_8b_fp8_tp1", "cargo test --features live"] {
         assert!(text.contains(&format!("\n{command} ")), "{command}");
     }
 }

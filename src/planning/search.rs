@@ -320,7 +320,7 @@ impl Search<'_> {
 
     /// The first of a curve that meets the objective with its interval. The last is tried first: it has the least load.
     fn smallest(&self, curve: &[CurvePoint]) -> Result<Option<Fitting>> {
-        let meets = |replicas| {
+        let meets = |replicas| -> Result<_> {
             let configuration = self.configuration(replicas)?;
             Ok(self.question.slo.is_met(&configuration.forecast).then_some(configuration))
         };

@@ -107,7 +107,7 @@ impl Selection<'_> {
         let settings = self.settings(&member.id);
         let (limits, mode) = (settings.limits, settings.mode.unwrap_or_default());
         let path = settings.baseline.or_else(|| self.default_baseline(&member.id));
-        let baseline = path.map(|path| Ok((CalibrationRecord::open(&path)?, path))).transpose()?;
+        let baseline = path.map(|path| CalibrationRecord::open(&path).map(|record| (record, path))).transpose()?;
         let estimator = match (settings.estimator, &baseline) {
             (Some(name), _) => estimator::by_name(name)?,
             (None, Some((record, path))) => estimator::by_name(&record.estimator).map_err(|error| error.or_at(path))?,

@@ -1,0 +1,38 @@
+//! Real models on candle: OLMo-2, Hydra and product-of-experts decoding, on the CPU and, with the feature `cuda`, on a GPU.
+//!
+//! The blocks are our own, because a shared trunk with several heads and caches that can be rewound are not to be had
+//! from candle-transformers:
+//!
+//! | part | file |
+//! |---|---|
+//! | shape of a model, from our files or from `config.json` | `shape.rs` |
+//! | one decoder block, and a stack of them with its cache | `block.rs`, `stack.rs`, `cache.rs` |
+//! | matrix products; on the CPU a kernel for few rows | `linear.rs` |
+//! | rotary embedding | `rope.rs` |
+//! | trunk, heads and output layer | `hydra.rs`; as [`crate::poe::Experts`] in `experts.rs` |
+//! | random, perturbed and loaded weights | `weights` |
+//!
+//! A measurement must not lean on what it tests: nothing here uses the roofline.
+
+mod block;
+mod cache;
+mod experts;
+mod hydra;
+mod linear;
+mod rope;
+mod shape;
+mod stack;
+pub mod weights;
+
+pub use hydra::{Heads, Hydra};
+pub use shape::ModelShape;
+
+use crate::error::Error;
+
+impl From<candle_core::Error> for Error {
+    /// A failed operation of candle. Its first line says what failed; a backtrace may follow.
+    fn from(error: candle_core::Error) -> Self {
+        let text = error.to_string();
+        Self::failed(format!("candle: {}", text.lines().next().unwrap_or_default()))
+    }
+}
