@@ -1,0 +1,338 @@
+//! Timing the three variants, one after the other, from one configuration.
+
+use std::path::PathBuf;
+
+use candle_core::Tensor;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::device::candle_dtype;
+use super::memory::Footprint;
+use super::weights::Weights;
+use super::{Heads, Hydra, LiveDevice, ModelShape};
+use crate::bench::{
+    BenchConfig, Budget, Clock, DataType, DecodePoint, GammaRun, Metadata, ModelDims, PoeRun, Results, SCHEMA_VERSION,
+    Subject, Timed, Timing, Variant, VariantRun, Watch, bench,
+};
+use crate::error::{Error, Result};
+use crate::poe::{Generation, Options, Schedule, Seeded, generate};
+
+/// Seeds of calls that are not measured lie behind those of measured ones.
+const UNMEASURED_SEEDS: u64 = 1 << 32;
+
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightPaths {
+    /// A folder in the layout of Hugging Face; `None`: random weights.
+    pub folder: Option<PathBuf>,
+    /// A manifest of heads; `None`: perturbed copies.
+    pub heads: Option<PathBuf>,
+}
+
+/// A model and the device to time it on.
+#[derive(Debug)]
+pub struct LiveTarget {
+    /// Its shape.
+    pub shape: ModelShape,
+    /// Its weights.
+    pub weights: WeightPaths,
+    /// The device.
+    pub device: LiveDevice,
+    /// Number format.
+    pub dtype: DataType,
+    /// Number format that was asked for, if the device has another.
+    pub dtype_requested: Option<DataType>,
+}
+
+impl LiveTarget {
+    fn heads(config: &BenchConfig, variant: Variant) -> Heads {
+        match variant {
+            Variant::Baseline => Heads::BASE,
+            Variant::Hydra | Variant::Poe => Heads { count: config.heads, depth: config.heads_depth },
+        }
+    }
+
+    fn weights(&self, config: &BenchConfig, variant: Variant) -> Result<Weights> {
+        let (dtype, device) = (candle_dtype(self.dtype), self.device.device.clone());
+        let weights = match &self.weights.folder {
+            Some(folder) => Weights::from_folder(folder, dtype, device)?,
+            None => Weights::random(config.seed, dtype, device),
+        };
+        match (&self.weights.heads, variant) {
+            (_, Variant::Baseline) => Ok(weights),
+            (Some(manifest), _) => weights.with_heads(manifest),
+            (None, _) => weights.perturbed(config.perturbation, config.seed),
+        }
+    }
+
+    fn build(&self, config: &BenchConfig, variant: Variant) -> Result<Hydra> {
+        let weights = self.weights(config, variant)?;
+        Hydra::new(&self.shape, Self::heads(config, variant), &weights, config.cache_tokens(variant))
+    }
+
+    /// Checks a configuration against the model and the device, before anything is allocated.
+    ///
+    /// # Errors
+    /// Heads that do not go with the model, more tokens than its context, or too little memory.
+    pub fn check(&self, config: &BenchConfig) -> Result<()> {
+        config.check()?;
+        for &variant in &config.variants {
+            let heads = Self::heads(config, variant);
+            heads.check(&self.shape)?;
+            let tokens = config.cache_tokens(variant);
+            if tokens > self.shape.context {
+                return Err(Error::input(format!(
+                    "prompt and answer of {} take {tokens} tokens; the context of {} is {}",
+                    variant.name(),
+                    self.shape.name,
+                    self.shape.context
+                ))
+                .help("give a shorter --prompt-length, --generation-length or --max-new-tokens"));
+            }
+            let footprint = Footprint::new(&self.shape, heads, tokens, config.prompt_length, self.dtype);
+            footprint.check(&self.device, &format!("{} as {}", self.shape.name, variant.name()))?;
+        }
+        Ok(())
+    }
+
+    /// The prompt of all rows: ids uniform over the vocabulary.
+    fn prompt(&self, config: &BenchConfig) -> Vec<u32> {
+        let mut random = ChaCha8Rng::seed_from_u64(config.seed);
+        (0..config.prompt_length).map(|_| random.random_range(0..self.shape.vocabulary as u32)).collect()
+    }
+
+    /// Times what the configuration asks for. A stop keeps the rows measured so far.
+    ///
+    /// # Errors
+    /// As [`LiveTarget::check`]; weights that cannot be read, or a device that failed.
+    pub fn run(&self, config: &BenchConfig, watch: &mut dyn Watch) -> Result<Results> {
+        self.check(config)?;
+        let mut clock = self.device.clock()?;
+        let prompt = self.prompt(config);
+        let mut results = Results { metadata: self.metadata(config, clock.as_ref())?, ..Results::default() };
+        for variant in Variant::ALL.into_iter().filter(|variant| config.runs(*variant)) {
+            if watch.stopped() {
+                break;
+            }
+            watch.row(&format!("building {}", variant.name()));
+            let mut model = self.build(config, variant)?;
+            let mut bencher = Bencher { config, clock: clock.as_mut(), watch: &mut *watch, stopped: false };
+            match variant {
+                Variant::Baseline => results.baseline = Some(bencher.variant(variant, &mut model, &prompt)?),
+                Variant::Hydra => results.hydra_naive = Some(bencher.variant(variant, &mut model, &prompt)?),
+                Variant::Poe => results.hydra_poe = Some(bencher.poe(&mut model, &prompt)?),
+            }
+        }
+        results.metadata.stopped = Some(watch.stopped());
+        Ok(results)
+    }
+
+    fn metadata(&self, config: &BenchConfig, clock: &dyn Clock) -> Result<Metadata> {
+        let count = |n: usize| Some(n as u64);
+        let poe = config.runs(Variant::Poe);
+        let first = config.variants.iter().copied().max_by_key(|variant| *variant as u8);
+        let weights = self.weights(config, first.unwrap_or(Variant::Baseline))?;
+        let shape = &self.shape;
+        Ok(Metadata {
+            timestamp: None,
+            gpu: Some(self.device.name.clone()),
+            size: Some(config.model.clone()),
+            dtype: Some(self.dtype.name().to_owned()),
+            n_heads: count(config.heads),
+            heads_depth: count(config.heads_depth),
+            prompt_length: count(config.prompt_length),
+            generation_length: count(config.generation_length),
+            decode_step_interval: count(config.step_interval),
+            poe_gamma: config.gammas.first().filter(|_| poe).map(|gamma| *gamma as u64),
+            poe_beta: poe.then_some(config.beta),
+            poe_max_new_tokens: count(config.max_new_tokens).filter(|_| poe),
+            schema_version: Some(SCHEMA_VERSION),
+            perfmodel_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            dims: Some(ModelDims {
+                hidden_size: shape.hidden as u64,
+                intermediate_size: shape.ffn as u64,
+                layers: shape.layers as u64,
+                query_heads: shape.query_heads as u64,
+                kv_heads: shape.kv_heads as u64,
+                head_dim: shape.head_dim as u64,
+                vocab_size: shape.vocabulary as u64,
+            }),
+            device: Some(self.device.id.clone()),
+            threads: self.device.threads.map(|threads| threads as u64),
+            clock: Some(clock.name().to_owned()),
+            l2_flush_bytes: Some(clock.flush_bytes()),
+            seed: Some(config.seed),
+            weights: Some(weights.kind().to_owned()),
+            perturbation: (weights.kind() == "perturbed").then_some(config.perturbation),
+            dtype_requested: self.dtype_requested,
+            rule: poe.then(|| config.rule.name().to_owned()),
+            temperature: config.temperature.filter(|_| poe),
+            draft_head: count(config.draft_head).filter(|_| poe),
+            poe_gammas: poe.then(|| config.gammas.iter().map(|gamma| *gamma as u64).collect()),
+            warmup_ms: Some(config.budget.warmup_ms),
+            rep_ms: Some(config.budget.rep_ms),
+            poe_rep_ms: Some(config.poe_rep_ms).filter(|_| poe),
+            stopped: None,
+            prediction: None,
+        })
+    }
+}
+
+/// What the rows of a variant share.
+struct Bencher<'a> {
+    config: &'a BenchConfig,
+    clock: &'a mut dyn Clock,
+    watch: &'a mut dyn Watch,
+    stopped: bool,
+}
+
+impl Bencher<'_> {
+    fn time(&mut self, name: &str, subject: &mut dyn Subject, budget: Budget) -> Result<Timed> {
+        self.watch.row(name);
+        let timed = bench(subject, self.clock, budget, self.watch)?;
+        self.stopped = timed.stopped;
+        Ok(timed)
+    }
+
+    fn ttft(&mut self, variant: Variant, model: &mut Hydra, prompt: &[u32]) -> Result<Option<Timing>> {
+        let ids = model.ids(prompt)?;
+        let heads: Vec<usize> = (0..model.head_count()).collect();
+        let mut subject = Prefill { model, ids, poe_heads: (variant == Variant::Poe).then_some(heads) };
+        let timed = self.time(&format!("{} TTFT", variant.name()), &mut subject, self.config.budget)?;
+        Ok(Timing::new(&timed))
+    }
+
+    /// TTFT and decode steps. The sequence goes on by real steps between the timed ones.
+    fn variant(&mut self, variant: Variant, model: &mut Hydra, prompt: &[u32]) -> Result<VariantRun> {
+        let mut run = VariantRun { ttft: self.ttft(variant, model, prompt)?, decode: Vec::new() };
+        if self.stopped {
+            return Ok(run);
+        }
+        model.rewind(0);
+        let mut token = model.next_token(&model.ids(prompt)?)?;
+        for step in 0..self.config.generation_length {
+            let position = prompt.len() + step;
+            if step.is_multiple_of(self.config.step_interval) {
+                let mut subject = Step { model, token: token.clone(), position };
+                let name = format!("{} decode at {position}", variant.name());
+                let timed = self.time(&name, &mut subject, self.config.budget)?;
+                run.decode.extend(Timing::new(&timed).map(|timing| DecodePoint::new(position as u64, timing)));
+                if self.stopped {
+                    break;
+                }
+                model.rewind(position);
+            }
+            token = model.next_token(&token)?;
+        }
+        Ok(run)
+    }
+
+    fn poe(&mut self, model: &mut Hydra, prompt: &[u32]) -> Result<PoeRun> {
+        let mut run = PoeRun { ttft: self.ttft(Variant::Poe, model, prompt)?, per_gamma: Vec::new() };
+        let budget = Budget { rep_ms: self.config.poe_rep_ms, ..self.config.budget };
+        for &gamma in &self.config.gammas {
+            if self.stopped {
+                break;
+            }
+            let options = Options {
+                gamma,
+                beta: self.config.beta,
+                temperature: self.config.temperature,
+                max_new_tokens: self.config.max_new_tokens,
+                rule: self.config.rule,
+                draft_head: self.config.draft_head,
+                eos: None,
+                vocabulary: Some(model.known_ids()),
+                schedule: Schedule::default(),
+                detail: false,
+            };
+            let mut subject = Generate::new(model, prompt, options, self.config.seed);
+            let timed = self.time(&format!("poe γ = {gamma}"), &mut subject, budget)?;
+            let generations = subject.measured;
+            if let Some(timing) = Timing::new(&timed) {
+                let ttft_ms = run.ttft.as_ref().map(|ttft| ttft.median_ms);
+                run.per_gamma.push(GammaRun::new(gamma, timing, &generations, ttft_ms));
+            }
+        }
+        Ok(run)
+    }
+}
+
+/// The prompt through all layers, and the choice of the first token; for PoE the states of all heads are kept too.
+struct Prefill<'a> {
+    model: &'a mut Hydra,
+    ids: Tensor,
+    poe_heads: Option<Vec<usize>>,
+}
+
+impl Subject for Prefill<'_> {
+    fn setup(&mut self, _: Option<usize>) -> Result<()> {
+        self.model.rewind(0);
+        Ok(())
+    }
+
+    fn call(&mut self) -> Result<()> {
+        match &self.poe_heads {
+            Some(heads) => self.model.residual_forward(&self.ids, heads, heads, true).map(|_| ()),
+            None => self.model.next_token(&self.ids).map(|_| ()),
+        }
+    }
+}
+
+/// One decode step at a position, always of the same token.
+struct Step<'a> {
+    model: &'a mut Hydra,
+    token: Tensor,
+    position: usize,
+}
+
+impl Subject for Step<'_> {
+    fn setup(&mut self, _: Option<usize>) -> Result<()> {
+        self.model.rewind(self.position);
+        Ok(())
+    }
+
+    fn call(&mut self) -> Result<()> {
+        self.model.next_token(&self.token).map(|_| ())
+    }
+}
+
+/// A whole generation. Every γ has the same seeds for its measured calls, and the same draft head.
+struct Generate<'a> {
+    model: &'a mut Hydra,
+    prompt: &'a [u32],
+    options: Options,
+    seed: u64,
+    repetition: Option<usize>,
+    unmeasured: u64,
+    measured: Vec<Generation>,
+}
+
+impl<'a> Generate<'a> {
+    fn new(model: &'a mut Hydra, prompt: &'a [u32], options: Options, seed: u64) -> Self {
+        Self { model, prompt, options, seed, repetition: None, unmeasured: 0, measured: Vec::new() }
+    }
+}
+
+impl Subject for Generate<'_> {
+    fn setup(&mut self, repetition: Option<usize>) -> Result<()> {
+        self.repetition = repetition;
+        Ok(())
+    }
+
+    fn call(&mut self) -> Result<()> {
+        let offset = self.repetition.map_or_else(
+            || {
+                self.unmeasured += 1;
+                UNMEASURED_SEEDS + self.unmeasured
+            },
+            |repetition| repetition as u64,
+        );
+        let mut source = Seeded::new(self.seed.wrapping_add(offset));
+        let generation = generate(self.model, self.prompt, &self.options, &mut source)?;
+        if self.repetition.is_some() {
+            self.measured.push(generation);
+        }
+        Ok(())
+    }
+}
