@@ -141,6 +141,18 @@ pub fn nearest_hint<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
     did_you_mean(given, known).map_or_else(String::new, |near| format!("did you mean `{near}`? "))
 }
 
+/// The one of `all` that `text` names.
+///
+/// # Errors
+/// There is none; `wrong` begins the message, the remedy shows the nearest and all names.
+pub fn named<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str, wrong: &str) -> Result<T> {
+    all.iter().copied().find(|item| name(*item) == text).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|item| name(*item)).collect();
+        let near = nearest_hint(text, names.iter().copied());
+        Error::input(format!("{wrong} `{text}`")).help(format!("{near}known: {}", names.join(", ")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

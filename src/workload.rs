@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, Result, named};
 
 /// How requests reach the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -53,11 +53,7 @@ impl FromStr for LoadKind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let near = nearest_hint(text, names);
-            Error::input(format!("unknown load `{text}`")).help(format!("{near}known: {}", names.join(", ")))
-        })
+        named(&Self::ALL, Self::name, text, "unknown load")
     }
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::fit::{Fit, fit_to};
 use super::problem::{Member, Problem};
 use super::solve::FitOptions;
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, Result, named};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Owner;
 use crate::prediction::Prediction;
@@ -78,11 +78,7 @@ impl FromStr for GroupKind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let near = nearest_hint(text, names);
-            Error::input(format!("cannot leave out `{text}`")).help(format!("{near}known: {}", names.join(", ")))
-        })
+        named(&Self::ALL, Self::name, text, "cannot leave out")
     }
 }
 

@@ -4,7 +4,7 @@ mod legacy;
 mod serving;
 
 use crate::dataset::Measurement;
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Result, named};
 use crate::parameter::Parameter;
 use crate::prediction::Prediction;
 use crate::roofline::Efficiencies;
@@ -78,9 +78,5 @@ pub fn all() -> [&'static dyn Estimator; 2] {
 /// # Errors
 /// There is none of that name.
 pub fn by_name(name: &str) -> Result<&'static dyn Estimator> {
-    all().into_iter().find(|estimator| estimator.name() == name).ok_or_else(|| {
-        let names = all().map(Estimator::name);
-        let near = nearest_hint(name, names);
-        Error::input(format!("there is no estimator `{name}`")).help(format!("{near}known: {}", names.join(", ")))
-    })
+    named(&all(), Estimator::name, name, "there is no estimator")
 }

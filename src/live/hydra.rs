@@ -1,6 +1,6 @@
 //! Hydra: a trunk, several heads over it, one output layer for all. With one head it is plain OLMo-2.
 
-use candle_core::{D, DType, Device, IndexOp, Tensor};
+use candle_core::{D, Device, IndexOp, Tensor};
 use candle_nn::ops::rms_norm;
 
 use super::ModelShape;
@@ -167,15 +167,15 @@ impl Hydra {
     /// # Errors
     /// No head is selected, one that there is not, a full cache, or the device failed.
     pub fn hidden(&mut self, trunk: &Tensor, which: &[usize]) -> Result<Vec<Tensor>> {
-        self.check_selection(which, "heads")?;
+        self.check_selection(which)?;
         which.iter().map(|&head| self.heads[head].forward(trunk, &self.rope, &mut self.masks, |_| ())).collect()
     }
 
-    fn check_selection(&self, which: &[usize], what: &str) -> Result<()> {
+    fn check_selection(&self, which: &[usize]) -> Result<()> {
         let wrong = which.iter().find(|head| **head >= self.heads.len());
         if which.is_empty() || wrong.is_some() {
             let message =
-                wrong.map_or(format!("no {what} selected"), |head| format!("head {head} of {}", self.heads.len()));
+                wrong.map_or("no heads selected".to_owned(), |head| format!("head {head} of {}", self.heads.len()));
             return Err(Error::input(message).help("heads are counted from 0; select at least one that there is"));
         }
         Ok(())
@@ -220,7 +220,7 @@ impl Hydra {
         hidden_of: &[usize],
         last_only: bool,
     ) -> Result<(Tensor, Vec<Tensor>)> {
-        self.check_selection(which, "heads")?;
+        self.check_selection(which)?;
         let places: Vec<usize> = hidden_of
             .iter()
             .map(|head| {
@@ -253,7 +253,7 @@ impl Hydra {
     /// # Errors
     /// As [`Hydra::hidden`].
     pub fn states(&mut self, ids: &Tensor, head: usize) -> Result<Vec<Tensor>> {
-        self.check_selection(&[head], "heads")?;
+        self.check_selection(&[head])?;
         let mut seen = Vec::new();
         let trunk = self.trunk_with(ids, |state| seen.push(state.clone()))?;
         self.heads[head].forward(&trunk, &self.rope, &mut self.masks, |state| seen.push(state.clone()))?;
@@ -265,12 +265,7 @@ impl Hydra {
     /// # Errors
     /// There is no such head.
     pub fn cached(&self, head: usize) -> Result<Vec<(Tensor, Tensor)>> {
-        self.check_selection(&[head], "heads")?;
+        self.check_selection(&[head])?;
         Ok([self.trunk.cached()?, self.heads[head].cached()?].concat())
-    }
-
-    /// Precision of weights, states and caches.
-    pub fn dtype(&self) -> DType {
-        self.embedding.dtype()
     }
 }

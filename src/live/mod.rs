@@ -43,7 +43,18 @@ pub use memory::Footprint;
 pub use probe::{ProbePlan, probe};
 pub use shape::ModelShape;
 
-use crate::error::Error;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::spec::SpecFile;
+
+/// Reads a JSON file; `what` it should be begins with an article where it needs one.
+fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T> {
+    serde_json::from_str(&SpecFile::open(path)?.text)
+        .map_err(|error| Error::input(format!("is not {what}: {error}")).at(path).line(error.line()))
+}
 
 impl From<candle_core::Error> for Error {
     /// A failed operation of candle. Its first line says what failed; a backtrace may follow.

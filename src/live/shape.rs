@@ -91,10 +91,7 @@ impl ModelShape {
     /// # Errors
     /// The file cannot be read, is no JSON, or scales its rotary angles, which is not done here.
     pub fn with_constants_of(mut self, config: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(config)
-            .map_err(|error| Error::input(format!("cannot read the file ({error})")).at(config))?;
-        let json: Value = serde_json::from_str(&text)
-            .map_err(|error| Error::input(format!("is not JSON: {error}")).at(config).line(error.line()))?;
+        let json: Value = super::read_json(config, "JSON")?;
         let rope = &json["rope_parameters"];
         let scaled = [&json["rope_scaling"], &rope["rope_type"]]
             .into_iter()

@@ -152,10 +152,11 @@ struct Draft {
     proposal: Option<Distribution>,
 }
 
-/// What a test gave: its record, and for a rejected draft the token in its place.
+/// What a test gave: its record, for a rejected draft the token in its place, and the product where it was needed.
 struct Verdict {
     test: Test,
     replacement: Option<u32>,
+    product: Option<Distribution>,
 }
 
 impl Options {
@@ -191,13 +192,15 @@ impl Options {
         let x = draft.token;
         if self.rule == Rule::Argmax && !self.detail {
             let best = argmax(&product_scores(judges, self.beta, self.tau()));
-            return Ok(verdict_of_argmax(x, best, None, None));
+            return Ok(verdict_of_argmax(x, best, [None; 2], None));
         }
         let p = product(judges, self.beta, self.tau());
         let target = Some(p.of(x));
         let proposal = draft.proposal.as_ref().map(|q| q.of(x));
         let accept_probability = match &draft.proposal {
-            _ if self.rule == Rule::Argmax => return Ok(verdict_of_argmax(x, p.argmax(), target, proposal)),
+            _ if self.rule == Rule::Argmax => {
+                return Ok(verdict_of_argmax(x, p.argmax(), [target, proposal], Some(p)));
+            }
             Some(q) if self.compares() => (p.of(x) / q.of(x)).min(1.0),
             _ => p.of(x),
         };
@@ -214,15 +217,27 @@ impl Options {
             Some(from.at(source.next()?))
         };
         let test = Test { token: x, target, proposal, accept_probability, uniform: Some(uniform), accepted };
-        Ok(Verdict { test, replacement })
+        Ok(Verdict { test, replacement, product: Some(p) })
     }
 }
 
-fn verdict_of_argmax(token: u32, best: u32, target: Option<f64>, proposal: Option<f64>) -> Verdict {
+fn verdict_of_argmax(
+    token: u32,
+    best: u32,
+    [target, proposal]: [Option<f64>; 2],
+    product: Option<Distribution>,
+) -> Verdict {
     let accepted = token == best;
     let accept_probability = if accepted { 1.0 } else { 0.0 };
     let test = Test { token, target, proposal, accept_probability, uniform: None, accepted };
-    Verdict { test, replacement: (!accepted).then_some(best) }
+    Verdict { test, replacement: (!accepted).then_some(best), product }
+}
+
+/// A replaced token through all heads.
+fn refill<E: Experts>(model: &mut E, ledger: &mut Ledger, token: u32) -> Result<Vec<Vec<f32>>> {
+    let heads = model.heads();
+    ledger.refill += Stage::pass(true, heads, 1, heads);
+    model.refill(token)
 }
 
 /// Generates tokens after a prompt.
@@ -248,8 +263,7 @@ pub fn generate<E: Experts>(
 
     while out.tokens.len() < options.max_new_tokens && !out.ended {
         if let Some(token) = waiting.take() {
-            next = model.refill(token)?;
-            out.ledger.refill += Stage::pass(true, heads, 1, heads);
+            next = refill(model, &mut out.ledger, token)?;
         }
         let start = prompt.len() + out.tokens.len();
         let mut drafts: Vec<Draft> = Vec::with_capacity(options.gamma);
@@ -276,8 +290,8 @@ pub fn generate<E: Experts>(
             };
             let verdict = options.judge(draft, &judges, source)?;
             round.tests.push(verdict.test);
-            if options.detail {
-                out.explain(&judges, options, draft.token, verdict.replacement);
+            if let Some(product) = verdict.product.filter(|_| options.detail) {
+                out.explain(&product, &judges, draft.token, verdict.replacement);
             }
             let token = verdict.replacement.unwrap_or(draft.token);
             if verdict.replacement.is_some() {
@@ -292,22 +306,16 @@ pub fn generate<E: Experts>(
                 break;
             }
         }
-        match round.resampled {
-            Some(token) => {
-                model.truncate(start + round.accepted);
-                waiting = Some(token);
-                if options.schedule.eager_refill {
-                    waiting = None;
-                    next = model.refill(token)?;
-                    out.ledger.refill += Stage::pass(true, heads, 1, heads);
-                }
+        if out.ended || round.resampled.is_some() {
+            model.truncate(start + round.accepted);
+        } else {
+            for (&head, mut rows) in jury.iter().zip(seen) {
+                next[head] = rows.pop().expect("a round has at least one draft");
             }
-            None if out.ended => model.truncate(start + round.accepted),
-            None => {
-                for (&head, mut rows) in jury.iter().zip(seen) {
-                    next[head] = rows.pop().expect("a round has at least one draft");
-                }
-            }
+        }
+        waiting = round.resampled;
+        if let Some(token) = waiting.take_if(|_| options.schedule.eager_refill) {
+            next = refill(model, &mut out.ledger, token)?;
         }
         out.rounds.push(round);
     }
@@ -319,13 +327,12 @@ pub fn generate<E: Experts>(
 }
 
 impl Generation {
-    fn explain(&mut self, judges: &[&[f32]], options: &Options, draft: u32, replacement: Option<u32>) {
-        let p = product(judges, options.beta, options.tau());
+    fn explain(&mut self, product: &Distribution, judges: &[&[f32]], draft: u32, replacement: Option<u32>) {
         let votes = votes(judges);
-        self.emissions.push(Emission::new(&p, &votes, replacement.unwrap_or(draft)));
+        self.emissions.push(Emission::new(product, &votes, replacement.unwrap_or(draft)));
         if replacement.is_some() {
             let validity_radius = validity_radius(&votes, draft);
-            self.suppressions.push(Suppression { token: draft, probability: p.of(draft), validity_radius });
+            self.suppressions.push(Suppression { token: draft, probability: product.of(draft), validity_radius });
         }
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, Result, named};
 
 /// How a draft x of the proposal q is tested against the jury's distribution P.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,10 +48,6 @@ impl FromStr for Rule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|rule| rule.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let near = nearest_hint(text, names);
-            Error::input(format!("unknown rule `{text}`")).help(format!("{near}known: {}", names.join(", ")))
-        })
+        named(&Self::ALL, Self::name, text, "unknown rule")
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, Result, named};
 
 /// A number format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,11 +85,7 @@ impl FromStr for Precision {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|p| p.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let near = nearest_hint(text, names);
-            Error::input(format!("unknown precision `{text}`")).help(format!("{near}known: {}", names.join(", ")))
-        })
+        named(&Self::ALL, Self::name, text, "unknown precision")
     }
 }
 

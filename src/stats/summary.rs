@@ -1,5 +1,7 @@
 //! Mean, median and percentiles in the benchmark's own definitions.
 
+use statrs::statistics::{Data, OrderStatistics};
+
 /// Decimals that a summary keeps.
 const DECIMALS: usize = 4;
 
@@ -50,11 +52,7 @@ impl Summary {
 
 /// The middle value, or the mean of the two middle ones. `None` for no value.
 pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let count = sorted.len();
-    let upper = *sorted.get(count / 2)?;
-    Some(if count % 2 == 1 { upper } else { f64::midpoint(sorted[count / 2 - 1], upper) })
+    (!values.is_empty()).then(|| Data::new(values.to_vec()).median())
 }
 
 /// The nearest number with so many decimals, as Python's `round`: nearest to the exact binary value.

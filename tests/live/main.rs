@@ -2,6 +2,7 @@
 
 mod golden;
 mod laws;
+mod loading;
 mod traces;
 
 use std::collections::HashMap;

@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
 use crate::error::{Error, Result, nearest_hint};
+use crate::live::read_json;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -65,9 +66,19 @@ impl TensorFile {
         self.header.info(name).is_some()
     }
 
-    /// A tensor in 32 bit on the host.
-    pub fn tensor(&self, name: &str) -> Result<Tensor> {
+    /// Rows of a tensor; 0 of one that is not there.
+    pub fn rows(&self, name: &str) -> usize {
+        self.header.info(name).and_then(|info| info.shape.first().copied()).unwrap_or(0)
+    }
+
+    /// A tensor of a shape, in 32 bit on the host.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let info = self.header.info(name).ok_or_else(|| missing(&self.path, name, &self.names()))?;
+        if info.shape != shape {
+            return Err(Error::input(format!("`{name}` has the shape {:?}; the model wants {shape:?}", info.shape))
+                .at(&self.path)
+                .help("the weights must belong to the configuration beside them"));
+        }
         let bytes = self.bytes(info).map_err(|error| {
             Error::input(format!("cannot read `{name}` ({error})")).at(&self.path).help("copy the file again")
         })?;
@@ -106,16 +117,6 @@ fn missing(at: &Path, name: &str, known: &[String]) -> Error {
         .help(format!("{near}the weights must be those of an OLMo-2 model of this many layers"))
 }
 
-/// Refuses a tensor of another shape.
-pub(super) fn check_shape(at: &Path, name: &str, tensor: &Tensor, shape: &[usize]) -> Result<()> {
-    if tensor.dims() == shape {
-        return Ok(());
-    }
-    Err(Error::input(format!("`{name}` has the shape {:?}; the model wants {shape:?}", tensor.dims()))
-        .at(at)
-        .help("the weights must belong to the configuration beside them"))
-}
-
 /// All files of a model.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
@@ -133,11 +134,7 @@ impl Checkpoint {
     pub fn open(folder: &Path) -> Result<Self> {
         let index = folder.join(INDEX);
         let names: Vec<String> = if index.is_file() {
-            let text = std::fs::read_to_string(&index)
-                .map_err(|error| Error::input(format!("cannot read the file ({error})")).at(&index))?;
-            let parsed: Index = serde_json::from_str(&text).map_err(|error| {
-                Error::input(format!("is not an index of weights: {error}")).at(&index).line(error.line())
-            })?;
+            let parsed: Index = read_json(&index, "an index of weights")?;
             let mut names: Vec<String> = parsed.weight_map.into_values().collect();
             names.sort();
             names.dedup();
@@ -153,26 +150,22 @@ impl Checkpoint {
         Ok(Self { folder: folder.to_owned(), files })
     }
 
-    fn find(&self, name: &str) -> Result<(&TensorFile, Tensor)> {
-        let file = self.files.iter().find(|file| file.has(name)).ok_or_else(|| {
+    fn file_of(&self, name: &str) -> Result<&TensorFile> {
+        self.files.iter().find(|file| file.has(name)).ok_or_else(|| {
             let known: Vec<String> = self.files.iter().flat_map(TensorFile::names).collect();
             missing(&self.folder, name, &known)
-        })?;
-        Ok((file, file.tensor(name)?))
+        })
     }
 
     /// A tensor of a shape.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let (file, tensor) = self.find(name)?;
-        check_shape(&file.path, name, &tensor, shape)?;
-        Ok(tensor)
+        self.file_of(name)?.tensor(name, shape)
     }
 
     /// A matrix that may have fewer rows than asked for.
     pub fn rows_up_to(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let (file, tensor) = self.find(name)?;
-        let rows = tensor.dims().first().map_or(0, |rows| shape[0].min(*rows));
-        check_shape(&file.path, name, &tensor, &[&[rows], &shape[1..]].concat())?;
-        Ok(tensor)
+        let file = self.file_of(name)?;
+        let rows = file.rows(name).min(shape[0]);
+        file.tensor(name, &[&[rows], &shape[1..]].concat())
     }
 }

@@ -20,8 +20,9 @@ use candle_core::Tensor;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::checkpoint::{TensorFile, check_shape};
+use super::checkpoint::TensorFile;
 use crate::error::{Error, Result};
+use crate::live::read_json;
 use crate::spec::SpecFile;
 
 /// Scale of an adapter that does not say it: α = 2·r.
@@ -46,15 +47,13 @@ struct HeadFile {
 #[derive(Debug)]
 struct Adapter {
     file: TensorFile,
-    path: PathBuf,
-    names: Vec<String>,
     scale: f64,
 }
 
 #[derive(Debug)]
 struct Head {
     adapters: Vec<Adapter>,
-    layers: Option<(PathBuf, TensorFile)>,
+    layers: Option<TensorFile>,
 }
 
 /// What each head is made of.
@@ -82,21 +81,11 @@ impl Manifest {
                     .iter()
                     .map(|adapter| Adapter::open(&folder.join(adapter), scale))
                     .collect::<Result<_>>()?;
-                let layers = head
-                    .layers
-                    .map(|file| {
-                        let path = folder.join(file);
-                        TensorFile::open(&path).map(|file| (path, file))
-                    })
-                    .transpose()?;
+                let layers = head.layers.map(|file| TensorFile::open(&folder.join(file))).transpose()?;
                 Ok(Head { adapters, layers })
             })
             .collect::<Result<_>>()?;
         Ok(Self { path: path.to_owned(), heads })
-    }
-
-    pub fn count(&self) -> usize {
-        self.heads.len()
     }
 
     /// A tensor of a head's layer: `own` is its place in the head, `index` that of the base's layer.
@@ -115,12 +104,7 @@ impl Manifest {
                 .help("add a [[head]], or give fewer --heads")
         })?;
         let mut tensor = match &described.layers {
-            Some((path, file)) => {
-                let full = format!("heads.{head}.layers.{own}.{name}");
-                let tensor = file.tensor(&full)?;
-                check_shape(path, &full, &tensor, shape)?;
-                tensor
-            }
+            Some(file) => file.tensor(&format!("heads.{head}.layers.{own}.{name}"), shape)?,
             None => base()?,
         };
         for adapter in &described.adapters {
@@ -143,31 +127,27 @@ impl Adapter {
             Some(config) => configured_scale(&config)?.unwrap_or(scale),
             None => scale,
         };
-        let file = TensorFile::open(&weights)?;
-        Ok(Self { names: file.names(), file, path: weights, scale })
+        Ok(Self { file: TensorFile::open(&weights)?, scale })
     }
 
     /// `s·B·A` for a matrix of a layer, if the adapter changes it.
     fn delta(&self, index: usize, name: &str, shape: &[usize]) -> Result<Option<Tensor>> {
         let Some(stem) = name.strip_suffix(".weight") else { return Ok(None) };
+        let names = self.file.names();
         let part = |which: &str| {
             let ending = format!("layers.{index}.{stem}.{which}.weight");
             let is_it = |full: &&String| full.as_str() == ending || full.ends_with(&format!(".{ending}"));
-            self.names.iter().find(is_it)
+            names.iter().find(is_it)
         };
         let (Some(a), Some(b)) = (part("lora_A"), part("lora_B")) else { return Ok(None) };
-        let (a_matrix, b_matrix) = (self.file.tensor(a)?, self.file.tensor(b)?);
-        let rank = a_matrix.dims().first().copied().unwrap_or(0);
-        check_shape(&self.path, a, &a_matrix, &[rank, shape[1]])?;
-        check_shape(&self.path, b, &b_matrix, &[shape[0], rank])?;
-        Ok(Some((b_matrix.matmul(&a_matrix)? * self.scale)?))
+        let rank = self.file.rows(a);
+        let (a, b) = (self.file.tensor(a, &[rank, shape[1]])?, self.file.tensor(b, &[shape[0], rank])?);
+        Ok(Some((b.matmul(&a)? * self.scale)?))
     }
 }
 
 /// `lora_alpha / r` of a PEFT configuration.
 fn configured_scale(path: &Path) -> Result<Option<f64>> {
-    let file = SpecFile::open(path)?;
-    let json: Value = serde_json::from_str(&file.text)
-        .map_err(|error| Error::input(format!("is not JSON: {error}")).at(path).line(error.line()))?;
+    let json: Value = read_json(path, "JSON")?;
     Ok(json["lora_alpha"].as_f64().zip(json["r"].as_f64()).map(|(alpha, rank)| alpha / rank))
 }

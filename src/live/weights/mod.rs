@@ -109,20 +109,15 @@ impl Weights {
         Ok(self)
     }
 
-    /// Heads that a manifest describes; `None` without one.
-    pub fn described_heads(&self) -> Option<usize> {
-        match &self.heads {
-            HeadSource::Manifest(manifest) => Some(manifest.count()),
-            HeadSource::Copies | HeadSource::Perturbed { .. } => None,
-        }
-    }
-
-    /// A tensor of the base by its name, in 32 bit on the host.
+    /// A tensor of the base by its name, in 32 bit on the host, where merging happens.
     ///
     /// # Errors
     /// A checkpoint has none of this name, or one of another shape.
     pub fn named(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.on_host(name, shape)
+        match &self.base {
+            Base::Random { seed } => random::tensor(name, shape, *seed),
+            Base::Checkpoint(checkpoint) => checkpoint.tensor(name, shape),
+        }
     }
 
     /// What kind they are, for the record of a measurement.
@@ -146,17 +141,9 @@ impl Weights {
         Ok(tensor.to_device(&self.device)?.to_dtype(self.dtype)?)
     }
 
-    /// A tensor in 32 bit on the host, where merging happens.
-    fn on_host(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        match &self.base {
-            Base::Random { seed } => random::tensor(name, shape, *seed),
-            Base::Checkpoint(checkpoint) => checkpoint.tensor(name, shape),
-        }
-    }
-
     /// A tensor outside of the layers.
     pub(super) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.placed(&self.on_host(name, shape)?)
+        self.placed(&self.named(name, shape)?)
     }
 
     /// A matrix with one row for each id; missing rows are zeros.
@@ -172,7 +159,7 @@ impl Weights {
 
     /// A tensor of a layer.
     pub(super) fn layer(&self, layer: Layer, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let base = || self.on_host(&format!("model.layers.{}.{name}", layer.base()), shape);
+        let base = || self.named(&format!("model.layers.{}.{name}", layer.base()), shape);
         let host = match (layer, &self.heads) {
             (Layer::Base(_), _) | (_, HeadSource::Copies) => base()?,
             (Layer::Head { head, own, .. }, HeadSource::Perturbed { scale, seed }) => {
