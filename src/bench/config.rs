@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Budget;
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, Result, named};
 use crate::poe::Rule;
 use crate::spec::SpecFile;
 
@@ -47,11 +47,7 @@ impl std::str::FromStr for Variant {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|variant| variant.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let near = nearest_hint(text, names);
-            Error::input(format!("unknown variant `{text}`")).help(format!("{near}known: {}", names.join(", ")))
-        })
+        named(&Self::ALL, Self::name, text, "unknown variant")
     }
 }
 
@@ -99,11 +95,7 @@ impl std::str::FromStr for DataType {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let names = Self::NAMES.map(|(name, _)| name);
-        Self::NAMES.into_iter().find(|(name, _)| *name == text).map(|(_, found)| found).ok_or_else(|| {
-            let near = nearest_hint(text, names);
-            Error::input(format!("unknown number format `{text}`")).help(format!("{near}known: {}", names.join(", ")))
-        })
+        named(&Self::NAMES, |(name, _)| name, text, "unknown number format").map(|(_, found)| found)
     }
 }
 
@@ -304,7 +296,7 @@ impl BenchConfig {
         for (name, value) in
             [("warm-up", self.budget.warmup_ms), ("measuring", self.budget.rep_ms), ("PoE measuring", self.poe_rep_ms)]
         {
-            if !(value >= 0.0 && value <= 1e9) {
+            if !(0.0..=1e9).contains(&value) {
                 return Err(Error::input(format!("{value} ms for {name}")).help("give a time from 0 to 1e9 ms"));
             }
         }
