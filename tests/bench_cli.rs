@@ -86,6 +86,17 @@ fn a_run_writes_results_rows_and_a_page_and_can_be_fitted_and_drawn_again() {
 }
 
 #[test]
+fn rounds_are_pooled() {
+    let home = tempfile::tempdir().unwrap();
+    let result = run(home.path(), &format!("{SHORT} --variants baseline --rounds 2 --hardware h100_sxm_80gb --out r"));
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    let results = Results::open(&home.path().join("r/results.json")).unwrap();
+    let ttft = results.ttft(Variant::Baseline).unwrap();
+    assert!(ttft.raw_ms.len() >= 10 && ttft.warmup_calls.unwrap() >= 2, "{ttft:?}");
+    assert_eq!((results.metadata.rounds, results.decode(Variant::Baseline).len()), (Some(2), 3));
+}
+
+#[test]
 fn the_same_seed_decodes_the_same_tokens() {
     let home = tempfile::tempdir().unwrap();
     let rates = |out: &str, seed: u64| {
@@ -135,8 +146,9 @@ fn wrong_input_is_refused_before_anything_is_built() {
         ("bench --device cuda:0".to_owned(), "help: "),
         ("bench --prompt-length 5000".to_owned(), "the context of OLMo-2 tiny (for tests) is 4096"),
         ("bench --threads 0".to_owned(), "0 threads"),
+        ("bench --rounds 0".to_owned(), "the number of rounds is 0"),
         ("bench --config config.json".to_owned(), "config.json: γ must be 1 or more"),
-        ("bench --config broken.json".to_owned(), "broken.json:1:13: is not a benchmark configuration"),
+        ("bench --config broken.json".to_owned(), "broken.json:1:12: is not a benchmark configuration"),
         ("bench --config missing.json".to_owned(), "missing.json"),
         ("bench --perturbation -1".to_owned(), "--perturbation"),
         ("bench --model olmo2_tiny --weights empty".to_owned(), "empty: there are no weights"),
@@ -178,7 +190,7 @@ fn a_folder_with_weights_and_a_manifest_of_heads_is_run() {
 fn ctrl_c_keeps_what_was_measured_and_says_so() {
     let home = tempfile::tempdir().unwrap();
     let arguments = "bench --device cpu --variants baseline --prompt-length 16 --generation-length 60 --step-interval 1 \
-                     --warmup-ms 1 --rep-ms 1000 --out r";
+                     --warmup-ms 1 --rep-ms 1000 --hardware h100_sxm_80gb --out r";
     let mut child = perfmodel(home.path())
         .args(arguments.split_whitespace())
         .stdout(Stdio::piped())

@@ -10,7 +10,7 @@ use crate::poe::Rule;
 use crate::spec::SpecFile;
 
 /// A way to run a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Variant {
     /// Plain OLMo-2.
     Baseline,
@@ -116,7 +116,7 @@ pub struct BenchConfig {
     pub generation_length: usize,
     /// Every so many of them a decode step is timed.
     pub step_interval: usize,
-    /// Time for warm-up calls and for measured calls of a row.
+    /// Time for warm-up calls and for measured calls of a row in a round.
     pub budget: Budget,
     /// Time for measured calls of a PoE row, whose call is a whole generation.
     pub poe_rep_ms: f64,
@@ -136,6 +136,9 @@ pub struct BenchConfig {
     pub max_new_tokens: usize,
     /// How far heads are perturbed, in standard deviations of their matrices.
     pub perturbation: f64,
+    /// Rounds: each measures every row, and the calls of all count together. A machine whose speed drifts between rows is
+    /// evened out.
+    pub rounds: usize,
     /// Seed of prompt, random weights and acceptance.
     pub seed: u64,
 }
@@ -160,6 +163,7 @@ impl Default for BenchConfig {
             draft_head: 0,
             max_new_tokens: 64,
             perturbation: 0.05,
+            rounds: 1,
             seed: 42,
         }
     }
@@ -193,6 +197,7 @@ struct ConfigFile {
     temperature: Option<f64>,
     draft_head: Option<usize>,
     perturbation: Option<f64>,
+    rounds: Option<usize>,
     seed: Option<u64>,
 }
 
@@ -248,6 +253,7 @@ impl BenchConfig {
             draft_head: raw.draft_head.unwrap_or(default.draft_head),
             max_new_tokens: raw.poe_max_new_tokens.unwrap_or(default.max_new_tokens),
             perturbation: raw.perturbation.unwrap_or(default.perturbation),
+            rounds: raw.rounds.unwrap_or(default.rounds),
             seed: raw.seed.unwrap_or(default.seed),
         })
     }
@@ -288,6 +294,7 @@ impl BenchConfig {
             ("the number of heads", "--heads", self.heads),
             ("the depth of the heads", "--heads-depth", self.heads_depth),
             ("the number of new tokens", "--max-new-tokens", self.max_new_tokens),
+            ("the number of rounds", "--rounds", self.rounds),
         ] {
             if value == 0 {
                 return Err(Error::input(format!("{name} is 0")).help(format!("give {flag} of 1 or more")));

@@ -269,6 +269,9 @@ pub struct Metadata {
     /// Bytes overwritten before each call to empty the cache; 0: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub l2_flush_bytes: Option<u64>,
+    /// Rounds whose calls are pooled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<u64>,
     /// Seed of prompt, weights and acceptance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,

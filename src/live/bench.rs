@@ -11,8 +11,8 @@ use super::memory::Footprint;
 use super::weights::Weights;
 use super::{Heads, Hydra, LiveDevice, ModelShape};
 use crate::bench::{
-    BenchConfig, Budget, Clock, DataType, DecodePoint, GammaRun, Metadata, ModelDims, PoeRun, Results, SCHEMA_VERSION,
-    Subject, Timed, Timing, Variant, VariantRun, Watch, bench,
+    BenchConfig, Budget, Clock, DataType, Metadata, ModelDims, Pool, Results, Row, SCHEMA_VERSION, Subject, Timed,
+    Variant, Watch, bench,
 };
 use crate::error::{Error, Result};
 use crate::poe::{Generation, Options, Schedule, Seeded, generate};
@@ -109,22 +109,32 @@ impl LiveTarget {
         self.check(config)?;
         let mut clock = self.device.clock()?;
         let prompt = self.prompt(config);
-        let mut results = Results { metadata: self.metadata(config, clock.as_ref())?, ..Results::default() };
-        for variant in Variant::ALL.into_iter().filter(|variant| config.runs(*variant)) {
+        let mut metadata = self.metadata(config, clock.as_ref())?;
+        let mut pool = Pool::default();
+        let variants = Variant::ALL.into_iter().filter(|variant| config.runs(*variant));
+        for variant in (0..config.rounds).flat_map(|_| variants.clone()) {
             if watch.stopped() {
                 break;
             }
             watch.row(&format!("building {}", variant.name()));
             let mut model = self.build(config, variant)?;
-            let mut bencher = Bencher { config, clock: clock.as_mut(), watch: &mut *watch, stopped: false };
+            let mut bencher = Bencher {
+                config,
+                clock: clock.as_mut(),
+                watch: &mut *watch,
+                pool: &mut pool,
+                variant,
+                prompt: &prompt,
+                stopped: false,
+            };
+            bencher.ttft(&mut model)?;
             match variant {
-                Variant::Baseline => results.baseline = Some(bencher.variant(variant, &mut model, &prompt)?),
-                Variant::Hydra => results.hydra_naive = Some(bencher.variant(variant, &mut model, &prompt)?),
-                Variant::Poe => results.hydra_poe = Some(bencher.poe(&mut model, &prompt)?),
+                Variant::Baseline | Variant::Hydra => bencher.decode(&mut model)?,
+                Variant::Poe => bencher.generations(&mut model)?,
             }
         }
-        results.metadata.stopped = Some(watch.stopped());
-        Ok(results)
+        metadata.stopped = Some(watch.stopped());
+        Ok(pool.results(metadata))
     }
 
     fn metadata(&self, config: &BenchConfig, clock: &dyn Clock) -> Result<Metadata> {
@@ -161,6 +171,7 @@ impl LiveTarget {
             threads: self.device.threads.map(|threads| threads as u64),
             clock: Some(clock.name().to_owned()),
             l2_flush_bytes: Some(clock.flush_bytes()),
+            rounds: count(config.rounds),
             seed: Some(config.seed),
             weights: Some(weights.kind().to_owned()),
             perturbation: (weights.kind() == "perturbed").then_some(config.perturbation),
@@ -183,40 +194,42 @@ struct Bencher<'a> {
     config: &'a BenchConfig,
     clock: &'a mut dyn Clock,
     watch: &'a mut dyn Watch,
+    pool: &'a mut Pool,
+    variant: Variant,
+    prompt: &'a [u32],
     stopped: bool,
 }
 
 impl Bencher<'_> {
     fn time(&mut self, name: &str, subject: &mut dyn Subject, budget: Budget) -> Result<Timed> {
-        self.watch.row(name);
+        self.watch.row(&format!("{} {name}", self.variant.name()));
         let timed = bench(subject, self.clock, budget, self.watch)?;
         self.stopped = timed.stopped;
         Ok(timed)
     }
 
-    fn ttft(&mut self, variant: Variant, model: &mut Hydra, prompt: &[u32]) -> Result<Option<Timing>> {
-        let ids = model.ids(prompt)?;
+    fn ttft(&mut self, model: &mut Hydra) -> Result<()> {
+        let ids = model.ids(self.prompt)?;
         let heads: Vec<usize> = (0..model.head_count()).collect();
-        let mut subject = Prefill { model, ids, poe_heads: (variant == Variant::Poe).then_some(heads) };
-        let timed = self.time(&format!("{} TTFT", variant.name()), &mut subject, self.config.budget)?;
-        Ok(Timing::new(&timed))
+        let mut subject = Prefill { model, ids, poe_heads: (self.variant == Variant::Poe).then_some(heads) };
+        let timed = self.time("TTFT", &mut subject, self.config.budget)?;
+        self.pool.add(self.variant, Row::Ttft, &timed, Vec::new());
+        Ok(())
     }
 
-    /// TTFT and decode steps. The sequence goes on by real steps between the timed ones.
-    fn variant(&mut self, variant: Variant, model: &mut Hydra, prompt: &[u32]) -> Result<VariantRun> {
-        let mut run = VariantRun { ttft: self.ttft(variant, model, prompt)?, decode: Vec::new() };
+    /// Decode steps. The sequence goes on by real steps between the timed ones.
+    fn decode(&mut self, model: &mut Hydra) -> Result<()> {
         if self.stopped {
-            return Ok(run);
+            return Ok(());
         }
         model.rewind(0);
-        let mut token = model.next_token(&model.ids(prompt)?)?;
+        let mut token = model.next_token(&model.ids(self.prompt)?)?;
         for step in 0..self.config.generation_length {
-            let position = prompt.len() + step;
+            let position = self.prompt.len() + step;
             if step.is_multiple_of(self.config.step_interval) {
                 let mut subject = Step { model, token: token.clone(), position };
-                let name = format!("{} decode at {position}", variant.name());
-                let timed = self.time(&name, &mut subject, self.config.budget)?;
-                run.decode.extend(Timing::new(&timed).map(|timing| DecodePoint::new(position as u64, timing)));
+                let timed = self.time(&format!("decode at {position}"), &mut subject, self.config.budget)?;
+                self.pool.add(self.variant, Row::Decode(position), &timed, Vec::new());
                 if self.stopped {
                     break;
                 }
@@ -224,13 +237,12 @@ impl Bencher<'_> {
             }
             token = model.next_token(&token)?;
         }
-        Ok(run)
+        Ok(())
     }
 
-    fn poe(&mut self, model: &mut Hydra, prompt: &[u32]) -> Result<PoeRun> {
-        let mut run = PoeRun { ttft: self.ttft(Variant::Poe, model, prompt)?, per_gamma: Vec::new() };
+    fn generations(&mut self, model: &mut Hydra) -> Result<()> {
         let budget = Budget { rep_ms: self.config.poe_rep_ms, ..self.config.budget };
-        for &gamma in &self.config.gammas {
+        for (place, &gamma) in self.config.gammas.iter().enumerate() {
             if self.stopped {
                 break;
             }
@@ -246,15 +258,13 @@ impl Bencher<'_> {
                 schedule: Schedule::default(),
                 detail: false,
             };
-            let mut subject = Generate::new(model, prompt, options, self.config.seed);
-            let timed = self.time(&format!("poe γ = {gamma}"), &mut subject, budget)?;
-            let generations = subject.measured;
-            if let Some(timing) = Timing::new(&timed) {
-                let ttft_ms = run.ttft.as_ref().map(|ttft| ttft.median_ms);
-                run.per_gamma.push(GammaRun::new(gamma, timing, &generations, ttft_ms));
-            }
+            let row = Row::Generation(place, gamma);
+            let first_seed = self.config.seed.wrapping_add(self.pool.calls(self.variant, row) as u64);
+            let mut subject = Generate::new(model, self.prompt, options, first_seed);
+            let timed = self.time(&format!("γ = {gamma}"), &mut subject, budget)?;
+            self.pool.add(self.variant, row, &timed, subject.measured);
         }
-        Ok(run)
+        Ok(())
     }
 }
 
@@ -297,7 +307,7 @@ impl Subject for Step<'_> {
     }
 }
 
-/// A whole generation. Every γ has the same seeds for its measured calls, and the same draft head.
+/// A whole generation. Every γ has the same seeds for its measured calls, counted over all rounds, and the same draft head.
 struct Generate<'a> {
     model: &'a mut Hydra,
     prompt: &'a [u32],

@@ -11,8 +11,6 @@ pub enum LiveQuantity {
     GemmEfficiency,
     /// Share of it in products of few rows, on a CPU.
     FewRowsEfficiency,
-    /// Rows that a product of many rows costs in addition.
-    PaddingRows,
     /// Share of it in attention.
     AttentionEfficiency,
     /// Fixed cost of a block.
@@ -22,7 +20,7 @@ pub enum LiveQuantity {
 }
 
 /// Number of parameters.
-pub const COUNT: usize = 7;
+pub const COUNT: usize = 6;
 
 impl LiveQuantity {
     /// Every parameter, in order.
@@ -30,7 +28,6 @@ impl LiveQuantity {
         Self::MemoryEfficiency,
         Self::GemmEfficiency,
         Self::FewRowsEfficiency,
-        Self::PaddingRows,
         Self::AttentionEfficiency,
         Self::LayerOverhead,
         Self::TokenOverhead,
@@ -46,7 +43,7 @@ impl LiveQuantity {
                 Owner::Hardware,
                 (0.1, 1.5),
                 0.8,
-                0.5,
+                0.3,
                 "share of the read bandwidth in weights and caches; above 1 where caches hold a part",
             ),
             Self::GemmEfficiency => (
@@ -54,8 +51,8 @@ impl LiveQuantity {
                 "1",
                 Owner::Hardware,
                 (0.02, 1.2),
-                0.7,
-                0.7,
+                0.6,
+                0.5,
                 "share of the arithmetic rate in products of many rows",
             ),
             Self::FewRowsEfficiency => (
@@ -64,17 +61,8 @@ impl LiveQuantity {
                 Owner::Hardware,
                 (0.01, 1.2),
                 0.3,
-                0.7,
-                "share of the arithmetic rate in products of up to 16 rows on a CPU",
-            ),
-            Self::PaddingRows => (
-                "padding_rows",
-                "rows",
-                Owner::Engine,
-                (1.0, 256.0),
-                40.0,
                 0.5,
-                "rows that packing or tiles add to a product of many rows",
+                "share of the arithmetic rate in products of up to 16 rows on a CPU",
             ),
             Self::AttentionEfficiency => (
                 "attention_efficiency",

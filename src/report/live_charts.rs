@@ -2,8 +2,8 @@
 
 use plotly::Histogram;
 use plotly::Scatter;
-use plotly::common::{DashType, Fill, Line, Mode, Title};
-use plotly::layout::{Axis, BarMode};
+use plotly::common::{DashType, Fill, Line, Mode, Orientation, Title};
+use plotly::layout::{Axis, BarMode, Legend, TraceOrder};
 use plotly::traces::histogram::{Bins, HistNorm};
 
 use super::figure::{Figure, layout, plot};
@@ -163,7 +163,10 @@ fn positions(results: &Results) -> [f64; 2] {
 }
 
 fn decode_latency(results: &Results) -> Figure {
-    let mut chart = plot(layout(HEIGHT).x_axis(plain("KV Cache Position")).y_axis(plain("Latency (ms)")));
+    // Areas turn the order of a legend round unless it is given.
+    let legend = Legend::new().orientation(Orientation::Horizontal).y(-0.22).x(0.0).trace_order(TraceOrder::Normal);
+    let mut chart =
+        plot(layout(HEIGHT).legend(legend).x_axis(plain("KV Cache Position")).y_axis(plain("Latency (ms)")));
     for variant in Variant::ALL {
         let points = results.decode(variant);
         let x: Vec<f64> = points.iter().map(|point| point.position as f64).collect();

@@ -217,6 +217,7 @@ fn conditions(results: &Results) -> Vec<(String, String)> {
             format!("{warmup} ms of warm-up, {rep} ms of measured calls a row, five calls at least")
         }),
     );
+    add("rounds", m.rounds.map(|rounds| rounds.to_string()));
     add("seed", m.seed.map(|seed| seed.to_string()));
     add("predicted from", m.prediction.clone());
     add("perfmodel", m.perfmodel_version.clone());

@@ -114,6 +114,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "MS")]
     warmup_ms: Option<f64>,
 
+    /// Measure every row so many times over and pool the calls; evens out a machine whose speed drifts [default: 1]
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+
     /// Measuring of a row in ms; five calls at least [default: 500]
     #[arg(long, value_name = "MS")]
     rep_ms: Option<f64>,
@@ -185,6 +189,7 @@ impl BenchArgs {
         set(&mut config.budget.warmup_ms, self.warmup_ms.as_ref());
         set(&mut config.budget.rep_ms, self.rep_ms.as_ref());
         set(&mut config.poe_rep_ms, self.poe_rep_ms.as_ref());
+        set(&mut config.rounds, self.rounds.as_ref());
         set(&mut config.seed, self.seed.as_ref());
         config.temperature = self.temperature.or(config.temperature);
         config.dtype = self.dtype.or(config.dtype);

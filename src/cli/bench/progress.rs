@@ -56,7 +56,8 @@ impl Progress {
     pub fn new(config: &BenchConfig, flag: Arc<AtomicBool>) -> Self {
         let poe = Budget { rep_ms: config.poe_rep_ms, ..config.budget };
         let mut rows = Vec::new();
-        for &variant in Variant::ALL.iter().filter(|variant| config.runs(**variant)) {
+        let variants = Variant::ALL.iter().filter(|variant| config.runs(**variant));
+        for &variant in (0..config.rounds).flat_map(|_| variants.clone()) {
             let mut add = |kind, budget: Budget| {
                 rows.push(Planned { kind, budget, ms: budget.warmup_ms + budget.rep_ms });
             };
