@@ -21,7 +21,7 @@ impl Watch for Patience {
 fn main() -> Result<()> {
     let device = LiveDevice::open(DeviceChoice::Cpu)?;
     let dtype = device.dtype(None)?;
-    let roof = probe(&device, &ProbePlan::quick(&device, dtype), &mut Patience)?.bandwidth_gb_per_s();
+    let roof = probe(&device, &ProbePlan::quick(&device, dtype)?, &mut Patience)?.bandwidth_gb_per_s();
     println!("{}: memory is read at {roof:.1} GB/s", device.name);
     for model in ["olmo2_60m", "olmo2_190m"] {
         let architecture = Catalog::built_in().model(model)?;
@@ -39,7 +39,7 @@ fn main() -> Result<()> {
             budget: Budget { warmup_ms: 200.0, rep_ms: 4000.0 },
             ..BenchConfig::default()
         };
-        let results = target.run(&config, &mut Patience)?;
+        let results = target.run(&config, &mut Patience)?.results;
         // Every weight but the embedding table, of which a step reads one row; caches of 128 tokens are below a hundredth.
         let elements =
             architecture.parameters() - u64::from(architecture.hidden_size) * u64::from(architecture.vocab_size);

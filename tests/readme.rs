@@ -123,6 +123,33 @@ fn the_accuracy_table_is_what_the_commands_print() {
 }
 
 #[test]
+fn the_live_table_is_what_the_fit_prints() {
+    const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/evaluations_results/live/olmo2_190m_cpu");
+    let home = tempfile::tempdir().unwrap();
+    let arguments = format!("fit --live {RUN}/results.json --hardware {RUN}/machine.toml --format json");
+    let printed: Value = serde_json::from_str(&run(home.path(), &arguments).stdout).unwrap();
+    let text = readme();
+    let rows = table(&text, "<!-- live -->");
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let kinds = match row[0] {
+            "priors, before the fit" => &printed["before"],
+            "fitted, in sample" => &printed["after"],
+            _ => &printed["unseen"][0]["errors"],
+        };
+        for (cell, metric) in row[2..].iter().zip(["TTFT", "decode", "token"]) {
+            let is_it = |kind: &&Value| kind["variant"] == row[1] && kind["metric"] == metric;
+            let Some(found) = kinds.as_array().unwrap().iter().find(is_it) else {
+                assert_eq!(*cell, "–", "{row:?}");
+                continue;
+            };
+            let (claimed, found): (f64, f64) = (cell.parse().unwrap(), found["mape_pct"].as_f64().unwrap());
+            assert!((claimed - found).abs() <= 0.05 + 0.01 * claimed, "{row:?} {metric}: {found}");
+        }
+    }
+}
+
+#[test]
 fn the_two_commands_of_the_readme_are_there() {
     let text = readme();
     for command in ["cargo run --release -- fit --scenario llama31_8b_fp8_tp1", "cargo test --features live"] {

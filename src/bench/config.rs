@@ -99,6 +99,12 @@ impl std::str::FromStr for DataType {
     }
 }
 
+/// More tokens, heads or layers than this look like a slip, and their products must stay numbers.
+const MOST: usize = 1_000_000;
+
+/// More drafts than this a round do not pay on any device.
+pub const MOST_DRAFTS: usize = 4096;
+
 /// Everything that sets a benchmark.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchConfig {
@@ -296,8 +302,8 @@ impl BenchConfig {
             ("the number of new tokens", "--max-new-tokens", self.max_new_tokens),
             ("the number of rounds", "--rounds", self.rounds),
         ] {
-            if value == 0 {
-                return Err(Error::input(format!("{name} is 0")).help(format!("give {flag} of 1 or more")));
+            if !(1..=MOST).contains(&value) {
+                return Err(Error::input(format!("{name} is {value}")).help(format!("give {flag} from 1 to {MOST}")));
             }
         }
         for (name, value) in
@@ -306,6 +312,11 @@ impl BenchConfig {
             if !(0.0..=1e9).contains(&value) {
                 return Err(Error::input(format!("{value} ms for {name}")).help("give a time from 0 to 1e9 ms"));
             }
+        }
+        if !(self.perturbation >= 0.0 && self.perturbation.is_finite()) {
+            return Err(
+                Error::input(format!("heads perturbed by {}", self.perturbation)).help("give a number of 0 or more")
+            );
         }
         if self.runs(Variant::Poe) {
             self.check_poe()?;
@@ -326,18 +337,15 @@ impl BenchConfig {
         gammas.sort_unstable();
         let all = gammas.len();
         gammas.dedup();
-        if gammas.first().is_none_or(|gamma| *gamma == 0) || gammas.len() < all {
-            return Err(Error::input("γ must be 1 or more, each once").help("give --gammas such as 1,2,4,8"));
+        let possible = gammas.iter().all(|gamma| (1..=MOST_DRAFTS).contains(gamma));
+        if gammas.is_empty() || !possible || gammas.len() < all {
+            return Err(Error::input(format!("γ must be from 1 to {MOST_DRAFTS}, each once"))
+                .help("give --gammas such as 1,2,4,8"));
         }
         for (name, value) in [("beta", self.beta), ("temperature", self.temperature.unwrap_or(1.0))] {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(Error::input(format!("{name} is {value}")).help("give a number above 0"));
             }
-        }
-        if !(self.perturbation >= 0.0 && self.perturbation.is_finite()) {
-            return Err(
-                Error::input(format!("heads perturbed by {}", self.perturbation)).help("give a number of 0 or more")
-            );
         }
         Ok(())
     }
@@ -386,7 +394,7 @@ mod tests {
             ("{\"size\": \"9b\"}", ": size `9b`"),
             ("{\"dtype\": \"int8\"}", ": unknown number format `int8`"),
             ("{\"n_heads\": 1, \"poe\": true}", ": PoE with one head"),
-            ("{\"poe\": true, \"poe_gammas\": [2, 2]}", ": γ must be 1 or more, each once"),
+            ("{\"poe\": true, \"poe_gammas\": [2, 2]}", ": γ must be from 1 to 4096, each once"),
             ("{\"decode_step_interval\": 0}", ": the step interval is 0"),
         ] {
             let message = read(text).unwrap_err().to_string();

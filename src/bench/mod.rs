@@ -12,11 +12,11 @@ mod probe;
 mod results;
 mod run_folder;
 
-pub use config::{BenchConfig, DataType, Variant};
+pub use config::{BenchConfig, DataType, MOST_DRAFTS, Variant};
 pub use harness::{Budget, Clock, FEWEST_CALLS, Subject, Timed, WallClock, Watch, bench};
 pub use measured::{measured_csv, rows_csv};
 pub use pool::{Pool, Row};
-pub use probe::{GemmRates, Probe, RatePoint};
+pub use probe::{GemmRates, PROBE_SOURCE, Probe, RatePoint};
 pub use results::{
     Counts, DecodePoint, GammaRun, Metadata, ModelDims, PoeRun, Results, SCHEMA_VERSION, Timing, VariantRun,
 };

@@ -12,8 +12,8 @@ pub enum Row {
     Ttft,
     /// A decode step with so many tokens in the cache.
     Decode(usize),
-    /// A whole PoE generation with so many drafts a round; its place among those of the configuration comes first.
-    Generation(usize, usize),
+    /// A whole PoE generation with so many drafts a round.
+    Generation(usize),
 }
 
 /// All rows of a run.
@@ -60,7 +60,7 @@ impl VariantRun {
         match row {
             Row::Ttft => self.ttft = Some(timing),
             Row::Decode(position) => self.decode.push(DecodePoint::new(position as u64, timing)),
-            Row::Generation(..) => {}
+            Row::Generation(_) => {}
         }
     }
 }
@@ -70,7 +70,7 @@ impl PoeRun {
         match row {
             Row::Ttft => self.ttft = Some(timing),
             Row::Decode(_) => {}
-            Row::Generation(_, gamma) => {
+            Row::Generation(gamma) => {
                 let ttft_ms = self.ttft.as_ref().map(|ttft| ttft.median_ms);
                 self.per_gamma.push(GammaRun::new(gamma, timing, generations, ttft_ms));
             }

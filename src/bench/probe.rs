@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::DataType;
 
+/// What hardware files of probes name as their source.
+pub const PROBE_SOURCE: &str = "perfmodel probe";
+
 /// Rate of a kernel at a size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RatePoint {
@@ -112,7 +115,7 @@ impl Probe {
             multiprocessors: self.multiprocessors,
             peak_tflop_per_s: peaks,
             source: [Source {
-                url: "perfmodel probe",
+                url: PROBE_SOURCE,
                 retrieved: date.to_owned(),
                 note: format!(
                     "Measured on the device itself ({}{threads}) with perfmodel {}: the fastest read of {} bytes, and the fastest \

@@ -8,7 +8,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{DataType, Timed, Variant};
+use super::{DataType, MOST_DRAFTS, Timed, Variant};
 use crate::error::{Error, Result};
 use crate::poe::{Generation, Ledger};
 use crate::spec::SpecFile;
@@ -131,7 +131,7 @@ pub struct Counts {
     /// Emitted tokens per second, prefill included: `Σ tokens/Σ time`.
     pub user_tps: f64,
     /// Time of an emitted token without the prefill, `(Σ time − calls·TTFT)/Σ tokens`, in ms; absent where TTFT is not
-    /// known.
+    /// known. The copy of the prompt's logits to the host, which TTFT leaves out, counts with the tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms_per_token: Option<f64>,
     /// What the analytic model says of it.
@@ -184,6 +184,12 @@ impl GammaRun {
             counts: Some(counts),
             timing,
         }
+    }
+
+    /// Share of the rejections behind which all heads ran; 1 where it was not counted.
+    pub fn refilled(&self) -> f64 {
+        let counts = self.counts.as_ref().filter(|counts| counts.rejections > 0);
+        counts.map_or(1.0, |counts| counts.ledger.refill.lm_head_passes as f64 / counts.rejections as f64).min(1.0)
     }
 
     /// Share of emitted tokens that were accepted drafts, α.
@@ -355,6 +361,7 @@ impl Results {
                 let path = format!("hydra_poe.per_gamma.{gamma}");
                 let Some(timing) = timing(value, &path)? else { continue };
                 let figures: GammaFigures = required(value, &path)?;
+                figures.check(gamma).map_err(|what| format!("`{path}`: {what}"))?;
                 per_gamma.push(GammaRun {
                     gamma,
                     timing,
@@ -423,6 +430,23 @@ struct GammaFigures {
     n_calls: u64,
 }
 
+impl GammaFigures {
+    fn check(&self, gamma: u64) -> std::result::Result<(), String> {
+        if !(1..=MOST_DRAFTS as u64).contains(&gamma) {
+            return Err(format!("γ must be from 1 to {MOST_DRAFTS}"));
+        }
+        if !(0.0..=1.0).contains(&self.resample_rate) {
+            return Err(format!("resample_rate is {}, and a share is from 0 to 1", self.resample_rate));
+        }
+        let counted = [self.avg_accepted_tokens_per_call, self.effective_tps];
+        if counted.iter().all(|value| value.is_finite() && *value >= 0.0) {
+            Ok(())
+        } else {
+            Err("a mean or a rate is not a number from 0 up".to_owned())
+        }
+    }
+}
+
 /// Sections may be missing, null or empty.
 fn present(value: &Value) -> bool {
     !value.is_null() && value.as_object().is_none_or(|object| !object.is_empty())
@@ -462,7 +486,10 @@ fn variant(value: &Value, path: &str) -> std::result::Result<Option<VariantRun>,
     for (position, value) in numbered(&value["decode"]["per_position"], &format!("{path}.decode.per_position"))? {
         let path = format!("{path}.decode.per_position.{position}");
         if let Some(timing) = timing(value, &path)? {
-            let tps = value["tps"].as_f64().ok_or_else(|| format!("`{path}`: missing field `tps`"))?;
+            let tps = value["tps"]
+                .as_f64()
+                .filter(|tps| *tps >= 0.0)
+                .ok_or_else(|| format!("`{path}`: `tps` is missing, or not a number from 0 up"))?;
             decode.push(DecodePoint { position, timing, tps });
         }
     }
@@ -626,7 +653,15 @@ mod tests {
             (&ORIGINAL.replace("\"520\"", "\"x\""), "`baseline.decode.per_position`: `x` is not a whole number"),
             (&ORIGINAL.replacen("902.1", "-1.0", 1), "`hydra_poe.per_gamma.4`: a time is not a number from 0 up"),
             (&ORIGINAL.replace("\"n_calls\": 8", "\"n_calls\": \"8\""), "`hydra_poe.per_gamma.4`: invalid type"),
-            (&ORIGINAL.replace(", \"tps\": 153.85", ""), "`baseline.decode.per_position.99`: missing field `tps`"),
+            (&ORIGINAL.replace(", \"tps\": 153.85", ""), "`baseline.decode.per_position.99`: `tps` is missing"),
+            (
+                &ORIGINAL.replace("\"4\": {", "\"4000000000\": {"),
+                "`hydra_poe.per_gamma.4000000000`: γ must be from 1 to 4096",
+            ),
+            (
+                &ORIGINAL.replace("\"resample_rate\": 0.1154", "\"resample_rate\": 5"),
+                "resample_rate is 5, and a share is from 0 to 1",
+            ),
         ] {
             let message = Results::parse(text).unwrap_err().to_string();
             assert!(message.contains(want) && message.contains("help: "), "{want}: {message}");

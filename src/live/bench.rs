@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::device::candle_dtype;
-use super::memory::Footprint;
+use super::memory::{Footprint, Tokens};
 use super::weights::Weights;
 use super::{Heads, Hydra, LiveDevice, ModelShape};
 use crate::bench::{
@@ -27,6 +27,15 @@ pub struct WeightPaths {
     pub folder: Option<PathBuf>,
     /// A manifest of heads; `None`: perturbed copies.
     pub heads: Option<PathBuf>,
+}
+
+/// What a run has measured.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The rows.
+    pub results: Results,
+    /// What ended it before all were measured, other than a stop.
+    pub failure: Option<Error>,
 }
 
 /// A model and the device to time it on.
@@ -89,7 +98,13 @@ impl LiveTarget {
                 ))
                 .help("give a shorter --prompt-length, --generation-length or --max-new-tokens"));
             }
-            let footprint = Footprint::new(&self.shape, heads, tokens, config.prompt_length, self.dtype);
+            let logits = match variant {
+                Variant::Baseline => 1,
+                Variant::Hydra => config.heads,
+                Variant::Poe => (config.heads - 1) * config.gammas.iter().max().copied().unwrap_or(1) + config.heads,
+            };
+            let prompt = config.prompt_length;
+            let footprint = Footprint::new(&self.shape, heads, Tokens { capacity: tokens, prompt, logits }, self.dtype);
             footprint.check(&self.device, &format!("{} as {}", self.shape.name, variant.name()))?;
         }
         Ok(())
@@ -101,16 +116,32 @@ impl LiveTarget {
         (0..config.prompt_length).map(|_| random.random_range(0..self.shape.vocabulary as u32)).collect()
     }
 
-    /// Times what the configuration asks for. A stop keeps the rows measured so far.
+    /// Times what the configuration asks for. A stop keeps the rows measured so far, and so does a failure behind the first.
     ///
     /// # Errors
-    /// As [`LiveTarget::check`]; weights that cannot be read, or a device that failed.
-    pub fn run(&self, config: &BenchConfig, watch: &mut dyn Watch) -> Result<Results> {
+    /// As [`LiveTarget::check`]; weights that cannot be read, or a device that failed before a row was measured.
+    pub fn run(&self, config: &BenchConfig, watch: &mut dyn Watch) -> Result<Outcome> {
         self.check(config)?;
         let mut clock = self.device.clock()?;
-        let prompt = self.prompt(config);
         let mut metadata = self.metadata(config, clock.as_ref())?;
         let mut pool = Pool::default();
+        let failure = self.rounds(config, clock.as_mut(), watch, &mut pool).err();
+        metadata.stopped = Some(failure.is_some() || watch.stopped());
+        let results = pool.results(metadata);
+        match failure {
+            Some(error) if results.rows() == 0 => Err(error),
+            failure => Ok(Outcome { results, failure }),
+        }
+    }
+
+    fn rounds(
+        &self,
+        config: &BenchConfig,
+        clock: &mut dyn Clock,
+        watch: &mut dyn Watch,
+        pool: &mut Pool,
+    ) -> Result<()> {
+        let prompt = self.prompt(config);
         let variants = Variant::ALL.into_iter().filter(|variant| config.runs(*variant));
         for variant in (0..config.rounds).flat_map(|_| variants.clone()) {
             if watch.stopped() {
@@ -120,9 +151,9 @@ impl LiveTarget {
             let mut model = self.build(config, variant)?;
             let mut bencher = Bencher {
                 config,
-                clock: clock.as_mut(),
+                clock: &mut *clock,
                 watch: &mut *watch,
-                pool: &mut pool,
+                pool: &mut *pool,
                 variant,
                 prompt: &prompt,
                 stopped: false,
@@ -133,13 +164,13 @@ impl LiveTarget {
                 Variant::Poe => bencher.generations(&mut model)?,
             }
         }
-        metadata.stopped = Some(watch.stopped());
-        Ok(pool.results(metadata))
+        Ok(())
     }
 
     fn metadata(&self, config: &BenchConfig, clock: &dyn Clock) -> Result<Metadata> {
         let count = |n: usize| Some(n as u64);
         let poe = config.runs(Variant::Poe);
+        let with_heads = poe || config.runs(Variant::Hydra);
         let first = config.variants.iter().copied().max_by_key(|variant| *variant as u8);
         let weights = self.weights(config, first.unwrap_or(Variant::Baseline))?;
         let shape = &self.shape;
@@ -148,8 +179,8 @@ impl LiveTarget {
             gpu: Some(self.device.name.clone()),
             size: Some(config.model.clone()),
             dtype: Some(self.dtype.name().to_owned()),
-            n_heads: count(config.heads),
-            heads_depth: count(config.heads_depth),
+            n_heads: count(config.heads).filter(|_| with_heads),
+            heads_depth: count(config.heads_depth).filter(|_| with_heads),
             prompt_length: count(config.prompt_length),
             generation_length: count(config.generation_length),
             decode_step_interval: count(config.step_interval),
@@ -242,7 +273,7 @@ impl Bencher<'_> {
 
     fn generations(&mut self, model: &mut Hydra) -> Result<()> {
         let budget = Budget { rep_ms: self.config.poe_rep_ms, ..self.config.budget };
-        for (place, &gamma) in self.config.gammas.iter().enumerate() {
+        for &gamma in &self.config.gammas {
             if self.stopped {
                 break;
             }
@@ -258,7 +289,7 @@ impl Bencher<'_> {
                 schedule: Schedule::default(),
                 detail: false,
             };
-            let row = Row::Generation(place, gamma);
+            let row = Row::Generation(gamma);
             let first_seed = self.config.seed.wrapping_add(self.pool.calls(self.variant, row) as u64);
             let mut subject = Generate::new(model, self.prompt, options, first_seed);
             let timed = self.time(&format!("γ = {gamma}"), &mut subject, budget)?;

@@ -25,7 +25,10 @@ fn stream(device: &Device) -> Result<Arc<CudaStream>> {
 pub(super) fn open(number: usize) -> Result<LiveDevice> {
     let device = Device::new_cuda(number).map_err(|error| {
         let text = error.to_string();
-        let what = text.lines().next().unwrap_or_default();
+        // The driver's name of the error; its description is not to be had without a driver.
+        let name =
+            text.split(|c: char| c != '_' && !c.is_ascii_uppercase()).find(|part| part.starts_with("CUDA_ERROR"));
+        let what = name.or(text.lines().next()).unwrap_or_default();
         Error::input(format!("there is no GPU cuda:{number} ({what})"))
             .help("give --device cpu, or a machine with an NVIDIA driver and a GPU")
     })?;

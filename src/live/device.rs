@@ -134,7 +134,8 @@ impl LiveDevice {
             return cuda::free_bytes(&self.device);
         }
         let system = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything()));
-        let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+        // What files left in the cache counts as used there, and can be had.
+        let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
         Ok(system.available_memory().min(limit))
     }
 }

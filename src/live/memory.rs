@@ -4,30 +4,42 @@ use super::{Heads, LiveDevice, ModelShape};
 use crate::bench::DataType;
 use crate::error::{Error, Result};
 
-/// Bytes that a model takes: its weights, its caches, and what a prompt of `prompt` tokens needs beside them at once.
+/// Rows that a model computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tokens {
+    /// Tokens that the caches hold.
+    pub capacity: usize,
+    /// Tokens of the prompt, which go through a layer at once.
+    pub prompt: usize,
+    /// Rows of logits at once.
+    pub logits: usize,
+}
+
+/// Bytes that a model takes: its weights, its caches, and what a prompt and its logits need beside them at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
     /// Weights of all layer instances, embedding and output matrix.
     pub weights: u64,
     /// Keys and values of all layer instances.
     pub caches: u64,
-    /// Largest intermediate results: attention scores and feed-forward states of a layer, and the 32-bit copy of one matrix
-    /// while it is loaded.
+    /// Largest intermediate results: attention scores and feed-forward states of a layer, logits on the device, as 32 bit, and on the
+    /// host, or the 32-bit copy of one matrix while it is loaded.
     pub scratch: u64,
 }
 
 impl Footprint {
-    /// Of a model whose caches hold `capacity` tokens.
-    pub fn new(shape: &ModelShape, heads: Heads, capacity: usize, prompt: usize, dtype: DataType) -> Self {
+    /// Of a model.
+    pub fn new(shape: &ModelShape, heads: Heads, tokens: Tokens, dtype: DataType) -> Self {
         let instances = heads.layer_instances(shape.layers);
-        let [capacity, prompt] = [capacity, prompt].map(|tokens| tokens as u64);
+        let [capacity, prompt, logits] = [tokens.capacity, tokens.prompt, tokens.logits].map(|count| count as u64);
         let scores = 4 * 3 * shape.query_heads as u64 * prompt * prompt;
         let states = 4 * prompt * (3 * shape.ffn + 8 * shape.hidden) as u64;
+        let logits = 3 * 4 * logits * shape.vocabulary as u64;
         let matrix = 4 * (shape.vocabulary as u64).max(shape.ffn as u64) * shape.hidden as u64;
         Self {
             weights: shape.parameters(instances) * dtype.bytes(),
             caches: 2 * (instances * shape.kv_width()) as u64 * capacity * dtype.bytes(),
-            scratch: matrix.max(scores + states),
+            scratch: matrix.max(scores + states + logits),
         }
     }
 
@@ -74,7 +86,8 @@ mod tests {
             ("olmo2_7b", Heads { count: 9, depth: 3 }, 2 * 12_156_014_592, 917_504 * 640),
         ] {
             let shape = ModelShape::new(&catalog.model(id).unwrap()).unwrap();
-            let footprint = Footprint::new(&shape, heads, 640, 512, DataType::BFloat16);
+            let footprint =
+                Footprint::new(&shape, heads, Tokens { capacity: 640, prompt: 512, logits: 9 }, DataType::BFloat16);
             assert_eq!((footprint.weights, footprint.caches), (weights, caches), "{id}");
         }
     }

@@ -36,10 +36,10 @@ mod shape;
 mod stack;
 pub mod weights;
 
-pub use bench::{LiveTarget, WeightPaths};
+pub use bench::{LiveTarget, Outcome, WeightPaths};
 pub use device::{DeviceChoice, GpuProperties, LiveDevice};
 pub use hydra::{Heads, Hydra};
-pub use memory::Footprint;
+pub use memory::{Footprint, Tokens};
 pub use probe::{ProbePlan, probe};
 pub use shape::ModelShape;
 

@@ -35,7 +35,7 @@ impl ProbePlan {
     pub fn full(device: &LiveDevice) -> Self {
         let powers = |from: u32, to: u32| (from..=to).step_by(2).map(|power| 1_u64 << power).collect();
         if device.is_cpu() {
-            Self { bytes: powers(14, 28), rows: vec![64, 128, 256, 512, 1024, 2048], dtypes: vec![DataType::Float32] }
+            Self { bytes: powers(14, 30), rows: vec![64, 128, 256, 512, 1024, 2048], dtypes: vec![DataType::Float32] }
         } else {
             Self {
                 bytes: powers(20, 32),
@@ -45,17 +45,25 @@ impl ProbePlan {
         }
     }
 
-    /// A second's worth: the memory and one product.
-    pub fn quick(device: &LiveDevice, dtype: DataType) -> Self {
-        let full = Self::full(device);
-        let last = |list: &[u64]| list.last().copied().into_iter().collect();
-        Self { bytes: last(&full.bytes), rows: vec![1024], dtypes: vec![dtype] }
+    /// Some seconds' worth: the largest size that the memory holds, and one product.
+    ///
+    /// # Errors
+    /// The free memory is not known.
+    pub fn quick(device: &LiveDevice, dtype: DataType) -> Result<Self> {
+        let free = device.free_bytes()?;
+        let largest = Self::full(device).bytes.into_iter().rfind(|bytes| fits(*bytes, free));
+        Ok(Self { bytes: largest.into_iter().collect(), rows: vec![1024], dtypes: vec![dtype] })
     }
 
     /// Points that will be measured.
     pub fn points(&self) -> usize {
         2 * self.bytes.len() + self.rows.len() * self.dtypes.len() + 1
     }
+}
+
+/// Whether so many bytes and their copy leave half of the free memory alone.
+const fn fits(bytes: u64, free: u64) -> bool {
+    4 * bytes < free
 }
 
 /// A closure as a subject.
@@ -189,7 +197,10 @@ fn copy(target: &mut [f32], source: &[f32]) {
 pub fn probe(device: &LiveDevice, plan: &ProbePlan, watch: &mut dyn Watch) -> Result<Probe> {
     let free = device.free_bytes()?;
     let mut prober = Prober { device: &device.device, clock: device.clock()?, watch };
-    let fitting: Vec<u64> = plan.bytes.iter().copied().filter(|bytes| 4 * bytes < free).collect();
+    let fitting: Vec<u64> = plan.bytes.iter().copied().filter(|bytes| fits(*bytes, free)).collect();
+    if fitting.is_empty() {
+        return Err(Error::input(format!("{free} bytes of memory are free: too few to measure it")).help("free memory"));
+    }
     let read = fitting.iter().map(|bytes| prober.read(*bytes)).collect::<Result<_>>()?;
     let copy = fitting.iter().map(|bytes| prober.copy(*bytes)).collect::<Result<_>>()?;
     let mut gemm = Vec::new();

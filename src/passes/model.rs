@@ -71,11 +71,15 @@ impl LiveModel {
         Ok(made)
     }
 
-    /// Checks the heads.
+    /// Checks sizes and heads.
     ///
     /// # Errors
-    /// No head, or a depth that leaves the trunk or the heads without layers.
+    /// A size of 0, no head, or a depth that leaves the trunk or the heads without layers.
     pub fn check(&self) -> Result<()> {
+        let sizes = [self.hidden, self.ffn, self.query_width, self.kv_width, self.vocabulary];
+        if sizes.iter().any(|size| *size < 1.0) {
+            return Err(Error::input("a model with a size of 0").help("mend the sizes of the model"));
+        }
         if self.heads < 1.0 || self.depth < 1.0 || self.depth >= self.layers {
             return Err(Error::input(format!(
                 "{} heads of {} layers over a model of {} layers",

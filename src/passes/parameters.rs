@@ -15,8 +15,8 @@ pub enum LiveQuantity {
     AttentionEfficiency,
     /// Fixed cost of a block.
     LayerOverhead,
-    /// Host work for a token that PoE emits.
-    TokenOverhead,
+    /// Host work for a draft of PoE.
+    DraftOverhead,
 }
 
 /// Number of parameters.
@@ -30,12 +30,12 @@ impl LiveQuantity {
         Self::FewRowsEfficiency,
         Self::AttentionEfficiency,
         Self::LayerOverhead,
-        Self::TokenOverhead,
+        Self::DraftOverhead,
     ];
 
     /// Its description. The priors are guesses of the order of magnitude, wide enough for any device; they hold what a run leaves
     /// open, such as `few_rows_efficiency` without PoE.
-    pub const fn parameter(self) -> Parameter {
+    pub fn parameter(self) -> Parameter {
         let (name, unit, owner, (lower, upper), default, spread, meaning) = match self {
             Self::MemoryEfficiency => (
                 "memory_efficiency",
@@ -82,14 +82,14 @@ impl LiveQuantity {
                 1.0,
                 "fixed cost of a block: launches, small operations",
             ),
-            Self::TokenOverhead => (
-                "token_overhead_us",
+            Self::DraftOverhead => (
+                "draft_overhead_us",
                 "us",
                 Owner::Engine,
                 (1.0, 100_000.0),
                 1000.0,
                 1.5,
-                "host work for a token that PoE emits: logits, product, test",
+                "host work for a draft of PoE: logits, product, test",
             ),
         };
         Parameter {
@@ -98,7 +98,8 @@ impl LiveQuantity {
             owner,
             lower,
             upper,
-            least: 0.0,
+            // A share of nothing would take for ever.
+            least: if unit == "1" { 0.001 } else { 0.0 },
             default,
             spread: Some(spread),
             fitted: true,

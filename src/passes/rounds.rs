@@ -12,20 +12,26 @@ pub struct RoundTimes {
     pub verify: Seconds,
     /// The step of all heads after a rejection.
     pub refill: Seconds,
-    /// What the host does for an emitted token: logits, product, test.
+    /// What the host does for a draft: logits, product, test.
     pub host: Seconds,
     /// Drafts.
     pub gamma: usize,
 }
 
 impl RoundTimes {
-    /// Time of an emitted token at an acceptance α, `C/E[X]` with `C = γ·draft + verify + (1 − α^γ)·refill + host·E[X]`.
+    /// With the step of all heads after a share of the rejections only.
+    pub fn refilled(self, share: f64) -> Self {
+        Self { refill: self.refill * share, ..self }
+    }
+
+    /// Time of an emitted token at an acceptance α, `C/E[X]` with `C = γ·(draft + host) + verify + (1 − α^γ)·refill`.
     ///
-    /// As α → 1 it goes to `draft + verify/γ + host`: the plain model's step is never beaten, only the jury is shared.
+    /// As α → 1 it goes to `draft + host + verify/γ`: the plain model's step is never beaten, only the jury is shared.
     pub fn per_token(&self, acceptance: f64) -> Seconds {
         let expectation = Expectation::new(acceptance, self.gamma);
-        let cost = expectation.round_cost(self.draft.get(), self.verify.get(), self.refill.get(), 0.0);
-        Seconds::new(cost / expectation.tokens_per_round()) + self.host
+        let host = self.host.get() * self.gamma as f64;
+        let cost = expectation.round_cost(self.draft.get(), self.verify.get(), self.refill.get(), host);
+        Seconds::new(cost / expectation.tokens_per_round())
     }
 
     /// The acceptance from which on a token takes no longer than `other`; `None` if none does. The time falls with α.

@@ -90,7 +90,7 @@ impl Timer<'_> {
             draft: self.pass(self.model.baseline_decode(cached)),
             verify: self.pass(self.model.verify(gamma as f64, cached)),
             refill: self.pass(self.model.hydra_decode(cached)),
-            host: Seconds::from_us(self.get(LiveQuantity::TokenOverhead)),
+            host: Seconds::from_us(self.get(LiveQuantity::DraftOverhead)),
             gamma,
         }
     }

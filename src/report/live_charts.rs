@@ -88,9 +88,11 @@ fn first_tokens(results: &Results) -> Figure {
         match curve {
             Some((x, y)) => {
                 let (low, high) = (x[0], x[x.len() - 1]);
+                // A bin excludes its end; the largest time belongs to the last one.
+                let width = (high - low) * (1.0 + 1e-9) / BINS as f64;
                 chart.add_trace(
                     Histogram::new(timing.filtered_ms.clone())
-                        .x_bins(Bins::new(low, high, (high - low) / BINS as f64))
+                        .x_bins(Bins::new(low, low + width * BINS as f64, width))
                         .hist_norm(HistNorm::ProbabilityDensity)
                         .opacity(0.3)
                         .marker(plotly::common::Marker::new().color(colour(*variant)))

@@ -16,6 +16,8 @@ pub fn live_page(results: &Results, figures: &[Figure]) -> String {
     body += &section("Latencies", &latencies(results));
     if !results.gammas().is_empty() {
         body += &section("Product of experts", &generations(results));
+    }
+    if results.gammas().iter().any(|run| run.counts.is_some()) {
         body += &section("Acceptance by place in the round", &acceptance(results));
     }
     body += &section("How it was measured", &definitions(&conditions(results)));
@@ -146,12 +148,13 @@ fn generations(results: &Results) -> String {
 }
 
 fn acceptance(results: &Results) -> String {
-    let most = results.gammas().iter().map(|run| run.gamma).max().unwrap_or(0);
+    let tested = results.gammas().iter().filter_map(|run| Some(run.counts.as_ref()?.tested_by_position.len()));
+    let most = tested.max().unwrap_or(0);
     let places: Vec<String> = (1..=most).map(|place| format!("draft {place}")).collect();
     let header: Vec<&str> = std::iter::once("γ").chain(places.iter().map(String::as_str)).collect();
     let rows = results.gammas().iter().map(|run| {
         let mut cells = vec![run.gamma.to_string()];
-        for place in 0..most as usize {
+        for place in 0..most {
             let counts = run.counts.as_ref();
             let share = counts.and_then(|counts| {
                 let tested = counts.tested_by_position.get(place).filter(|tested| **tested > 0)?;

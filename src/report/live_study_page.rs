@@ -92,7 +92,7 @@ fn errors(study: &LiveStudy) -> String {
 fn parameters(study: &LiveStudy) -> String {
     let rows = study.solution.parameters.iter().map(|p| {
         vec![
-            format!("{}: {}", p.parameter.name, p.parameter.meaning),
+            p.parameter.name.to_owned(),
             p.parameter.unit.to_owned(),
             number(p.value),
             number_or_dash(p.std_error),
@@ -101,7 +101,13 @@ fn parameters(study: &LiveStudy) -> String {
             format!("{} – {}", p.parameter.lower, p.parameter.upper),
         ]
     });
-    table(&["parameter", "unit", "fitted", "± error", "flag", "prior", "bounds"], rows)
+    let meanings: Vec<(String, String)> = study
+        .solution
+        .parameters
+        .iter()
+        .map(|p| (p.parameter.name.to_owned(), p.parameter.meaning.to_owned()))
+        .collect();
+    table(&["parameter", "unit", "fitted", "± error", "flag", "prior", "bounds"], rows) + &definitions(&meanings)
 }
 
 fn break_even(study: &LiveStudy) -> String {
@@ -183,8 +189,8 @@ fn heatmap(rows: &[(&LiveRow, Seconds)]) -> Figure {
             }
         }
     }
-    // TTFT first, PoE tokens last.
-    places.sort_by_key(|name| (name == "per token", name != "TTFT"));
+    // TTFT first, then the positions as numbers, PoE tokens last.
+    places.sort_by_key(|name| (name == "per token", name != "TTFT", name.parse::<u64>().unwrap_or(0)));
     let mut cells = vec![vec![None; places.len()]; configurations.len()];
     let mut annotations = Vec::new();
     for (row, predicted) in rows {

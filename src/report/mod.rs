@@ -135,11 +135,11 @@ pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Resu
     write_page("roofline.html", &roofline_page::roofline_page(report, &figures), &figures, folder, png)
 }
 
-/// Writes everything of a live run: `results.json`, its rows as CSV, and the page; with `png` also `graph.png`.
+/// Writes the rows of a live run: `results.json`, and as CSV. A picture of an earlier run does not stay beside them.
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_live(results: &Results, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+pub fn write_live_rows(results: &Results, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut output = OutputFolder::create(folder)?;
     output.stage("results.json", results.to_json().as_bytes())?;
     output.stage("rows.csv", rows_csv(results).as_bytes())?;
@@ -147,7 +147,8 @@ pub fn write_live(results: &Results, folder: &Path, png: bool) -> Result<Vec<Pat
         Some(text) => output.stage("measured.csv", text.as_bytes())?,
         None => output.retire("measured.csv"),
     }
-    stage_live_page(&mut output, results, png)?;
+    output.retire("graph.html");
+    output.retire("graph.png");
     output.commit()
 }
 
@@ -157,20 +158,13 @@ pub fn write_live(results: &Results, folder: &Path, png: bool) -> Result<Vec<Pat
 /// As [`write_study`].
 pub fn write_live_page(results: &Results, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let mut output = OutputFolder::create(folder)?;
-    stage_live_page(&mut output, results, png)?;
-    output.commit()
-}
-
-fn stage_live_page(output: &mut OutputFolder, results: &Results, png: bool) -> Result<()> {
     let figures = live_charts::live_figures(results);
     output.stage("graph.html", live_page::live_page(results, &figures).as_bytes())?;
     if png {
         let (name, bytes) = png::render_row("graph", &figures)?;
         output.stage(&name, &bytes)?;
-    } else {
-        output.retire("graph.png");
     }
-    Ok(())
+    output.commit()
 }
 
 /// Writes every result of a fit to live runs.

@@ -18,10 +18,10 @@ use super::{Format, json::json_line};
 use crate::bench::{BenchConfig, DataType, Results, Variant, next_run};
 use crate::error::{Error, Result};
 use crate::evaluation::live::{DevicePeaks, LiveRecord, LiveRun, live_run, predict_results};
-use crate::live::{DeviceChoice, LiveDevice, LiveTarget, ModelShape, ProbePlan, WeightPaths};
+use crate::live::{DeviceChoice, LiveDevice, LiveTarget, ModelShape, Outcome, ProbePlan, WeightPaths};
 use crate::passes::LiveParameters;
 use crate::poe::Rule;
-use crate::report::{browser, write_live};
+use crate::report::{browser, write_live_page, write_live_rows};
 use crate::spec::{Catalog, hf_config_at};
 use crate::units::{BytesPerSec, FlopsPerSec};
 
@@ -91,11 +91,11 @@ pub struct BenchArgs {
     rule: Option<Rule>,
 
     /// Temperature of sampled drafts [default: the draft is the most probable token]
-    #[arg(long, value_name = "T")]
+    #[arg(long, allow_negative_numbers = true, value_name = "T")]
     temperature: Option<f64>,
 
     /// Exponent of each expert in the product [default: 1]
-    #[arg(long, value_name = "BETA")]
+    #[arg(long, allow_negative_numbers = true, value_name = "BETA")]
     beta: Option<f64>,
 
     /// The head that drafts, from 0 [default: 0]
@@ -107,11 +107,11 @@ pub struct BenchArgs {
     max_new_tokens: Option<usize>,
 
     /// How far heads are perturbed, in standard deviations of their matrices: less, and they agree more often [default: 0.05]
-    #[arg(long, value_name = "SCALE")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SCALE")]
     perturbation: Option<f64>,
 
     /// Warm-up of a row in ms [default: 100]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "MS")]
     warmup_ms: Option<f64>,
 
     /// Measure every row so many times over and pool the calls; evens out a machine whose speed drifts [default: 1]
@@ -119,11 +119,11 @@ pub struct BenchArgs {
     rounds: Option<usize>,
 
     /// Measuring of a row in ms; five calls at least [default: 500]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "MS")]
     rep_ms: Option<f64>,
 
     /// Measuring of a PoE row in ms; five calls at least [default: 3000]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "MS")]
     poe_rep_ms: Option<f64>,
 
     /// auto (a GPU if there is one), cpu, cuda, cuda:0
@@ -134,7 +134,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "TYPE")]
     dtype: Option<DataType>,
 
-    /// Threads of a CPU run [default: all cores]
+    /// Threads of a CPU run; candle's own products take RAYON_NUM_THREADS, or all cores [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
@@ -143,7 +143,7 @@ pub struct BenchArgs {
     seed: Option<u64>,
 
     /// Predict the rows with the roofs of this device: an id, or the .toml that `perfmodel probe` wrote [default: probe the
-    /// machine for a second]
+    /// machine for some seconds]
     #[arg(long, value_name = "ID")]
     hardware: Option<String>,
 
@@ -214,25 +214,31 @@ pub fn run(catalog: &Catalog, args: BenchArgs) -> Result<()> {
     }
     let target = target(catalog, &args, &config, device)?;
     target.check(&config)?;
-    // A folder that cannot be written is found before the run, too.
-    let folder = folder(args.out.as_deref())?;
-
-    let flag = interruption()?;
+    let flag = interruption("rows measured so far are kept")?;
     let prediction = Prediction::new(catalog, &args, &target, Arc::clone(&flag))?;
+    // A folder that cannot be written is found before the run, too.
+    let folder = RunFolder::make(args.out.as_deref())?;
     let mut progress = Progress::new(&config, flag);
-    let mut results = target.run(&config, &mut progress)?;
+    let outcome = target.run(&config, &mut progress).and_then(|outcome| {
+        if outcome.results.rows() > 0 {
+            Ok(outcome)
+        } else {
+            Err(Error::failed("stopped before the first row was measured"))
+        }
+    });
     progress.finish();
+    let Outcome { mut results, failure } = outcome.inspect_err(|_| folder.abandon())?;
     results.metadata.timestamp = Some(Local::now().naive_local().format("%Y-%m-%dT%H:%M:%S%.6f").to_string());
-    if results.rows() == 0 {
-        let _ = fs::remove_dir(&folder);
-        return Err(Error::failed("stopped before the first row was measured"));
-    }
+    // What was measured is safe before anything else can fail.
+    write_live_rows(&results, &folder.path)?;
     let results = predict_results(&prediction.run(catalog, results)?, prediction.parameters, &prediction.basis);
-    let files = write_live(&results, &folder, args.png)?;
+    let mut files = write_live_rows(&results, &folder.path)?;
+    files.extend(write_live_page(&results, &folder.path, args.png)?);
     match args.format {
-        Format::Json => print(&json_line(&Output { folder: &folder, results: &results, files: &files })?),
-        Format::Text => print(&format!("{}\n{}", results_text(&results), written_lines(&files))),
+        Format::Json => print(&json_line(&Output { folder: &folder.path, results: &results, files: &files })?)?,
+        Format::Text => print(&format!("{}\n{}", results_text(&results), written_lines(&files)))?,
     }
+    failure.map_or(Ok(()), |error| Err(error.help("the rows measured before are kept")))
 }
 
 /// What the rows are predicted from.
@@ -249,7 +255,7 @@ impl Prediction {
                 let hardware = catalog.hardware(hardware)?;
                 (DevicePeaks::of(&hardware, target.dtype)?, hardware.name)
             }
-            None => (quick_peaks(target, flag)?, "roofs probed in a second before the run".to_owned()),
+            None => (quick_peaks(target, flag)?, "roofs probed before the run".to_owned()),
         };
         let (parameters, shares) = match &args.calibration {
             Some(path) => (LiveRecord::open(path)?.parameters(), format!("the calibration {}", path.display())),
@@ -264,7 +270,7 @@ impl Prediction {
 }
 
 fn quick_peaks(target: &LiveTarget, flag: Arc<AtomicBool>) -> Result<DevicePeaks> {
-    let plan = ProbePlan::quick(&target.device, target.dtype);
+    let plan = ProbePlan::quick(&target.device, target.dtype)?;
     let mut counter = Counter::new(plan.points(), flag);
     let found = crate::live::probe(&target.device, &plan, &mut counter)?;
     counter.finish();
@@ -316,29 +322,51 @@ fn target(catalog: &Catalog, args: &BenchArgs, config: &BenchConfig, device: Liv
     })
 }
 
-/// The folder of the run, made new unless it is given.
-fn folder(given: Option<&Path>) -> Result<PathBuf> {
-    let failed = |path: &Path, error: &std::io::Error| {
-        Error::input(format!("cannot make the folder ({error})")).at(path).help("choose a folder that you may write")
-    };
-    if let Some(folder) = given {
-        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-        return Ok(folder.to_owned());
+/// The folder of a run.
+struct RunFolder {
+    path: PathBuf,
+    /// The folders that were made for it, the outermost last.
+    made: Vec<PathBuf>,
+}
+
+impl RunFolder {
+    /// Makes it, new unless it is given.
+    fn make(given: Option<&Path>) -> Result<Self> {
+        let failed = |path: &Path, error: &std::io::Error| {
+            Error::input(format!("cannot make the folder ({error})"))
+                .at(path)
+                .help("choose a folder that you may write")
+        };
+        let parent = given.unwrap_or(Path::new(RUNS));
+        let mut made: Vec<PathBuf> = parent.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
+        fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        if given.is_some() {
+            return Ok(Self { path: parent.to_owned(), made });
+        }
+        let date = Local::now().format("%Y-%m-%d").to_string();
+        loop {
+            let entries: Vec<String> = fs::read_dir(parent)
+                .map_err(|error| failed(parent, &error))?
+                .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+                .collect();
+            let path = parent.join(next_run(&date, entries.iter().map(String::as_str)));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    made.insert(0, path.clone());
+                    return Ok(Self { path, made });
+                }
+                // Another run has just taken the number.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(&path, &error)),
+            }
+        }
     }
-    let runs = Path::new(RUNS);
-    fs::create_dir_all(runs).map_err(|error| failed(runs, &error))?;
-    let date = Local::now().format("%Y-%m-%d").to_string();
-    loop {
-        let entries: Vec<String> = fs::read_dir(runs)
-            .map_err(|error| failed(runs, &error))?
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-            .collect();
-        let folder = runs.join(next_run(&date, entries.iter().map(String::as_str)));
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            // Another run has just taken the number.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(&folder, &error)),
+
+    /// Takes the folders away that were made for nothing.
+    fn abandon(&self) {
+        for path in &self.made {
+            // One that is not empty stays.
+            let _ = fs::remove_dir(path);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `perfmodel probe`: measures the roofs of this machine and writes them as a hardware file.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::Local;
@@ -7,7 +8,7 @@ use clap::Args;
 
 use super::progress::{Counter, interruption};
 use super::use_threads;
-use crate::bench::Probe;
+use crate::bench::{PROBE_SOURCE, Probe};
 use crate::cli::Format;
 use crate::cli::json::json_line;
 use crate::cli::terminal::{print, table, written_lines};
@@ -74,12 +75,16 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
         eprintln!("Note: {note}");
     }
     let name = args.name.clone().unwrap_or_else(|| slug(&device.name));
-    if slug(&name) != name {
+    if name.is_empty() || slug(&name) != name {
         return Err(Error::input(format!("`{name}` cannot be an id"))
-            .help(format!("write it in small letters, digits and underscores, such as {}", slug(&name))));
+            .help("give --name in small letters, digits and underscores, such as my_machine"));
+    }
+    let target = args.out.join("hardware").join(format!("{name}.toml"));
+    if fs::read_to_string(&target).is_ok_and(|text| !text.contains(PROBE_SOURCE)) {
+        return Err(Error::input("would replace a file that no probe wrote").at(&target).help("give another --name"));
     }
     let plan = ProbePlan::full(&device);
-    let mut counter = Counter::new(plan.points(), interruption()?);
+    let mut counter = Counter::new(plan.points(), interruption("nothing is written")?);
     let found = probe(&device, &plan, &mut counter)?;
     counter.finish();
 

@@ -9,18 +9,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::bench::{BenchConfig, Budget, Variant, Watch};
 use crate::error::{Error, Result};
 
-/// A flag that the first Ctrl-C sets; a second one ends the program at once.
+/// A flag that the first Ctrl-C sets; a second one ends the program at once. `then` says what becomes of the work.
 ///
 /// # Errors
 /// The handler cannot be set.
-pub fn interruption() -> Result<Arc<AtomicBool>> {
+pub fn interruption(then: &'static str) -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if seen.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("\nStopping after this call; rows measured so far are kept. Ctrl-C again ends at once.");
+        eprintln!("\nStopping after this call; {then}. Ctrl-C again ends at once.");
     })
     .map_err(|error| Error::failed(format!("cannot watch for Ctrl-C ({error})")))?;
     Ok(flag)

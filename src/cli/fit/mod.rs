@@ -34,8 +34,7 @@ const MOST_STARTS: usize = 10_000;
     perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out low --png\n  \
     perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n  \
     perfmodel fit --scenario 'llama*'                    share hardware and engine parameters, keep campaigns apart\n  \
-    perfmodel fit --live evaluations_results/live/olmo2_190m/results.json --hardware my_machine
-  \
+    perfmodel fit --live my_run/results.json --hardware hardware/my_machine.toml   runs of `perfmodel bench`\n  \
     perfmodel fit --table batches.csv --load static_batch --skip-unknown --no-validate --leave-out hardware,half\n\n\
     Exit codes: 0 done, 1 the fit did not converge, 2 wrong input.")]
 pub struct FitArgs {

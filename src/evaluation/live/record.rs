@@ -139,8 +139,16 @@ impl LiveRecord {
         if record.estimator != ESTIMATOR {
             return Err(wrong(format!("a calibration of the estimator `{}`", record.estimator)));
         }
-        if let Some(parameter) = record.parameters.iter().find(|p| !(p.value.is_finite() && p.value >= 0.0)) {
-            return Err(wrong(format!("`{}` is {}", parameter.name, parameter.value)));
+        for quantity in LiveQuantity::ALL {
+            let range = quantity.parameter();
+            for recorded in record.parameters.iter().filter(|p| p.name == range.name) {
+                if !(range.least..=range.upper).contains(&recorded.value) {
+                    return Err(wrong(format!(
+                        "`{}` is {}, not from {} to {}",
+                        range.name, recorded.value, range.least, range.upper
+                    )));
+                }
+            }
         }
         Ok(record)
     }

@@ -26,7 +26,7 @@ impl LiveMetric {
         match self {
             Self::Ttft => "TTFT",
             Self::Decode => "decode",
-            Self::PoeToken => "PoE token",
+            Self::PoeToken => "token",
         }
     }
 }
@@ -44,6 +44,8 @@ pub struct LiveRow {
     pub gamma: usize,
     /// Acceptance of PoE.
     pub acceptance: f64,
+    /// Share of the rejections of PoE behind which all heads ran: the last one of a call needs no further token.
+    pub refilled: f64,
     /// Median, or for PoE the mean time of a token.
     pub measured: Seconds,
 }
@@ -57,7 +59,9 @@ impl LiveRow {
             (LiveMetric::Ttft, Variant::Hydra | Variant::Poe) => timer.pass(model.hydra_prefill(self.tokens)),
             (LiveMetric::Decode, Variant::Baseline) => timer.pass(model.baseline_decode(self.tokens)),
             (LiveMetric::Decode, Variant::Hydra | Variant::Poe) => timer.pass(model.hydra_decode(self.tokens)),
-            (LiveMetric::PoeToken, _) => timer.round(self.gamma, self.tokens).per_token(self.acceptance),
+            (LiveMetric::PoeToken, _) => {
+                timer.round(self.gamma, self.tokens).refilled(self.refilled).per_token(self.acceptance)
+            }
         }
     }
 }
@@ -148,22 +152,31 @@ pub fn live_run(
         compute: peaks.compute,
         kernels: if on_cpu { Kernels::Cpu } else { Kernels::Gpu },
     };
-    let heads = metadata.n_heads.ok_or_else(|| lacks("n_heads"))?;
-    let depth = metadata.heads_depth.ok_or_else(|| lacks("heads_depth"))?;
+    // The baseline alone has no heads.
+    let (heads, depth) = if results.hydra_naive.is_some() || results.hydra_poe.is_some() {
+        let heads = metadata.n_heads.ok_or_else(|| lacks("n_heads"))?;
+        (heads, metadata.heads_depth.ok_or_else(|| lacks("heads_depth"))?)
+    } else {
+        (1, 1)
+    };
+    let small = |count: u64| {
+        u32::try_from(count).map_err(|_| Error::input(format!("{count} heads or layers")).help("mend the metadata"))
+    };
+    let (heads, depth) = (small(heads)?, small(depth)?);
     let bytes = dtype.bytes() as f64;
     let size = metadata.size.clone().unwrap_or_else(|| "?".to_owned());
     let live_model = match (model, metadata.dims) {
-        (Some(model), _) => LiveModel::new(model, heads as u32, depth as u32, bytes)?,
+        (Some(model), _) => LiveModel::new(model, heads, depth, bytes)?,
         (None, Some(dims)) => {
             let model = LiveModel {
                 hidden: dims.hidden_size as f64,
                 ffn: dims.intermediate_size as f64,
-                query_width: (dims.query_heads * dims.head_dim) as f64,
-                kv_width: (dims.kv_heads * dims.head_dim) as f64,
+                query_width: dims.query_heads as f64 * dims.head_dim as f64,
+                kv_width: dims.kv_heads as f64 * dims.head_dim as f64,
                 layers: dims.layers as f64,
                 vocabulary: dims.vocab_size as f64,
-                heads: heads as f64,
-                depth: depth as f64,
+                heads: f64::from(heads),
+                depth: f64::from(depth),
                 bytes,
             };
             model.check()?;
@@ -175,7 +188,7 @@ pub fn live_run(
                 "7b" => "olmo2_7b",
                 other => other,
             };
-            LiveModel::new(&catalog.model(known)?, heads as u32, depth as u32, bytes)?
+            LiveModel::new(&catalog.model(known)?, heads, depth, bytes)?
         }
     };
     let prompt = metadata.prompt_length.ok_or_else(|| lacks("prompt_length"))? as f64;
@@ -193,7 +206,7 @@ fn rows(run: &LiveRun, prompt: f64) -> Vec<LiveRow> {
     let mut add = |variant, metric, tokens, ms: f64| {
         if ms > 0.0 {
             let measured = Seconds::from_ms(ms);
-            rows.push(LiveRow { variant, metric, tokens, gamma: 0, acceptance: 0.0, measured });
+            rows.push(LiveRow { variant, metric, tokens, gamma: 0, acceptance: 0.0, refilled: 1.0, measured });
         }
     };
     for variant in Variant::ALL {
@@ -217,6 +230,7 @@ fn rows(run: &LiveRun, prompt: f64) -> Vec<LiveRow> {
                 tokens: run.poe_context(),
                 gamma: generation.gamma as usize,
                 acceptance: generation.acceptance(),
+                refilled: generation.refilled(),
                 measured: Seconds::from_ms(ms),
             });
         }

@@ -215,7 +215,7 @@ fn break_evens(run: &LiveRun, parameters: LiveParameters) -> Vec<BreakEven> {
             gamma: row.gamma,
             acceptance: row.acceptance,
             measured: row.measured,
-            predicted: times.per_token(row.acceptance),
+            predicted: times.refilled(row.refilled).per_token(row.acceptance),
             at_best: times.per_token(1.0),
             against_naive: times.break_even(naive),
             against_baseline: times.break_even(baseline),
@@ -288,7 +288,7 @@ pub fn predict_results(run: &LiveRun, parameters: LiveParameters, basis: &str) -
         }
         for generation in &mut poe.per_gamma {
             let times = timer.round(generation.gamma as usize, run.poe_context());
-            let per_token = times.per_token(generation.acceptance()).as_ms();
+            let per_token = times.refilled(generation.refilled()).per_token(generation.acceptance()).as_ms();
             let emitted = generation.avg_accepted_tokens_per_call / generation.acceptance().max(f64::MIN_POSITIVE);
             let tokens = generation.counts.as_ref().map_or(emitted, |counts| counts.tokens_per_call);
             let call = prefill + tokens * per_token;
