@@ -6,12 +6,14 @@
 //! units, error      quantities as types; errors with place and remedy
 //! stats             repeated timings: outliers, summary, density
 //! poe               speculative decoding of a product of experts, over any model
+//! bench             timing a live model: configuration, harness, results
 //! workload          prompt length, answer length, load: clients, a rate, a batch
 //! spec              hardware, models, deployments, scenarios: TOML → checked types
 //! dataset           measured.csv → measurements
 //! prediction        what an estimator answers: latencies, named parts, what binds
 //! parameter         what a fit may change: owner, bounds, prior
 //! roofline          operators → FLOPs and bytes → time; memory
+//! passes            forward passes of live models and rounds of PoE under the same roofline
 //! serving           a continuously batching engine under a load: closed loop of clients, open loop, static batch
 //! estimator         the trait, and its implementations
 //! calibration       loss, optimiser, identifiability, left-out validation, intervals, transfer
@@ -47,6 +49,7 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+pub mod bench;
 pub mod calibration;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -58,6 +61,7 @@ pub mod forecast;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod parameter;
+pub mod passes;
 pub mod planning;
 pub mod poe;
 pub mod prediction;

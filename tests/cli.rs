@@ -198,7 +198,7 @@ fn list_shows_what_there_is() {
     }
     let value = json(&run(home.path(), "list --format json").stdout);
     assert_matches_schema("list.schema.json", &value);
-    assert_eq!(["scenarios", "hardware", "models"].map(|kind| value[kind].as_array().unwrap().len()), [2, 14, 31]);
+    assert_eq!(["scenarios", "hardware", "models"].map(|kind| value[kind].as_array().unwrap().len()), [2, 14, 34]);
     let hardware = json(&run(home.path(), "list hardware --format json").stdout);
     assert_eq!(hardware.as_object().unwrap().len(), 1);
 }

@@ -320,7 +320,7 @@ fn a_fold_that_does_not_converge_is_counted_and_not_fatal() {
 #[test]
 fn a_parameter_known_only_to_a_factor_of_two_is_not_called_free() {
     for id in SCENARIOS {
-        for p in study(id, "serving", &[]).fit.parameters {
+        for p in &study(id, "serving", &[]).fit.parameters {
             if let (Flag::Free, Some(error)) = (p.flag, p.std_error) {
                 assert!(error / p.value < 2.0_f64.ln() + 1e-9, "{id} {}: {} ± {error}", p.parameter.name, p.value);
             }

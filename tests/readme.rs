@@ -33,6 +33,10 @@ fn every_command_of_the_readme_runs() {
     for command in commands {
         let parts = arguments(command);
         assert_eq!(parts[0], "perfmodel", "{command}");
+        let is_live = parts[1] == "probe" || parts[1] == "bench" || command.contains("my_run");
+        if is_live && !cfg!(feature = "live") {
+            continue;
+        }
         let output = perfmodel(home.path()).args(&parts[1..]).output().unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -114,6 +118,33 @@ fn the_accuracy_table_is_what_the_commands_print() {
                 };
                 assert_claims(row, &row[3..], errors);
             }
+        }
+    }
+}
+
+#[test]
+fn the_live_table_is_what_the_fit_prints() {
+    const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/evaluations_results/live/olmo2_190m_cpu");
+    let home = tempfile::tempdir().unwrap();
+    let arguments = format!("fit --live {RUN}/results.json --hardware {RUN}/machine.toml --format json");
+    let printed: Value = serde_json::from_str(&run(home.path(), &arguments).stdout).unwrap();
+    let text = readme();
+    let rows = table(&text, "<!-- live -->");
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let kinds = match row[0] {
+            "priors, before the fit" => &printed["before"],
+            "fitted, in sample" => &printed["after"],
+            _ => &printed["unseen"][0]["errors"],
+        };
+        for (cell, metric) in row[2..].iter().zip(["TTFT", "decode", "token"]) {
+            let is_it = |kind: &&Value| kind["variant"] == row[1] && kind["metric"] == metric;
+            let Some(found) = kinds.as_array().unwrap().iter().find(is_it) else {
+                assert_eq!(*cell, "–", "{row:?}");
+                continue;
+            };
+            let (claimed, found): (f64, f64) = (cell.parse().unwrap(), found["mape_pct"].as_f64().unwrap());
+            assert!((claimed - found).abs() <= 0.05 + 0.01 * claimed, "{row:?} {metric}: {found}");
         }
     }
 }

@@ -26,7 +26,7 @@ const DEVICES: [&str; 14] = [
 ];
 
 /// Published parameter totals and KV bytes of one token in bf16 (Hugging Face API totals; see models/README.md).
-const MODELS: [(&str, u64, f64); 31] = [
+const MODELS: [(&str, u64, f64); 34] = [
     ("llama31_8b", 8_030_261_248, 131_072.0),
     ("llama31_70b", 70_553_706_496, 327_680.0),
     ("llama33_70b", 70_553_706_496, 327_680.0),
@@ -52,6 +52,9 @@ const MODELS: [(&str, u64, f64); 31] = [
     ("llama2_70b", 68_976_648_192, 327_680.0),
     ("llama32_1b", 1_235_814_400, 32_768.0),
     ("llama32_3b", 3_212_749_824, 114_688.0),
+    ("olmo2_tiny", 181_312, 1024.0),
+    ("olmo2_60m", 95_957_376, 12_288.0),
+    ("olmo2_190m", 267_424_512, 36_864.0),
     ("mistral_7b_v01", 7_241_732_096, 131_072.0),
     ("gemma2_9b", 9_241_705_984, 344_064.0),
     ("gemma2_27b", 27_227_128_320, 376_832.0),

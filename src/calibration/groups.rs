@@ -9,8 +9,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::fit::{Fit, FitOptions, fit_to};
+use super::fit::{Fit, fit_to};
 use super::problem::{Member, Problem};
+use super::solve::FitOptions;
 use crate::error::{Error, Result, named};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Owner;

@@ -64,7 +64,8 @@ pub struct Identifiability {
 ///
 /// It covers the fitted parameters, and of those that are held or sit on a bound the ones with a prior: what is not known of
 /// them is not known of the prediction either, except where fitted ones make up for it. Whether a parameter is determined
-/// is judged from the data alone, with those held.
+/// is judged without its own prior, `1/(1/σ² − 1/prior²)`: a prior on an overhead of microseconds may tell it from a share of
+/// a bandwidth, but may not vouch for itself.
 pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: &[Knowledge]) -> Identifiability {
     let count = positions.len();
     let mut flags = vec![Flag::Fixed; count];
@@ -111,7 +112,6 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: 
     let variance = (at_optimum.iter().map(|r| r * r).sum::<f64>() / freedom as f64).max(1e-16);
     let jacobian = DMatrix::from_columns(&columns);
     let information = jacobian.tr_mul(&jacobian) / variance;
-    let from_data = inverse(&information.select_rows(&inner).select_columns(&inner));
     let priors = uncertain.iter().map(|&index| knowledge[index].prior.map_or(0.0, |prior| 1.0 / (prior * prior)));
     let together = inverse(&(information + DMatrix::from_diagonal(&DVector::from_iterator(uncertain.len(), priors))));
     for (row, &i) in uncertain.iter().enumerate() {
@@ -122,10 +122,12 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: 
             std_errors[i] = Some(together[(row, row)].max(0.0).sqrt());
         }
     }
-    for (place, &row) in inner.iter().enumerate() {
-        let index = uncertain[row];
-        if from_data[(place, place)].max(0.0).sqrt() > knowledge[index].widest {
-            flags[index] = Flag::Unidentifiable;
+    for &row in &inner {
+        let Knowledge { widest, prior, .. } = knowledge[uncertain[row]];
+        let own = prior.map_or(0.0, |prior| 1.0 / (prior * prior));
+        let precision = 1.0 / together[(row, row)].max(f64::MIN_POSITIVE) - own;
+        if precision < 1.0 / (widest * widest) {
+            flags[uncertain[row]] = Flag::Unidentifiable;
         }
     }
     Identifiability { flags, std_errors, covariance }

@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::errors::RecordedErrors;
-use super::fit::{Fit, FitOptions, StartResult};
+use super::fit::Fit;
 use super::identifiability::Flag;
 use super::interval::Uncertainty;
+use super::solve::{FitOptions, FittedParameter, StartResult};
 use crate::dataset::Measurement;
 use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};
@@ -97,6 +98,25 @@ pub struct RecordedParameter {
     pub start: f64,
     /// Standard deviation of the logarithm in its prior.
     pub prior_spread: Option<f64>,
+}
+
+impl RecordedParameter {
+    /// From a fitted one.
+    pub fn new(p: &FittedParameter) -> Self {
+        Self {
+            name: p.parameter.name.to_owned(),
+            unit: p.parameter.unit.to_owned(),
+            owner: p.parameter.owner,
+            campaign: p.campaign,
+            value: p.value,
+            std_error: p.std_error,
+            flag: p.flag.name().to_owned(),
+            scale: p.parameter.scale,
+            bounds: [p.parameter.lower, p.parameter.upper],
+            start: p.start(),
+            prior_spread: p.parameter.spread,
+        }
+    }
 }
 
 /// `calibration.toml`.
@@ -212,23 +232,7 @@ impl CalibrationRecord {
             fixed: options.fixed.iter().map(|(name, _)| name.clone()).collect(),
             covariance: fit.covariance.row_iter().map(|row| row.iter().map(|c| rounded(*c)).collect()).collect(),
             starts: fit.starts.clone(),
-            parameters: fit
-                .parameters
-                .iter()
-                .map(|p| RecordedParameter {
-                    name: p.parameter.name.to_owned(),
-                    unit: p.parameter.unit.to_owned(),
-                    owner: p.parameter.owner,
-                    campaign: p.campaign,
-                    value: p.value,
-                    std_error: p.std_error,
-                    flag: p.flag.name().to_owned(),
-                    scale: p.parameter.scale,
-                    bounds: [p.parameter.lower, p.parameter.upper],
-                    start: p.start(),
-                    prior_spread: p.parameter.spread,
-                })
-                .collect(),
+            parameters: fit.parameters.iter().map(RecordedParameter::new).collect(),
             scenarios,
         }
     }

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::fit::{FitOptions, fit_to};
+use super::fit::fit_to;
 use super::interval::Uncertainty;
 use super::problem::Member;
 use super::propagation::Sides;
+use super::solve::FitOptions;
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;

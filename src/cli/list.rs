@@ -99,7 +99,7 @@ fn hardware(catalog: &Catalog) -> Result<Listing> {
             "memory_bandwidth_gb_per_s": bandwidth, "peak_tflop_per_s": peaks,
             "interconnect_gb_per_s": device.interconnect.map(|link| link.bandwidth.get() / 1e9),
             "interconnect_gpus": device.interconnect.map(|link| link.gpus),
-            "pcie_gb_per_s": device.pcie.get() / 1e9,
+            "pcie_gb_per_s": device.pcie.map(|pcie| pcie.get() / 1e9),
             "usd_per_gpu_hour": device.price.as_ref().map(|price| price.usd_per_gpu_hour),
         }));
         let tflops = |precision| peak(precision).map_or_else(|| "–".to_owned(), |peak| format!("{peak:.0}"));

@@ -1,6 +1,11 @@
 //! The command line: strings and paths become checked types here, results go to stdout, everything else to stderr.
 //! One file is one subcommand.
 
+#[cfg(feature = "live")]
+mod bench;
+#[cfg(not(feature = "live"))]
+#[path = "no_live.rs"]
+mod bench;
 mod check;
 mod completions;
 mod evaluate;
@@ -9,9 +14,11 @@ mod fit;
 mod init;
 mod json;
 mod list;
+mod live_text;
 mod numbers;
 mod page_args;
 mod plan;
+mod plot;
 mod predict;
 mod roofline;
 mod select;
@@ -71,6 +78,12 @@ enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Compare model errors with a baseline and with limits, for CI
     Check(Box<check::CheckArgs>),
+    /// Time OLMo-2, Hydra and PoE decoding on this machine
+    Bench(Box<bench::BenchArgs>),
+    /// Measure the roofs of this machine and write them as a hardware file
+    Probe(bench::probe::ProbeArgs),
+    /// Draw the results of a live run
+    Plot(plot::PlotArgs),
     /// Show the scenarios, devices and models there are
     List(list::ListArgs),
     /// Write a commented scenario folder to fill in
@@ -96,6 +109,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Roofline(args) => roofline::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::Check(args) => check::run(&catalog, &args),
+        Command::Bench(args) => bench::run(&catalog, *args),
+        Command::Probe(args) => bench::probe::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use wildmatch::WildMatch;
 
+use crate::bench::Results;
 use crate::calibration::Provenance;
 use crate::dataset::{TableGroup, read_measurements, read_table};
 use crate::error::{Error, Result};
 use crate::evaluation::StudyMember;
-use crate::spec::{Catalog, Deployment, Kind, Precision, ScenarioFolder, SpecFile, System};
+use crate::evaluation::live::{DevicePeaks, LiveRun, data_type, live_run};
+use crate::spec::{Catalog, Deployment, Hardware, Kind, Precision, ScenarioFolder, SpecFile, System};
 use crate::workload::LoadKind;
 
 /// Flags that name measured systems.
 #[derive(Debug, Args)]
 pub struct MeasuredArgs {
     /// Scenario id, see `perfmodel list scenarios`; with * for any text ('llama*'); may be repeated
-    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario_dir", "measured", "table"])]
+    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario_dir", "measured", "table", "live"])]
     scenario: Vec<String>,
 
     /// Folder with scenario.toml and measured.csv; may be repeated
@@ -24,8 +26,12 @@ pub struct MeasuredArgs {
     scenario_dir: Vec<PathBuf>,
 
     /// CSV of measurements without a scenario; --model, --hardware, --tp, --weights and --kv say what ran
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "scenario_dir", "table"], requires_all = ["model", "hardware", "weights", "kv"])]
+    #[arg(long, value_name = "FILE", group = "file", conflicts_with_all = ["scenario", "scenario_dir", "table"], requires_all = ["model", "hardware", "weights", "kv"])]
     measured: Option<PathBuf>,
+
+    /// Results of `perfmodel bench` on the device --hardware (with fit); may be repeated, or files with commas
+    #[arg(long, value_name = "RESULTS.json", group = "file", value_delimiter = ',', conflicts_with_all = ["scenario", "scenario_dir", "table"], requires = "hardware")]
+    live: Vec<PathBuf>,
 
     /// CSV of measurements of many systems, one campaign; columns model, hardware, tensor_parallel, weight_precision and
     /// kv_precision say what each row ran on
@@ -49,12 +55,13 @@ pub struct MeasuredArgs {
     #[arg(long, value_name = "KIND", conflicts_with_all = ["scenario", "scenario_dir"])]
     load: Option<LoadKind>,
 
-    /// Model id, one of its other names, or a Hugging Face config.json (with --measured)
-    #[arg(long, value_name = "ID", requires = "measured")]
+    /// Model id, one of its other names, or a Hugging Face config.json (with --measured, or with --live where a file has no
+    /// sizes)
+    #[arg(long, value_name = "ID", requires = "file")]
     model: Option<String>,
 
-    /// Hardware id or one of its other names (with --measured)
-    #[arg(long, value_name = "ID", requires = "measured")]
+    /// Hardware id or one of its other names (with --measured or --live)
+    #[arg(long, value_name = "ID", requires = "file")]
     hardware: Option<String>,
 
     /// Tensor-parallel degree (with --measured) [default: 1]
@@ -95,6 +102,9 @@ pub struct Measured {
 impl MeasuredArgs {
     /// Reads and checks everything that the flags name.
     pub fn resolve(&self, catalog: &Catalog) -> Result<Measured> {
+        if !self.live.is_empty() {
+            return Err(Error::input("live runs are no measured scenario").help("use `perfmodel fit --live`"));
+        }
         if let Some(path) = &self.table {
             return self.table(catalog, path);
         }
@@ -111,6 +121,27 @@ impl MeasuredArgs {
         let id = ids.join("+");
         each_once(ids)?;
         Ok(Measured { id, members, unknown: Vec::new() })
+    }
+
+    /// Live runs and their device; `None` if the flags name something else.
+    pub fn live(&self, catalog: &Catalog) -> Result<Option<(Hardware, Vec<LiveRun>)>> {
+        let Some(hardware) = self.hardware.as_ref().filter(|_| !self.live.is_empty()) else { return Ok(None) };
+        let hardware = catalog.hardware(hardware)?;
+        let model = self.model.as_ref().map(|id| catalog.model_or_config(id)).transpose()?;
+        let runs = self
+            .live
+            .iter()
+            .map(|path| {
+                let results = Results::open(path)?;
+                let peaks = data_type(&results)
+                    .map_err(|error| error.or_at(path))
+                    .and_then(|dtype| DevicePeaks::of(&hardware, dtype))?;
+                let run = live_run(&run_id(path), results, peaks, model.as_ref(), catalog);
+                run.map_err(|error| error.or_at(path))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        each_once(runs.iter().map(|run| run.id.as_str()).collect())?;
+        Ok(Some((hardware, runs)))
     }
 
     /// Exactly one measured system.
@@ -199,6 +230,16 @@ impl MeasuredArgs {
         }
         let stem = path.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy());
         Ok(Measured { id: stem.into_owned(), members, unknown })
+    }
+}
+
+/// Name of a run: that of its folder, or of the file if it is not called results.json.
+fn run_id(path: &Path) -> String {
+    let stem = path.file_stem().map_or_else(|| "live".into(), |stem| stem.to_string_lossy());
+    let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    match folder {
+        Some(folder) if stem == "results" => folder.into_owned(),
+        _ => stem.into_owned(),
     }
 }
 

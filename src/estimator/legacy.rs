@@ -10,7 +10,7 @@ use crate::parameter::{Owner, Parameter, Scale};
 use crate::prediction::{Limit, Part, Parts, Prediction, Roof};
 use crate::roofline::memory::{free_bytes, kv_bytes};
 use crate::spec::{LegacyConstants, System};
-use crate::units::{Seconds, TokensPerSec};
+use crate::units::{BytesPerSec, Seconds, TokensPerSec};
 use crate::workload::{LoadKind, Workload};
 
 /// See the module.
@@ -157,7 +157,7 @@ fn derive(system: &System) -> Result<LegacyConstants> {
         bytes_per_element: system.deployment.weight_precision.bytes(),
         activation_factor: 12.0,
         nvlink_b_per_s: 2.0 * system.hardware.group_link(system.deployment.tensor_parallel).bandwidth.get(),
-        pcie_b_per_s: 2.0 * system.hardware.pcie.get(),
+        pcie_b_per_s: 2.0 * system.hardware.pcie.map_or(f64::INFINITY, BytesPerSec::get),
         hbm_bytes: system.hardware.memory.get(),
         gpus: system.deployment.gpus(),
         decode_cap_tokens: free_bytes(system)? / one_token,

@@ -2,6 +2,7 @@
 
 mod check;
 mod errors;
+pub mod live;
 mod run;
 mod study;
 mod transfer;

@@ -11,20 +11,36 @@
 //! | rotary embedding | `rope.rs` |
 //! | trunk, heads and output layer | `hydra.rs`; as [`crate::poe::Experts`] in `experts.rs` |
 //! | random, perturbed and loaded weights | `weights` |
+//! | the device, its free memory, its clock | `device.rs`, `memory.rs`, `cuda.rs` |
+//! | what is timed | `bench.rs` |
+//! | the roofs of the device, measured | `probe.rs` |
 //!
 //! A measurement must not lean on what it tests: nothing here uses the roofline.
 
+mod bench;
 mod block;
 mod cache;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(not(feature = "cuda"))]
+#[path = "no_cuda.rs"]
+mod cuda;
+mod device;
 mod experts;
 mod hydra;
 mod linear;
+mod memory;
+mod probe;
 mod rope;
 mod shape;
 mod stack;
 pub mod weights;
 
+pub use bench::{LiveTarget, Outcome, WeightPaths};
+pub use device::{DeviceChoice, GpuProperties, LiveDevice};
 pub use hydra::{Heads, Hydra};
+pub use memory::{Footprint, Tokens};
+pub use probe::{ProbePlan, probe};
 pub use shape::ModelShape;
 
 use std::path::Path;

@@ -3,12 +3,16 @@
 mod charts;
 mod coverage;
 mod figure;
+mod live_charts;
+mod live_page;
+mod live_study_page;
 mod number;
 mod output;
 mod page;
 mod plan_page;
 mod png;
 mod prediction_page;
+mod probe_page;
 mod roofline_charts;
 mod roofline_page;
 mod roofline_tables;
@@ -21,13 +25,16 @@ use std::path::{Path, PathBuf};
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;
 pub use png::browser;
+pub use probe_page::words as probe_words;
 pub use roofline_charts::batch_axis;
 pub use roofline_page::RooflineReport;
 pub use roofline_tables::{RooflineTable, crossings_table, operators_table, roofs_table, sweep_table};
 
+use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
 use crate::error::Result;
+use crate::evaluation::live::LiveStudy;
 use crate::evaluation::{Study, TransferStudy};
 use crate::forecast::Forecast;
 use crate::planning::{Plan, Question};
@@ -126,6 +133,68 @@ pub fn write_plan(
 pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let figures = roofline_charts::roofline_figures(report);
     write_page("roofline.html", &roofline_page::roofline_page(report, &figures), &figures, folder, png)
+}
+
+/// Writes the rows of a live run: `results.json`, and as CSV. A picture of an earlier run does not stay beside them.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_live_rows(results: &Results, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    output.stage("results.json", results.to_json().as_bytes())?;
+    output.stage("rows.csv", rows_csv(results).as_bytes())?;
+    match measured_csv(results) {
+        Some(text) => output.stage("measured.csv", text.as_bytes())?,
+        None => output.retire("measured.csv"),
+    }
+    output.retire("graph.html");
+    output.retire("graph.png");
+    output.commit()
+}
+
+/// Writes the page of a live run, and with `png` `graph.png`.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_live_page(results: &Results, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    let figures = live_charts::live_figures(results);
+    output.stage("graph.html", live_page::live_page(results, &figures).as_bytes())?;
+    if png {
+        let (name, bytes) = png::render_row("graph", &figures)?;
+        output.stage(&name, &bytes)?;
+    }
+    output.commit()
+}
+
+/// Writes every result of a fit to live runs.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_live_study(study: &LiveStudy, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    output.stage("evaluation.csv", &tables::live_evaluation(study)?)?;
+    output.stage("parameters.csv", &tables::live_parameters(study)?)?;
+    output.stage("calibration.toml", study.record.to_toml().as_bytes())?;
+    let figures = live_study_page::live_study_figures(study);
+    output.stage("report.html", live_study_page::live_study_page(study, &figures).as_bytes())?;
+    stage_pictures(&mut output, &figures, png)?;
+    output.commit()
+}
+
+/// Writes a probe below a folder: `hardware/<name>.toml`, which comes first in the list of files, and its page under
+/// `evaluations_results/probes/<name>`.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_probe(probe: &Probe, hardware: &str, name: &str, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = probe_page::probe_figures(probe);
+    let page = probe_page::probe_page(probe, &figures);
+    let pages = folder.join("evaluations_results").join("probes").join(name);
+    let written = write_page("probe.html", &page, &figures, &pages, png)?;
+    let mut output = OutputFolder::create(&folder.join("hardware"))?;
+    output.stage(&format!("{name}.toml"), hardware.as_bytes())?;
+    Ok([output.commit()?, written].concat())
 }
 
 /// Writes a page that stands alone, and its pictures.

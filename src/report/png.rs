@@ -34,11 +34,61 @@ pub fn browser() -> Result<PathBuf> {
         })
 }
 
+/// Size of one panel of a row of figures, and how many pixels of the picture one of its pixels has.
+const PANEL: (usize, usize) = (600, 500);
+const PANEL_SCALE: f64 = 1.5;
+
 /// Draws every figure; returns file names and contents.
 ///
 /// # Errors
 /// There is no Chromium, or it does not draw.
 pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
+    let wanted: Vec<String> =
+        figures.iter().map(|f| format!("[{:?},{:?},{}]", f.id, f.title, f.height + TITLE_HEIGHT)).collect();
+    // A picture carries its title itself.
+    let script = format!(
+        "for (const [id, title, height] of [{}]) {{\n\
+         const {{data, layout}} = document.getElementById(id);\n\
+         const margin = {{...layout.margin, t: layout.margin.t + {TITLE_HEIGHT}}};\n\
+         const titled = {{...layout, margin, height, width: {WIDTH}, autosize: false, paper_bgcolor: 'white', \
+         title: {{text: title, x: 0.02, y: 0.98, yanchor: 'top'}}}};\n\
+         put(id, await Plotly.toImage({{data, layout: titled}}, {{format: 'png', width: {WIDTH}, height}})); }}",
+        wanted.join(",")
+    );
+    let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
+    draw(figures, &script, &ids)
+}
+
+/// Draws figures side by side as one picture of a name, 900 by 750 pixels each.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_row(name: &str, figures: &[Figure]) -> Result<(String, Vec<u8>)> {
+    let wanted: Vec<String> = figures.iter().map(|f| format!("[{:?},{:?}]", f.id, f.title)).collect();
+    let (width, height) = PANEL;
+    let script = format!(
+        "const panels = [{}], scale = {PANEL_SCALE};\n\
+         const canvas = document.createElement('canvas');\n\
+         canvas.width = panels.length * {width} * scale; canvas.height = {height} * scale;\n\
+         const context = canvas.getContext('2d'); context.fillStyle = 'white';\n\
+         context.fillRect(0, 0, canvas.width, canvas.height);\n\
+         for (const [place, [id, title]] of panels.entries()) {{\n\
+         const {{data, layout}} = document.getElementById(id);\n\
+         const titled = {{...layout, width: {width}, height: {height}, autosize: false, paper_bgcolor: 'white', \
+         margin: {{...layout.margin, t: layout.margin.t + {TITLE_HEIGHT}}}, \
+         title: {{text: title, x: 0.5, y: 0.98, yanchor: 'top'}}}};\n\
+         const url = await Plotly.toImage({{data, layout: titled}}, {{format: 'png', width: {width}, height: {height}, scale}});\n\
+         const picture = new Image();\n\
+         await new Promise((done) => {{ picture.onload = done; picture.src = url; }});\n\
+         context.drawImage(picture, place * {width} * scale, 0); }}\n\
+         put({name:?}, canvas.toDataURL('image/png'));",
+        wanted.join(",")
+    );
+    Ok(draw(figures, &script, &[name])?.remove(0))
+}
+
+/// Runs a script on a page of figures; it calls `put(id, data URL)` for each picture.
+fn draw(figures: &[Figure], script: &str, ids: &[&str]) -> Result<Vec<(String, Vec<u8>)>> {
     let browser = browser()?;
     let failed = |what: String| {
         Error::failed(format!("{} did not draw the figures: {what}", browser.display()))
@@ -46,20 +96,11 @@ pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
     };
     let folder = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
     let file = folder.path().join("figures.html");
-    let wanted: Vec<String> =
-        figures.iter().map(|f| format!("[{:?},{:?},{}]", f.id, f.title, f.height + TITLE_HEIGHT)).collect();
-    // Each picture becomes the text of an element, which --dump-dom prints. A picture carries its title itself.
+    // Each picture becomes the text of an element, which --dump-dom prints.
     let script = format!(
         "<script>window.addEventListener('load', async () => {{\n\
-         for (const [id, title, height] of [{}]) {{\n\
-         const {{data, layout}} = document.getElementById(id);\n\
-         const margin = {{...layout.margin, t: layout.margin.t + {TITLE_HEIGHT}}};\n\
-         const titled = {{...layout, margin, height, width: {WIDTH}, autosize: false, paper_bgcolor: 'white', \
-         title: {{text: title, x: 0.02, y: 0.98, yanchor: 'top'}}}};\n\
-         const url = await Plotly.toImage({{data, layout: titled}}, {{format: 'png', width: {WIDTH}, height}});\n\
-         const out = document.createElement('pre'); out.className = 'png'; out.dataset.id = id; out.textContent = url;\n\
-         document.body.appendChild(out); }} }});</script>\n",
-        wanted.join(",")
+         const put = (id, url) => {{ const out = document.createElement('pre'); out.className = 'png'; \
+         out.dataset.id = id; out.textContent = url; document.body.appendChild(out); }};\n{script} }});</script>\n"
     );
     fs::write(&file, page("figures", &script, figures)).map_err(|error| failed(error.to_string()))?;
     let output = Command::new(&browser)
@@ -73,14 +114,13 @@ pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
         .output()
         .map_err(|error| failed(error.to_string()))?;
     let dom = String::from_utf8_lossy(&output.stdout);
-    figures
-        .iter()
-        .map(|figure| {
-            let marker = format!("data-id=\"{}\">data:image/png;base64,", figure.id);
-            let start = dom.find(&marker).ok_or_else(|| failed(format!("`{}` is missing", figure.id)))? + marker.len();
+    ids.iter()
+        .map(|id| {
+            let marker = format!("data-id=\"{id}\">data:image/png;base64,");
+            let start = dom.find(&marker).ok_or_else(|| failed(format!("`{id}` is missing")))? + marker.len();
             let text = &dom[start..start + dom[start..].find('<').unwrap_or(0)];
             let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|error| failed(error.to_string()))?;
-            Ok((format!("{}.png", figure.id), bytes))
+            Ok((format!("{id}.png"), bytes))
         })
         .collect()
 }

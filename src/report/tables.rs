@@ -3,6 +3,7 @@
 use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, PolarsError, SerWriter, Series};
 
 use crate::error::{Error, Result};
+use crate::evaluation::live::{LiveMetric, LiveRow, LiveStudy};
 use crate::evaluation::{EvaluatedRow, Study};
 use crate::prediction::Part;
 
@@ -92,6 +93,49 @@ pub fn parameters(study: &Study) -> Result<Vec<u8>> {
         text_column("name", fitted.iter().map(|p| p.parameter.name)),
         text_column("owner", fitted.iter().map(|p| p.parameter.owner.name())),
         text_column("campaign", fitted.iter().map(|p| p.campaign.map_or("", |campaign| study.campaign_name(campaign)))),
+        text_column("unit", fitted.iter().map(|p| p.parameter.unit)),
+        number_column("lower", fitted.iter().map(|p| Some(p.parameter.lower))),
+        number_column("upper", fitted.iter().map(|p| Some(p.parameter.upper))),
+        number_column("start", fitted.iter().map(|p| Some(p.start()))),
+        number_column("prior_spread", fitted.iter().map(|p| p.parameter.spread)),
+        number_column("value", fitted.iter().map(|p| Some(p.value))),
+        number_column("std_error", fitted.iter().map(|p| p.std_error)),
+        text_column("flag", fitted.iter().map(|p| p.flag.name())),
+        text_column("meaning", fitted.iter().map(|p| p.parameter.meaning)),
+    ])
+}
+
+/// `evaluation.csv` of live runs: every row with its prediction.
+pub fn live_evaluation(study: &LiveStudy) -> Result<Vec<u8>> {
+    let rows: Vec<(&str, &LiveRow, f64)> = study
+        .runs
+        .iter()
+        .zip(&study.predicted)
+        .flat_map(|(run, predicted)| run.rows.iter().zip(predicted).map(|(row, p)| (run.id.as_str(), row, p.as_ms())))
+        .collect();
+    let poe = |row: &LiveRow| row.metric == LiveMetric::PoeToken;
+    csv(vec![
+        text_column("run", rows.iter().map(|(run, ..)| *run)),
+        text_column("variant", rows.iter().map(|(_, row, _)| row.variant.name())),
+        text_column("metric", rows.iter().map(|(_, row, _)| row.metric.name())),
+        number_column("tokens", rows.iter().map(|(_, row, _)| Some(row.tokens))),
+        number_column("gamma", rows.iter().map(|(_, row, _)| poe(row).then_some(row.gamma as f64))),
+        number_column("acceptance", rows.iter().map(|(_, row, _)| poe(row).then_some(row.acceptance))),
+        number_column("measured_ms", rows.iter().map(|(_, row, _)| Some(row.measured.as_ms()))),
+        number_column("predicted_ms", rows.iter().map(|(.., predicted)| Some(*predicted))),
+        number_column(
+            "error_pct",
+            rows.iter().map(|(_, row, predicted)| Some(100.0 * (predicted / row.measured.as_ms() - 1.0))),
+        ),
+    ])
+}
+
+/// `parameters.csv` of live runs.
+pub fn live_parameters(study: &LiveStudy) -> Result<Vec<u8>> {
+    let fitted = &study.solution.parameters;
+    csv(vec![
+        text_column("parameter", fitted.iter().map(|p| p.parameter.name)),
+        text_column("owner", fitted.iter().map(|p| p.parameter.owner.name())),
         text_column("unit", fitted.iter().map(|p| p.parameter.unit)),
         number_column("lower", fitted.iter().map(|p| Some(p.parameter.lower))),
         number_column("upper", fitted.iter().map(|p| Some(p.parameter.upper))),

@@ -140,11 +140,16 @@ impl Catalog {
         ids.into_iter().collect()
     }
 
-    /// A device by its id, else by one of its aliases (in upper or lower case).
+    /// A device by the path of its file where the text ends in `.toml`, else by its id, else by one of its aliases (in upper
+    /// or lower case).
     ///
     /// # Errors
     /// No such name (with the nearest id), or the file is broken.
     pub fn hardware(&self, name: &str) -> Result<Hardware> {
+        let path = Path::new(name);
+        if let Some(id) = toml_stem(path) {
+            return Hardware::read(&id, &SpecFile::open(path)?);
+        }
         let (id, file) = self.file(Kind::Hardware, name)?;
         Hardware::read(&id, &file)
     }

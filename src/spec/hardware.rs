@@ -35,7 +35,7 @@ struct HardwareFile {
     interconnect_gb_per_s: Option<f64>,
     interconnect: Option<String>,
     interconnect_gpus: Option<u32>,
-    pcie_gb_per_s: f64,
+    pcie_gb_per_s: Option<f64>,
     peak_tflop_per_s: Peaks,
     price: Option<Price>,
     #[serde(default)]
@@ -117,8 +117,8 @@ pub struct Hardware {
     pub bandwidth: BytesPerSec,
     /// Link to the other devices of a group; `None`: only PCIe.
     pub interconnect: Option<Interconnect>,
-    /// PCIe, one direction.
-    pub pcie: BytesPerSec,
+    /// PCIe, one direction; `None`: nothing joins it to another device.
+    pub pcie: Option<BytesPerSec>,
     /// Second-level cache.
     pub l2_cache_mib: Option<f64>,
     /// Streaming multiprocessors or compute units.
@@ -144,9 +144,9 @@ impl Hardware {
         let mut figures = vec![
             ("memory_bytes".to_owned(), raw.memory_bytes as f64),
             ("memory_bandwidth_gb_per_s".to_owned(), raw.memory_bandwidth_gb_per_s),
-            ("pcie_gb_per_s".to_owned(), raw.pcie_gb_per_s),
         ];
         let optional = [
+            ("pcie_gb_per_s", raw.pcie_gb_per_s),
             ("l2_cache_mib", raw.l2_cache_mib),
             ("multiprocessors", raw.multiprocessors.map(f64::from)),
             ("tdp_w", raw.tdp_w),
@@ -200,7 +200,7 @@ impl Hardware {
                 .interconnect_gb_per_s
                 .zip(raw.interconnect_gpus)
                 .map(|(bandwidth, gpus)| Interconnect { bandwidth: BytesPerSec::from_giga(bandwidth), gpus }),
-            pcie: BytesPerSec::from_giga(raw.pcie_gb_per_s),
+            pcie: raw.pcie_gb_per_s.map(BytesPerSec::from_giga),
             l2_cache_mib: raw.l2_cache_mib,
             multiprocessors: raw.multiprocessors,
             tdp_w: raw.tdp_w,
@@ -240,14 +240,19 @@ impl Hardware {
         })
     }
 
+    /// Whether a path joins a group of `gpus` devices.
+    pub fn joins(&self, gpus: u32) -> bool {
+        gpus == 1 || self.pcie.is_some() || self.interconnect.is_some_and(|link| gpus <= link.gpus)
+    }
+
     /// The path between the devices of a tensor-parallel group of `gpus`: the interconnect if it joins them all, else
-    /// PCIe.
+    /// PCIe. Nothing crosses it where there is one device.
     pub fn group_link(&self, gpus: u32) -> Link {
         match self.interconnect {
             Some(Interconnect { bandwidth, gpus: joined }) if gpus <= joined => {
                 Link { class: LinkClass::Direct, bandwidth }
             }
-            _ => Link { class: LinkClass::Pcie, bandwidth: self.pcie },
+            _ => Link { class: LinkClass::Pcie, bandwidth: self.pcie.unwrap_or(BytesPerSec::new(f64::INFINITY)) },
         }
     }
 }

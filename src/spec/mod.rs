@@ -46,7 +46,7 @@ impl System {
     /// Puts checked specifications together.
     ///
     /// # Errors
-    /// Query heads that the tensor-parallel degree does not divide, or a precision that the device has no peak for.
+    /// Query heads that the tensor-parallel degree does not divide, a group that nothing joins, or a precision that the device has no peak for.
     pub fn new(hardware: Hardware, model: ModelArchitecture, deployment: Deployment) -> Result<Self> {
         for (name, value) in [
             ("tensor_parallel", Some(deployment.tensor_parallel)),
@@ -66,6 +66,13 @@ impl System {
                 ))
                 .help("choose a tensor-parallel degree that divides the heads"));
             }
+        }
+        if !hardware.joins(deployment.tensor_parallel) {
+            return Err(Error::input(format!(
+                "tensor_parallel = {}, and nothing joins {} to another device",
+                deployment.tensor_parallel, hardware.name
+            ))
+            .help("give a tensor-parallel degree of 1, or add `pcie_gb_per_s` with its source to the device's file"));
         }
         hardware.peak(deployment.linear_precision())?;
         hardware.peak(deployment.weight_precision.unquantised())?;

@@ -1,5 +1,6 @@
 //! `perfmodel fit`, the main job.
 
+mod live;
 mod output;
 
 use std::fmt::Write;
@@ -33,6 +34,7 @@ const MOST_STARTS: usize = 10_000;
     perfmodel fit --scenario llama31_8b_fp8_tp1 --exclude 'concurrency>128' --out low --png\n  \
     perfmodel fit --measured runs.csv --model qwen3_32b --hardware h200_sxm_141gb --tp 2 --weights bf16 --kv bf16\n  \
     perfmodel fit --scenario 'llama*'                    share hardware and engine parameters, keep campaigns apart\n  \
+    perfmodel fit --live my_run/results.json --hardware hardware/my_machine.toml   runs of `perfmodel bench`\n  \
     perfmodel fit --table batches.csv --load static_batch --skip-unknown --no-validate --leave-out hardware,half\n\n\
     Exit codes: 0 done, 1 the fit did not converge, 2 wrong input.")]
 pub struct FitArgs {
@@ -56,11 +58,11 @@ pub struct FitArgs {
     no_priors: bool,
 
     /// Fit only rows for which this holds, such as 'concurrency<=128'; may be repeated
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", conflicts_with = "live")]
     rows: Vec<RowFilter>,
 
     /// Leave out rows for which this holds; may be repeated
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", conflicts_with = "live")]
     exclude: Vec<RowFilter>,
 
     /// Seed of the random starts
@@ -81,7 +83,7 @@ pub struct FitArgs {
 
     /// Fit several systems and predict those left out in turn: scenario, hardware, precision, tp, or half of them by
     /// chance; may be repeated, or names with commas
-    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', conflicts_with = "live")]
     leave_out: Vec<GroupKind>,
 
     /// Folder for the results [default: evaluations_results/<scenario>/<estimator>]
@@ -95,6 +97,19 @@ pub struct FitArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+impl FitArgs {
+    fn options(&self) -> FitOptions {
+        FitOptions {
+            seed: self.seed,
+            starts: self.starts,
+            max_iterations: self.max_iterations,
+            fixed: self.fix.clone(),
+            freed: self.free.clone(),
+            priors: !self.no_priors,
+        }
+    }
 }
 
 pub(super) fn estimator_names() -> PossibleValuesParser {
@@ -117,27 +132,25 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
 /// Runs the main job.
 pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
     let started = Instant::now();
+    if let Some((hardware, runs)) = args.measured.live(catalog)? {
+        return live::run(&args, &hardware, runs, started);
+    }
     let estimator = estimator::by_name(&args.estimator)?;
     let measured = args.measured.resolve(catalog)?;
     if args.png {
         // Better now than after the fit.
         browser()?;
     }
-    let folder = args.out.unwrap_or_else(|| ["evaluations_results", &measured.id, estimator.name()].iter().collect());
+    let folder =
+        args.out.clone().unwrap_or_else(|| ["evaluations_results", &measured.id, estimator.name()].iter().collect());
+    let options = args.options();
     let input = StudyInput {
         id: measured.id,
         members: measured.members,
         keep: args.rows,
         exclude: args.exclude,
         estimator,
-        options: FitOptions {
-            seed: args.seed,
-            starts: args.starts,
-            max_iterations: args.max_iterations,
-            fixed: args.fix,
-            freed: args.free,
-            priors: !args.no_priors,
-        },
+        options,
         validate: !args.no_validate,
         leave_out: args.leave_out,
     };
