@@ -264,6 +264,12 @@ impl BenchConfig {
         })
     }
 
+    /// The variants as they run, round by round.
+    pub fn schedule(&self) -> impl Iterator<Item = Variant> {
+        let variants = Variant::ALL.into_iter().filter(|variant| self.runs(*variant));
+        (0..self.rounds).flat_map(move |_| variants.clone())
+    }
+
     /// Whether a variant is run.
     pub fn runs(&self, variant: Variant) -> bool {
         self.variants.contains(&variant)

@@ -1,8 +1,8 @@
 //! Timing a live model: what to run, how often, and the record of it.
 //!
-//! `config` says what is timed, `harness` how a call becomes a list of timings, `pool` puts rounds together, `results` is `results.json` (read and written,
-//! the original's files too), `measured` its rows as `measured.csv`, and `run_folder` names the folder of a run. No model is known
-//! here: `live` brings them, and whoever draws or fits results needs none.
+//! `config` says what is timed, `harness` how a call becomes a list of timings, `pool` puts rounds together, `results` is
+//! `results.json` (read and written, the original's files too), `measured` its rows as `measured.csv`, and `run_folder` names the
+//! folder of a run. No model is known here: `live` brings them, and whoever draws or fits results needs none.
 
 mod config;
 mod harness;

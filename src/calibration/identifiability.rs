@@ -112,8 +112,9 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: 
     let variance = (at_optimum.iter().map(|r| r * r).sum::<f64>() / freedom as f64).max(1e-16);
     let jacobian = DMatrix::from_columns(&columns);
     let information = jacobian.tr_mul(&jacobian) / variance;
-    let priors = uncertain.iter().map(|&index| knowledge[index].prior.map_or(0.0, |prior| 1.0 / (prior * prior)));
-    let together = inverse(&(information + DMatrix::from_diagonal(&DVector::from_iterator(uncertain.len(), priors))));
+    let prior = |index: usize| knowledge[index].prior.map_or(0.0, |prior| 1.0 / (prior * prior));
+    let priors = DVector::from_iterator(uncertain.len(), uncertain.iter().map(|&index| prior(index)));
+    let together = inverse(&(information + DMatrix::from_diagonal(&priors)));
     for (row, &i) in uncertain.iter().enumerate() {
         for (column, &j) in uncertain.iter().enumerate() {
             covariance[(i, j)] = together[(row, column)];
@@ -123,10 +124,8 @@ pub fn identifiability(residuals: &Residuals<'_>, positions: &[f64], knowledge: 
         }
     }
     for &row in &inner {
-        let Knowledge { widest, prior, .. } = knowledge[uncertain[row]];
-        let own = prior.map_or(0.0, |prior| 1.0 / (prior * prior));
-        let precision = 1.0 / together[(row, row)].max(f64::MIN_POSITIVE) - own;
-        if precision < 1.0 / (widest * widest) {
+        let precision = 1.0 / together[(row, row)].max(f64::MIN_POSITIVE) - priors[row];
+        if precision < knowledge[uncertain[row]].widest.powi(-2) {
             flags[uncertain[row]] = Flag::Unidentifiable;
         }
     }

@@ -142,8 +142,7 @@ impl LiveTarget {
         pool: &mut Pool,
     ) -> Result<()> {
         let prompt = self.prompt(config);
-        let variants = Variant::ALL.into_iter().filter(|variant| config.runs(*variant));
-        for variant in (0..config.rounds).flat_map(|_| variants.clone()) {
+        for variant in config.schedule() {
             if watch.stopped() {
                 break;
             }

@@ -71,7 +71,12 @@ pub fn layout(height: usize) -> Layout {
         .font(Font::new().size(12).family("system-ui, sans-serif"))
         .paper_background_color("rgba(0,0,0,0)")
         .plot_background_color("rgba(0,0,0,0)")
-        .legend(Legend::new().orientation(plotly::common::Orientation::Horizontal).y(-0.22).x(0.0))
+        .legend(legend())
+}
+
+/// The legend that all figures start from: below the axis.
+pub fn legend() -> Legend {
+    Legend::new().orientation(plotly::common::Orientation::Horizontal).y(-0.22).x(0.0)
 }
 
 /// A chart that fills the width it is given.

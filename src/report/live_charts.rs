@@ -2,11 +2,11 @@
 
 use plotly::Histogram;
 use plotly::Scatter;
-use plotly::common::{DashType, Fill, Line, Mode, Orientation, Title};
-use plotly::layout::{Axis, BarMode, Legend, TraceOrder};
+use plotly::common::{DashType, Fill, Line, Mode, Title};
+use plotly::layout::{Axis, BarMode, TraceOrder};
 use plotly::traces::histogram::{Bins, HistNorm};
 
-use super::figure::{Figure, layout, plot};
+use super::figure::{Figure, layout, legend, plot};
 use crate::bench::{DecodePoint, GammaRun, Results, Timing, Variant};
 use crate::stats::density;
 
@@ -166,9 +166,8 @@ fn positions(results: &Results) -> [f64; 2] {
 
 fn decode_latency(results: &Results) -> Figure {
     // Areas turn the order of a legend round unless it is given.
-    let legend = Legend::new().orientation(Orientation::Horizontal).y(-0.22).x(0.0).trace_order(TraceOrder::Normal);
-    let mut chart =
-        plot(layout(HEIGHT).legend(legend).x_axis(plain("KV Cache Position")).y_axis(plain("Latency (ms)")));
+    let layout = layout(HEIGHT).legend(legend().trace_order(TraceOrder::Normal));
+    let mut chart = plot(layout.x_axis(plain("KV Cache Position")).y_axis(plain("Latency (ms)")));
     for variant in Variant::ALL {
         let points = results.decode(variant);
         let x: Vec<f64> = points.iter().map(|point| point.position as f64).collect();

@@ -56,8 +56,7 @@ impl Progress {
     pub fn new(config: &BenchConfig, flag: Arc<AtomicBool>) -> Self {
         let poe = Budget { rep_ms: config.poe_rep_ms, ..config.budget };
         let mut rows = Vec::new();
-        let variants = Variant::ALL.iter().filter(|variant| config.runs(**variant));
-        for &variant in (0..config.rounds).flat_map(|_| variants.clone()) {
+        for variant in config.schedule() {
             let mut add = |kind, budget: Budget| {
                 rows.push(Planned { kind, budget, ms: budget.warmup_ms + budget.rep_ms });
             };

@@ -215,7 +215,7 @@ fn break_evens(run: &LiveRun, parameters: LiveParameters) -> Vec<BreakEven> {
             gamma: row.gamma,
             acceptance: row.acceptance,
             measured: row.measured,
-            predicted: times.refilled(row.refilled).per_token(row.acceptance),
+            predicted: row.predict(&timer),
             at_best: times.per_token(1.0),
             against_naive: times.break_even(naive),
             against_baseline: times.break_even(baseline),
