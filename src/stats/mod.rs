@@ -1,10 +1,32 @@
-//! Statistics of repeated timings: outlier filter, summary, density. Plain functions of numbers; the unit of what goes in
-//! is that of what comes out.
+//! Statistics of timings: summaries and density of repeated calls, and the comparison of samples of requests. Plain functions of
+//! numbers; the unit of what goes in is that of what comes out.
 
+mod bootstrap;
 mod density;
+mod histogram;
+mod holm;
+mod jackknife;
+mod kolmogorov;
+mod moments;
+mod order_interval;
 mod outliers;
+mod quantile;
+mod ranks;
+mod resample;
+mod shift;
 mod summary;
 
+pub use bootstrap::{BootstrapInterval, IntervalMethod, bootstrap_p, interval};
 pub use density::{density, scott_bandwidth};
+pub use histogram::{Bins, round_up};
+pub use holm::holm;
+pub use jackknife::{LeaveOneOut, acceleration};
+pub use kolmogorov::{KolmogorovSmirnov, kolmogorov_smirnov};
+pub use moments::{Line, Moments, Welch, cohen_d, lag_one, welch};
+pub use order_interval::{OrderInterval, order_interval};
 pub use outliers::{Quartiles, quartiles, without_outliers};
+pub use quantile::{Position, QuantileRule};
+pub use ranks::{BrunnerMunzel, Dominance, brunner_munzel, cliff_words, mann_whitney_p, spearman};
+pub use resample::{COUNTED_UP_TO, Resampling, Scheme, resampled_quantiles};
+pub use shift::{Shift, hodges_lehmann};
 pub use summary::{Summary, median, rounded};
