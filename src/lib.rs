@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! units, error      quantities as types; errors with place and remedy
-//! stats             repeated timings: outliers, summary, density
+//! stats             repeated timings: outliers, summary, density; samples compared: bootstrap, ranks, shifts
 //! poe               speculative decoding of a product of experts, over any model
 //! bench             timing a live model: configuration, harness, results
 //! workload          prompt length, answer length, load: clients, a rate, a batch
@@ -21,6 +21,7 @@
 //! planning          which devices, how many, at what cost, for a service-level objective
 //! evaluation        errors; the main job and its relatives as functions
 //! live    (feature) OLMo-2, Hydra and PoE on candle; nothing of the roofline
+//! requests (feature) logs of single requests: LLMeter's folders, JSON lines, tables
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
 //! ```
@@ -67,6 +68,8 @@ pub mod poe;
 pub mod prediction;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "report")]
+pub mod requests;
 pub mod roofline;
 pub mod serving;
 pub mod spec;
