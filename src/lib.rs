@@ -22,6 +22,7 @@
 //! evaluation        errors; the main job and its relatives as functions
 //! live    (feature) OLMo-2, Hydra and PoE on candle; nothing of the roofline
 //! requests (feature) logs of single requests: LLMeter's folders, JSON lines, tables
+//! comparison (feature) measured runs held against each other
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
 //! ```
@@ -54,6 +55,8 @@ pub mod bench;
 pub mod calibration;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "report")]
+pub mod comparison;
 pub mod dataset;
 pub mod error;
 pub mod estimator;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("units", &[]),
     ("error", &[]),
     ("stats", &[]),
     ("requests", &["error"]),
+    ("comparison", &["error", "stats", "requests"]),
     ("poe", &["error"]),
     ("workload", &["error"]),
     ("spec", &["error", "units", "workload"]),
