@@ -64,6 +64,8 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "forecast",
             "planning",
             "evaluation",
+            "requests",
+            "comparison",
         ],
     ),
     (
@@ -86,6 +88,8 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "forecast",
             "planning",
             "evaluation",
+            "requests",
+            "comparison",
             "report",
         ],
     ),

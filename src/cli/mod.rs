@@ -7,6 +7,7 @@ mod bench;
 #[path = "no_live.rs"]
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod evaluate;
 mod explain;
@@ -78,6 +79,8 @@ enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Compare model errors with a baseline and with limits, for CI
     Check(Box<check::CheckArgs>),
+    /// Compare runs of a measuring tool: latencies with intervals, tests, and whether they may be compared
+    Compare(Box<compare::CompareArgs>),
     /// Time OLMo-2, Hydra and PoE decoding on this machine
     Bench(Box<bench::BenchArgs>),
     /// Measure the roofs of this machine and write them as a hardware file
@@ -109,6 +112,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Roofline(args) => roofline::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::Check(args) => check::run(&catalog, &args),
+        Command::Compare(args) => compare::run(&args),
         Command::Bench(args) => bench::run(&catalog, *args),
         Command::Probe(args) => bench::probe::run(&args),
         Command::Plot(args) => plot::run(&args),

@@ -1,6 +1,7 @@
 //! Measured runs held against each other: distributions of latencies with intervals, effect sizes and tests, and whether the runs
 //! may be compared at all.
 
+mod cautions;
 mod load_test;
 mod pair;
 mod sample;
@@ -9,6 +10,7 @@ mod similarity;
 mod study;
 mod verdict;
 
+pub use cautions::cautions;
 pub use load_test::{LatencyLimits, LevelFigures, level_figures};
 pub use pair::{PairStudy, QuantileDifference, ShiftPoint};
 pub use sample::{BoxFigure, QuantileEstimate, Sample, SampleStudy};

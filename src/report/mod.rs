@@ -1,6 +1,7 @@
 //! What a command leaves behind: tables, charts, one self-contained page.
 
 mod charts;
+mod compare_tables;
 mod coverage;
 mod figure;
 mod live_charts;
@@ -22,13 +23,17 @@ mod transfer_page;
 
 use std::path::{Path, PathBuf};
 
+pub use compare_tables::{
+    CompareGroup, CompareReport, adjusted, differences_table, effects, findings, levels_table, quantiles_table,
+    validity_table, workload_table,
+};
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;
 pub use png::browser;
 pub use probe_page::words as probe_words;
 pub use roofline_charts::batch_axis;
 pub use roofline_page::RooflineReport;
-pub use roofline_tables::{RooflineTable, crossings_table, operators_table, roofs_table, sweep_table};
+pub use roofline_tables::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;

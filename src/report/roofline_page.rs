@@ -4,7 +4,7 @@ use super::charts::short;
 use super::figure::Figure;
 use super::number::number;
 use super::page::{header, page, section, summary, table};
-use super::roofline_tables::{RooflineTable, crossings_table, operators_table, roofs_table};
+use super::roofline_tables::{ReportTable, crossings_table, operators_table, roofs_table};
 use crate::roofline::{DeviceRoofs, Phase, Step, Sweep};
 
 /// What there is to say of the roofline of a system.
@@ -61,7 +61,7 @@ impl RooflineReport {
     }
 }
 
-fn html_table(RooflineTable { header, rows }: RooflineTable) -> String {
+fn html_table(ReportTable { header, rows }: ReportTable) -> String {
     table(&header.iter().map(String::as_str).collect::<Vec<_>>(), rows)
 }
 

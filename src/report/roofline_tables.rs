@@ -6,7 +6,7 @@ use crate::roofline::{Crossing, DeviceRoofs, OperatorPoint, Step, Sweep, machine
 use crate::units::{Bytes, Flops, FlopsPerSec, Seconds};
 
 /// Header and rows.
-pub struct RooflineTable {
+pub struct ReportTable {
     /// Names of the columns.
     pub header: Vec<String>,
     /// Cells.
@@ -29,7 +29,7 @@ fn tera(rate: FlopsPerSec) -> f64 {
 }
 
 /// The roofs of a device: peak, what is attained of it, and the machine balance of both.
-pub fn roofs_table(roofs: &DeviceRoofs) -> RooflineTable {
+pub fn roofs_table(roofs: &DeviceRoofs) -> ReportTable {
     let attainable_balance = |rate| number(machine_balance(rate, roofs.attainable_bandwidth));
     let compute = roofs.compute.iter().map(|roof| {
         vec![
@@ -54,14 +54,14 @@ pub fn roofs_table(roofs: &DeviceRoofs) -> RooflineTable {
             "yes".to_owned(),
         ]
     });
-    RooflineTable {
+    ReportTable {
         header: header(&["roof", "peak TFLOP/s", "attainable", "%", "balance at peak", "attainable", "used here"]),
         rows: compute.chain(ceilings).collect(),
     }
 }
 
 /// The operators of a step, what they sum to, and what else makes its time.
-pub fn operators_table(step: &Step) -> RooflineTable {
+pub fn operators_table(step: &Step) -> ReportTable {
     let total = step.total();
     let share = |time: Seconds| format!("{:.1}", 100.0 * (time / total));
     let mut rows: Vec<Vec<String>> = step.operators.iter().map(|operator| operator_row(operator, total)).collect();
@@ -88,7 +88,7 @@ pub fn operators_table(step: &Step) -> RooflineTable {
         (row[0], row[10], row[11]) = (name.to_owned(), number(time.as_ms()), share(time));
         rows.push(row);
     }
-    RooflineTable {
+    ReportTable {
         header: header(&[
             "operator",
             "layers",
@@ -130,7 +130,7 @@ fn operator_row(operator: &OperatorPoint, total: Seconds) -> Vec<String> {
 }
 
 /// For each context the batch from which steps are compute bound, and how many sequences the KV cache holds.
-pub fn crossings_table([prefill, decode]: &[Sweep; 2]) -> RooflineTable {
+pub fn crossings_table([prefill, decode]: &[Sweep; 2]) -> ReportTable {
     let rows = prefill.contexts.iter().zip(&decode.contexts).map(|(prefill, decode)| {
         vec![
             short(decode.tokens),
@@ -140,14 +140,14 @@ pub fn crossings_table([prefill, decode]: &[Sweep; 2]) -> RooflineTable {
             decode_in_words(decode.crossing, decode.capacity).to_owned(),
         ]
     });
-    RooflineTable {
+    ReportTable {
         header: header(&["tokens", "decode, sequences", "prefill, prompts", "KV cache holds", "so decode"]),
         rows: rows.collect(),
     }
 }
 
 /// Memory time and compute time of each step of a sweep, contexts down and batches across.
-pub fn sweep_table(sweep: &Sweep) -> RooflineTable {
+pub fn sweep_table(sweep: &Sweep) -> ReportTable {
     let rows = sweep.contexts.iter().map(|line| {
         let cells = line.cells.iter().map(|cell| {
             let [memory, compute] = [cell.time.memory, cell.time.compute].map(|time| short_ms(time.as_ms()));
@@ -155,7 +155,7 @@ pub fn sweep_table(sweep: &Sweep) -> RooflineTable {
         });
         std::iter::once(short(line.tokens)).chain(cells).collect()
     });
-    RooflineTable {
+    ReportTable {
         header: std::iter::once("tokens".to_owned()).chain(sweep.batches.iter().map(|batch| short(*batch))).collect(),
         rows: rows.collect(),
     }

@@ -17,8 +17,7 @@ use crate::calibration::Origin;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecaster};
 use crate::report::{
-    RooflineReport, RooflineTable, batch_axis, crossings_table, operators_table, roofs_table, sweep_table,
-    write_roofline,
+    ReportTable, RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
 };
 use crate::roofline::{DeviceRoofs, Inventory, Phase, Sweep};
 use crate::spec::Catalog;
@@ -212,7 +211,7 @@ fn tables(target: &ResolvedTarget, report: &RooflineReport, calibrated: bool) ->
     text + &terminal_table(&crossings_table(&report.sweeps), 0..4)
 }
 
-fn terminal_table(content: &RooflineTable, numbers: std::ops::Range<usize>) -> String {
+fn terminal_table(content: &ReportTable, numbers: std::ops::Range<usize>) -> String {
     let header: Vec<&str> = content.header.iter().map(String::as_str).collect();
     table(&header, content.rows.clone(), numbers)
 }

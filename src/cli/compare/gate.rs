@@ -1,0 +1,93 @@
+//! `--fail-if-slower`: whether a run passes.
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::report::CompareReport;
+
+/// A latency at one percentile against the limit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checked {
+    /// Clients, for a level of load tests.
+    pub clients: Option<u32>,
+    /// The side that was compared with the first.
+    pub side: String,
+    /// Dimension.
+    pub dimension: &'static str,
+    /// Percentile.
+    pub percentile: f64,
+    /// Relative change in percent and its interval.
+    pub change_pct: f64,
+    /// Lower end.
+    pub change_low_pct: f64,
+    /// Upper end.
+    pub change_high_pct: f64,
+    /// `passed`, `failed`, or `open` where the interval holds the limit.
+    pub outcome: &'static str,
+}
+
+/// The result.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// Relative change that is allowed, in percent.
+    pub limit_pct: f64,
+    /// What was checked.
+    pub checks: Vec<Checked>,
+}
+
+impl Gate {
+    /// Checks every latency of every side against the first.
+    pub fn of(report: &CompareReport, limit: f64, percentiles: &[f64]) -> Self {
+        let mut checks = Vec::new();
+        for group in &report.groups {
+            for study in group.comparison.dimensions.iter().filter(|study| study.dimension.is_latency()) {
+                for (side, pair) in group.sides[1..].iter().zip(&study.pairs) {
+                    let quantiles = pair.iter().flat_map(|pair| &pair.quantiles);
+                    for quantile in quantiles.filter(|quantile| percentiles.contains(&quantile.p)) {
+                        let (low, high) = (quantile.ratio_interval.low, quantile.ratio_interval.high);
+                        let percent = |ratio: f64| 100.0 * (ratio - 1.0);
+                        checks.push(Checked {
+                            clients: group.clients,
+                            side: side.name.clone(),
+                            dimension: study.dimension.name(),
+                            percentile: 100.0 * quantile.p,
+                            change_pct: percent(quantile.ratio),
+                            change_low_pct: percent(low),
+                            change_high_pct: percent(high),
+                            outcome: if low > 1.0 + limit {
+                                "failed"
+                            } else if high > 1.0 + limit {
+                                "open"
+                            } else {
+                                "passed"
+                            },
+                        });
+                    }
+                }
+            }
+        }
+        Self { limit_pct: 100.0 * limit, checks }
+    }
+
+    /// Fails where a check did, or where there was nothing to check.
+    pub fn into_result(self) -> Result<()> {
+        if self.checks.is_empty() {
+            return Err(Error::input("--fail-if-slower has no latency to look at")
+                .help("compare a latency that both runs have measured, and enough requests for its percentile"));
+        }
+        let failed: Vec<String> = self
+            .checks
+            .iter()
+            .filter(|check| check.outcome == "failed")
+            .map(|check| {
+                let clients = check.clients.map_or_else(String::new, |clients| format!(" at {clients} clients"));
+                format!("{} p{} of {}{clients}", check.dimension, check.percentile, check.side)
+            })
+            .collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::failed(format!("slower by more than {} %: {}", self.limit_pct, failed.join(", ")))
+            .help("find the cause, or raise --fail-if-slower"))
+    }
+}

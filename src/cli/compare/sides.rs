@@ -1,0 +1,172 @@
+//! From `NAME=RUN,RUN` to sides that can be compared.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::comparison::{LatencyLimits, Settings, Side, cautions, compare, level_figures};
+use crate::error::{Error, Result};
+use crate::report::{CompareGroup, CompareReport};
+use crate::requests::{LoadTest, Measured, Run, open};
+
+/// Everything that was given: runs, or load tests.
+pub enum Given {
+    /// Sides of runs.
+    Runs(Vec<Side>),
+    /// Load tests by name.
+    LoadTests(Vec<(String, LoadTest)>),
+}
+
+impl Given {
+    /// Opens every side.
+    ///
+    /// # Errors
+    /// A path is no run, two sides have one name, or runs and load tests are mixed.
+    pub fn open(texts: &[String], completed_only: bool) -> Result<Self> {
+        let (mut sides, mut tests) = (Vec::new(), Vec::new());
+        for text in texts {
+            let (name, paths) = parse(text);
+            let mut runs = Vec::new();
+            for path in &paths {
+                match open(Path::new(path))? {
+                    Measured::Run(run) => runs.push(kept(run, completed_only)),
+                    Measured::LoadTest(test) if paths.len() == 1 => {
+                        let levels = test.levels.into_iter().map(|(clients, run)| (clients, kept(run, completed_only)));
+                        let test = LoadTest { levels: levels.collect(), ..test };
+                        tests.push((name.map_or_else(|| test.name.clone(), str::to_owned), test));
+                    }
+                    Measured::LoadTest(_) => {
+                        return Err(Error::input("a load test cannot be joined with other runs")
+                            .at(path)
+                            .help("give it as a side of its own"));
+                    }
+                }
+            }
+            if let Some(first) = runs.first() {
+                let name = name.map_or_else(|| first.name.clone(), str::to_owned);
+                sides.push(Side { name, runs });
+            }
+        }
+        if !sides.is_empty() && !tests.is_empty() {
+            return Err(Error::input(format!("{} is a load test, {} is not", tests[0].0, sides[0].name))
+                .help("compare a run with one level of the load test, such as loadtest/00016-clients"));
+        }
+        if tests.is_empty() {
+            let unique = apart(&sides.iter().map(|side| side.name.clone()).collect::<Vec<_>>(), texts)?;
+            Ok(Self::Runs(sides.into_iter().zip(unique).map(|(side, name)| Side { name, ..side }).collect()))
+        } else {
+            let unique = apart(&tests.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), texts)?;
+            Ok(Self::LoadTests(tests.into_iter().zip(unique).map(|((_, test), name)| (name, test)).collect()))
+        }
+    }
+
+    /// How many sides.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Runs(sides) => sides.len(),
+            Self::LoadTests(tests) => tests.len(),
+        }
+    }
+}
+
+/// Name and paths of a side. A path that is there is meant as it stands, whatever it holds.
+fn parse(text: &str) -> (Option<&str>, Vec<&str>) {
+    if Path::new(text).exists() {
+        return (None, vec![text]);
+    }
+    let (name, paths) = match text.split_once('=') {
+        Some((name, paths)) if !name.is_empty() => (Some(name), paths),
+        _ => (None, text),
+    };
+    if Path::new(paths).exists() { (name, vec![paths]) } else { (name, paths.split(',').collect()) }
+}
+
+fn kept(run: Run, completed_only: bool) -> Run {
+    if completed_only { Run { log: run.log.completed_only(), ..run } } else { run }
+}
+
+/// Names that differ: folders of the same name are told apart by the whole text that was given.
+fn apart(names: &[String], texts: &[String]) -> Result<Vec<String>> {
+    let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+    if distinct(names) {
+        return Ok(names.to_vec());
+    }
+    let whole: Vec<String> = texts.iter().map(|text| text.trim_end_matches('/').to_owned()).collect();
+    if distinct(&whole) {
+        return Ok(whole);
+    }
+    Err(Error::input("two sides have the same name").help("name them: before=RUN after=RUN"))
+}
+
+/// Compares what was given: runs once, load tests at each number of clients that the first and another have.
+///
+/// # Errors
+/// Load tests have no number of clients in common.
+pub fn groups(given: Given, settings: &Settings, limits: LatencyLimits) -> Result<CompareReport> {
+    let group = |clients: Option<u32>, sides: Vec<Side>| {
+        let comparison = compare(&sides, settings);
+        let cautions = cautions(&sides, &comparison);
+        CompareGroup { clients, sides, comparison, cautions }
+    };
+    match given {
+        Given::Runs(sides) => Ok(CompareReport {
+            settings: settings.clone(),
+            load_tests: sides.iter().filter_map(|side| single_level(side, limits)).collect(),
+            groups: vec![group(None, sides)],
+        }),
+        Given::LoadTests(tests) => {
+            let figures = |test: &LoadTest| {
+                test.levels.iter().map(|(clients, run)| level_figures(*clients, run, limits)).collect()
+            };
+            let load_tests = tests.iter().map(|(name, test)| (name.clone(), figures(test))).collect();
+            let mut groups = Vec::new();
+            for (clients, _) in &tests[0].1.levels {
+                let at_level = |(name, test): &(String, LoadTest)| {
+                    let (_, run) = test.levels.iter().find(|(other, _)| other == clients)?;
+                    Some(Side { name: name.clone(), runs: vec![run.clone()] })
+                };
+                let sides: Vec<Side> = tests.iter().filter_map(at_level).collect();
+                if sides.len() > 1 || tests.len() == 1 {
+                    groups.push(group(Some(*clients), sides));
+                }
+            }
+            if groups.is_empty() {
+                return Err(Error::input("the load tests have no number of clients in common")
+                    .help("run them with the same numbers, or look at each by itself"));
+            }
+            Ok(CompareReport { settings: settings.clone(), groups, load_tests })
+        }
+    }
+}
+
+/// The rates of a single run, where a limit asks for its goodput.
+fn single_level(side: &Side, limits: LatencyLimits) -> Option<(String, Vec<crate::comparison::LevelFigures>)> {
+    let (clients, [run]) = (side.clients()?, &side.runs[..]) else { return None };
+    (!limits.is_empty()).then(|| (side.name.clone(), vec![level_figures(clients, run, limits)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_joined_runs_are_taken_apart() {
+        assert_eq!(parse("a,b"), (None, vec!["a", "b"]));
+        assert_eq!(parse("old=a,b"), (Some("old"), vec!["a", "b"]));
+        assert_eq!(parse("=a"), (None, vec!["=a"]));
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("x=1,y=2");
+        std::fs::create_dir(&odd).unwrap();
+        let text = odd.display().to_string();
+        assert_eq!(parse(&text), (None, vec![text.as_str()]));
+        let with_name = format!("new={text}");
+        assert_eq!(parse(&with_name), (Some("new"), vec![text.as_str()]));
+    }
+
+    #[test]
+    fn folders_of_one_name_are_told_apart_by_their_paths() {
+        let texts = ["x/run/".to_owned(), "y/run".to_owned()];
+        let same = ["run".to_owned(), "run".to_owned()];
+        assert_eq!(apart(&same, &texts).unwrap(), ["x/run", "y/run"]);
+        assert!(apart(&same, &["x".to_owned(), "x/".to_owned()]).is_err());
+    }
+}

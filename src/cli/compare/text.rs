@@ -1,0 +1,114 @@
+//! A comparison as text.
+
+use std::fmt::Write;
+
+use super::gate::Gate;
+use crate::cli::terminal::{caution_lines, table};
+use crate::comparison::{DimensionStudy, Settings};
+use crate::report::{
+    CompareGroup, CompareReport, ReportTable, adjusted, differences_table, effects, findings, levels_table,
+    quantiles_table, validity_table, workload_table,
+};
+
+fn terminal(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
+    let header: Vec<&str> = content.header.iter().map(String::as_str).collect();
+    table(&header, content.rows, numbers)
+}
+
+/// The whole report.
+pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
+    let mut text = String::new();
+    if !report.load_tests.is_empty() {
+        text += &terminal(levels_table(&report.load_tests), 1..9);
+        text.push('\n');
+    }
+    for group in &report.groups {
+        text += &group_text(group, &report.settings);
+    }
+    text += &notes(&report.settings);
+    if let Some(gate) = gate {
+        text += &gate_text(gate);
+    }
+    text
+}
+
+fn group_text(group: &CompareGroup, settings: &Settings) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if let Some(clients) = group.clients {
+        let _ = writeln!(text, "== {clients} client{}\n", if clients == 1 { "" } else { "s" });
+    }
+    for line in findings(group, settings).into_iter().chain(adjusted(group)) {
+        let _ = writeln!(text, "{line}");
+    }
+    text += &caution_lines(&group.cautions);
+    text.push('\n');
+    if group.clients.is_none() {
+        text += &terminal(validity_table(&group.sides), 1..11);
+        text.push('\n');
+    }
+    if group.sides.len() > 1 {
+        text += &terminal(workload_table(group), 2..8);
+        text.push('\n');
+    }
+    for study in &group.comparison.dimensions {
+        text += &dimension_text(study, group, settings);
+    }
+    text
+}
+
+fn dimension_text(study: &DimensionStudy, group: &CompareGroup, settings: &Settings) -> String {
+    let mut text = format!("{}\n\n", study.dimension.title());
+    text += &terminal(quantiles_table(study, &group.sides, settings), 1..7);
+    text.push('\n');
+    if let Some(differences) = differences_table(study, &group.sides, settings) {
+        text += &terminal(differences, 2..8);
+        text.push('\n');
+    }
+    for (side, pair) in group.sides[1..].iter().zip(&study.pairs) {
+        for line in pair.iter().flat_map(|pair| effects(study, pair, [&group.sides[0].name, &side.name], settings)) {
+            let _ = writeln!(text, "{line}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// How the numbers were made.
+fn notes(settings: &Settings) -> String {
+    let mut text = format!(
+        "Intervals of {} resamples with seed {} ({}), quantiles by the {} rule; values that are {}. * fewer than five requests lie \
+         beyond the quantile.\n",
+        settings.resamples,
+        settings.seed,
+        settings.block.map_or_else(|| "of requests".to_owned(), |length| format!("of blocks of {length} requests")),
+        settings.rule.name(),
+        match settings.filter {
+            crate::comparison::Filter::Positive => "known and above 0",
+            crate::comparison::Filter::NotNull => "known",
+        }
+    );
+    text += "One run a side cannot tell a change of the server from one of the time of day; give several, joined by commas.\n";
+    text
+}
+
+fn gate_text(gate: &Gate) -> String {
+    let mut text = format!("\nSlower by more than {} %?\n\n", gate.limit_pct);
+    let rows = gate.checks.iter().map(|check| {
+        vec![
+            check.clients.map_or_else(|| check.side.clone(), |clients| format!("{} at {clients} clients", check.side)),
+            check.dimension.to_owned(),
+            format!("p{}", check.percentile),
+            format!("{:+.1}", check.change_pct),
+            format!("{:+.1} … {:+.1}", check.change_low_pct, check.change_high_pct),
+            match check.outcome {
+                "failed" => "YES",
+                "open" => "cannot tell; measure more requests",
+                _ => "no",
+            }
+            .to_owned(),
+        ]
+    });
+    text += &table(&["side", "dimension", "at", "change %", "interval", "slower"], rows, 3..5);
+    text
+}
