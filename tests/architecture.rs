@@ -88,6 +88,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "forecast",
             "planning",
             "evaluation",
+            "stats",
             "requests",
             "comparison",
             "report",

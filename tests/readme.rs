@@ -26,6 +26,11 @@ fn arguments(line: &str) -> Vec<String> {
 fn every_command_of_the_readme_runs() {
     let home = tempfile::tempdir().unwrap();
     fs::copy("tested_benchmarks/llama31_8b_fp8_tp1/measured.csv", home.path().join("runs.csv")).unwrap();
+    for (name, fixture) in [("before", "run_a"), ("after", "run_b")] {
+        fs::create_dir(home.path().join(name)).unwrap();
+        let file = format!("tests/fixtures/llmeter/{fixture}/responses.jsonl");
+        fs::copy(file, home.path().join(name).join("responses.jsonl")).unwrap();
+    }
     let text = readme();
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let commands: Vec<&str> = blocks.flat_map(str::lines).collect();

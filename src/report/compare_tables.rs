@@ -192,7 +192,7 @@ pub fn differences_table(study: &DimensionStudy, sides: &[Side], settings: &Sett
 }
 
 fn signed(value: f64) -> String {
-    if value < 0.0 { format!("−{}", number(-value)) } else { format!("+{}", number(value)) }
+    if value < 0.0 { number(value) } else { format!("+{}", number(value)) }
 }
 
 /// Tests and effect sizes of a pair, a line each.
@@ -335,4 +335,24 @@ pub fn levels_table(load_tests: &[(String, Vec<LevelFigures>)]) -> ReportTable {
         }
     }
     ReportTable { header: names, rows }
+}
+
+/// Median and 90th percentile of each dimension at each level of a single load test.
+pub fn level_quantiles_table(report: &CompareReport) -> ReportTable {
+    const PERCENTILES: [f64; 2] = [0.5, 0.9];
+    let mut names = vec!["clients".to_owned()];
+    for dimension in &report.settings.dimensions {
+        let unit = if dimension.unit().is_empty() { String::new() } else { format!(" {}", dimension.unit()) };
+        names.extend(PERCENTILES.map(|p| format!("{} {}{unit}", dimension.label(), percentile(p))));
+    }
+    let row = |group: &CompareGroup| {
+        let mut row = vec![text_or_dash(group.clients.map(|clients| clients.to_string()))];
+        for study in &group.comparison.dimensions {
+            let sorted = study.sides[0].as_ref().map(|side| side.sample.sorted.as_slice()).unwrap_or_default();
+            let at = |p| report.settings.rule.of(sorted, p).map(|value| value * study.dimension.scale());
+            row.extend(PERCENTILES.map(|p| number_or_dash(at(p))));
+        }
+        row
+    };
+    ReportTable { header: names, rows: report.groups.iter().map(row).collect() }
 }

@@ -24,8 +24,8 @@ mod transfer_page;
 use std::path::{Path, PathBuf};
 
 pub use compare_tables::{
-    CompareGroup, CompareReport, adjusted, differences_table, effects, findings, levels_table, quantiles_table,
-    validity_table, workload_table,
+    CompareGroup, CompareReport, adjusted, differences_table, effects, findings, level_quantiles_table, levels_table,
+    quantiles_table, validity_table, workload_table,
 };
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;

@@ -41,7 +41,7 @@ pub struct LoadTest {
 #[derive(Debug, Clone)]
 pub enum Measured {
     /// A run.
-    Run(Run),
+    Run(Box<Run>),
     /// A folder of runs.
     LoadTest(LoadTest),
 }
@@ -52,12 +52,16 @@ pub enum Measured {
 /// There is nothing of the kind, or a file of it cannot be read.
 pub fn open(path: &Path) -> Result<Measured> {
     if path.is_file() {
-        return file(path).map(Measured::Run);
+        return file(path).map(|run| Measured::Run(Box::new(run)));
     }
     if !path.is_dir() {
         return Err(Error::input("there is no such file or folder").at(path).help("give the folder of an LLMeter run"));
     }
-    if is_run(path) { run(path).map(Measured::Run) } else { load_test(path).map(Measured::LoadTest) }
+    if is_run(path) {
+        run(path).map(|run| Measured::Run(Box::new(run)))
+    } else {
+        load_test(path).map(Measured::LoadTest)
+    }
 }
 
 fn is_run(folder: &Path) -> bool {

@@ -14,7 +14,7 @@ fn fixture(name: &str) -> PathBuf {
 
 fn run(name: &str) -> Run {
     match open(&fixture(name)).unwrap() {
-        Measured::Run(run) => run,
+        Measured::Run(run) => *run,
         Measured::LoadTest(_) => panic!("{name} is a load test"),
     }
 }

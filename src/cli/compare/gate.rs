@@ -37,7 +37,10 @@ pub struct Gate {
 
 impl Gate {
     /// Checks every latency of every side against the first.
-    pub fn of(report: &CompareReport, limit: f64, percentiles: &[f64]) -> Self {
+    ///
+    /// # Errors
+    /// There is nothing to check.
+    pub fn of(report: &CompareReport, limit: f64, percentiles: &[f64]) -> Result<Self> {
         let mut checks = Vec::new();
         for group in &report.groups {
             for study in group.comparison.dimensions.iter().filter(|study| study.dimension.is_latency()) {
@@ -66,15 +69,15 @@ impl Gate {
                 }
             }
         }
-        Self { limit_pct: 100.0 * limit, checks }
-    }
-
-    /// Fails where a check did, or where there was nothing to check.
-    pub fn into_result(self) -> Result<()> {
-        if self.checks.is_empty() {
+        if checks.is_empty() {
             return Err(Error::input("--fail-if-slower has no latency to look at")
                 .help("compare a latency that both runs have measured, and enough requests for its percentile"));
         }
+        Ok(Self { limit_pct: 100.0 * limit, checks })
+    }
+
+    /// Fails where a check did.
+    pub fn into_result(self) -> Result<()> {
         let failed: Vec<String> = self
             .checks
             .iter()

@@ -210,7 +210,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     }
     let report = groups(given, &settings, args.limits())?;
     progress.finish_and_clear();
-    let gate = args.fail_if_slower.map(|limit| Gate::of(&report, limit, &args.fail_at));
+    let gate = args.fail_if_slower.map(|limit| Gate::of(&report, limit, &args.fail_at)).transpose()?;
     match args.format {
         Format::Json => print(&json_line(&output(&report, gate.as_ref()))?)?,
         Format::Table => print(&report_text(&report, gate.as_ref()))?,

@@ -28,7 +28,7 @@ impl Given {
             let mut runs = Vec::new();
             for path in &paths {
                 match open(Path::new(path))? {
-                    Measured::Run(run) => runs.push(kept(run, completed_only)),
+                    Measured::Run(run) => runs.push(kept(*run, completed_only)),
                     Measured::LoadTest(test) if paths.len() == 1 => {
                         let levels = test.levels.into_iter().map(|(clients, run)| (clients, kept(run, completed_only)));
                         let test = LoadTest { levels: levels.collect(), ..test };

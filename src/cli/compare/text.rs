@@ -6,8 +6,8 @@ use super::gate::Gate;
 use crate::cli::terminal::{caution_lines, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::report::{
-    CompareGroup, CompareReport, ReportTable, adjusted, differences_table, effects, findings, levels_table,
-    quantiles_table, validity_table, workload_table,
+    CompareGroup, CompareReport, ReportTable, adjusted, differences_table, effects, findings, level_quantiles_table,
+    levels_table, quantiles_table, validity_table, workload_table,
 };
 
 fn terminal(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
@@ -22,10 +22,24 @@ pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
         text += &terminal(levels_table(&report.load_tests), 1..9);
         text.push('\n');
     }
-    for group in &report.groups {
-        text += &group_text(group, &report.settings);
+    let single = report.groups.iter().all(|group| group.sides.len() == 1);
+    if single && report.groups.iter().any(|group| group.clients.is_some()) {
+        text += &terminal(level_quantiles_table(report), 0..9);
+        for group in &report.groups {
+            let clients = group.clients.map_or_else(String::new, |clients| format!("{clients} clients, "));
+            let cautions: Vec<String> = group.cautions.iter().map(|caution| format!("{clients}{caution}")).collect();
+            text += caution_lines(&cautions).trim_start_matches(if text.contains("Caution") { "\n" } else { "" });
+        }
+        text.push('\n');
+    } else {
+        for group in &report.groups {
+            text += &group_text(group, &report.settings);
+        }
     }
     text += &notes(&report.settings);
+    if !single {
+        text += "One run a side cannot tell a change of the server from one of the time of day; give several, joined by commas.\n";
+    }
     if let Some(gate) = gate {
         text += &gate_text(gate);
     }
@@ -76,7 +90,7 @@ fn dimension_text(study: &DimensionStudy, group: &CompareGroup, settings: &Setti
 
 /// How the numbers were made.
 fn notes(settings: &Settings) -> String {
-    let mut text = format!(
+    format!(
         "Intervals of {} resamples with seed {} ({}), quantiles by the {} rule; values that are {}. * fewer than five requests lie \
          beyond the quantile.\n",
         settings.resamples,
@@ -87,9 +101,7 @@ fn notes(settings: &Settings) -> String {
             crate::comparison::Filter::Positive => "known and above 0",
             crate::comparison::Filter::NotNull => "known",
         }
-    );
-    text += "One run a side cannot tell a change of the server from one of the time of day; give several, joined by commas.\n";
-    text
+    )
 }
 
 fn gate_text(gate: &Gate) -> String {

@@ -1,0 +1,173 @@
+//! `perfmodel compare` from outside.
+
+mod common;
+#[path = "common/refused.rs"]
+mod refused;
+#[path = "common/schema.rs"]
+mod schema;
+
+use std::fs;
+
+use common::{Run, perfmodel, run};
+use refused::assert_refused;
+use schema::{assert_matches_schema, json};
+use serde_json::Value;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llmeter");
+
+/// Runs `perfmodel compare` in the folder of the fixtures.
+fn compare(arguments: &str) -> Run {
+    run(FIXTURES.as_ref(), &format!("compare {arguments}"))
+}
+
+fn object(arguments: &str) -> Value {
+    let result = compare(&format!("{arguments} --format json"));
+    assert_eq!(result.code, 0, "{arguments}: {}", result.stderr);
+    let value = json(&result.stdout);
+    assert_matches_schema("compare.schema.json", &value);
+    value
+}
+
+#[test]
+fn the_text_says_what_changed_and_what_to_beware_of() {
+    let result = compare("run_a run_b");
+    assert_eq!((result.code, result.stderr.as_str()), (0, ""));
+    for part in [
+        "TTFT of run_b against run_a: p50 +11.8 % (slower by more than 5 %), p90 +5.5 % (undecided)",
+        "TPOT of run_b against run_a: p50 -9.9 % (faster by more than 5 %)",
+        "Caution: the runs were not asked the same: input tokens of run_a have a median of 418, of run_b 469 (ratio 1.122",
+        "Caution: run_a: 28 answers hold tokens of reasoning",
+        "At the same 440.5 input tokens TTFT of run_b differs by +9.6",
+        "too few requests",
+        "9999 resamples with seed 1",
+    ] {
+        assert!(result.stdout.contains(part), "`{part}` is missing in\n{}", result.stdout);
+    }
+}
+
+#[test]
+fn every_kind_of_input_gives_the_object_of_the_schema() {
+    let both = object("run_a run_b --fail-if-slower 20%");
+    assert_eq!(both["gate"]["checks"].as_array().unwrap().len(), 3);
+    let one = object("run_a --dimension tpot");
+    assert!(one["gate"].is_null() && one["groups"][0]["dimensions"][0]["against_first"].as_array().unwrap().is_empty());
+    let old = object("interrupted_truncated older/run_0.1.4 --block 4 --dimension TPOT,retries");
+    // 0.1.4 knows no retries.
+    assert!(old["groups"][0]["dimensions"][1]["sides"][1].is_null());
+    assert!(old["groups"][0]["dimensions"][1]["against_first"][0].is_null());
+    let load = object("loadtest --slo-ttft-ms 400 --slo-tpot-ms 20");
+    let levels = load["load_tests"][0]["levels"].as_array().unwrap();
+    assert_eq!(levels.len(), 6);
+    let last = &levels[5];
+    let [good, answers, requests] =
+        ["good_per_minute", "answers_per_minute", "requests_per_minute"].map(|key| last[key].as_f64().unwrap());
+    // Failed requests count for LLMeter's rate and not for answers.
+    assert!(good < answers && answers < 0.72 * requests, "{last}");
+}
+
+#[test]
+fn load_tests_are_compared_level_by_level() {
+    let value = object("old=loadtest new=loadtest");
+    let clients: Vec<u64> =
+        value["groups"].as_array().unwrap().iter().map(|group| group["clients"].as_u64().unwrap()).collect();
+    assert_eq!(clients, [1, 2, 4, 8, 16, 32]);
+    for group in value["groups"].as_array().unwrap() {
+        let median = &group["dimensions"][0]["against_first"][0]["quantiles"][0];
+        assert_eq!(median["difference"].as_f64(), Some(0.0));
+    }
+}
+
+#[test]
+fn runs_of_a_side_are_drawn_before_their_requests() {
+    let single = object("run_a run_b");
+    let joined = object("a=run_a,run_b b=run_b,run_a");
+    let median = |value: &Value| value["groups"][0]["dimensions"][1]["against_first"][0]["quantiles"][0].clone();
+    let (single, joined) = (median(&single), median(&joined));
+    assert_eq!(joined["difference"].as_f64(), Some(0.0));
+    assert_eq!(joined["interval"]["method"], "percentile");
+    // Two runs a side that differ by 1.2 ms tell less than two runs that are taken for the whole truth.
+    let width = |of: &Value| of["interval"]["high"].as_f64().unwrap() - of["interval"]["low"].as_f64().unwrap();
+    assert!(width(&joined) > 2.0 * width(&single), "{} {}", width(&joined), width(&single));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
+    let with_threads = |threads: &str, seed: &str| {
+        let mut command = perfmodel(FIXTURES.as_ref());
+        command
+            .env("RAYON_NUM_THREADS", threads)
+            .args(["compare", "run_a", "run_b", "--format", "json", "--seed", seed]);
+        command.output().expect("the binary runs").stdout
+    };
+    assert_eq!(with_threads("1", "7"), with_threads("3", "7"));
+    assert_ne!(with_threads("1", "7"), with_threads("1", "8"));
+}
+
+#[test]
+fn slower_than_allowed_fails_and_says_where() {
+    let failed = compare("run_a run_b --fail-if-slower 5%");
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("slower by more than 5 %: time_to_first_token p50 of run_b"), "{}", failed.stderr);
+    assert!(failed.stdout.contains("Slower by more than 5 %?"), "the report is printed all the same");
+    assert_eq!(compare("run_a run_b --fail-if-slower 20%").code, 0);
+    assert_eq!(compare("run_b run_a --fail-if-slower 5% --dimension time_to_first_token").code, 0);
+    // The interval of +5.5 % at p90 holds 5 %: neither passed nor failed.
+    let open = compare("run_a run_b --fail-if-slower 5% --fail-at 90");
+    assert_eq!(open.code, 0);
+    assert!(open.stdout.contains("cannot tell; measure more requests"), "{}", open.stdout);
+}
+
+#[test]
+fn the_filter_decides_on_zeros() {
+    let values = |filter: &str| {
+        let value = object(&format!("run_b --dimension time_per_output_token --filter {filter}"));
+        let side = &value["groups"][0]["dimensions"][0]["sides"][0];
+        (side["values"].as_u64().unwrap(), side["zeros_left_out"].as_u64().unwrap())
+    };
+    assert_eq!(values("positive"), (293, 2));
+    assert_eq!(values("not-null"), (295, 0));
+    let completed = object("run_b --dimension time_to_first_token --completed-only");
+    assert_eq!(completed["groups"][0]["dimensions"][0]["sides"][0]["values"], 301);
+}
+
+#[test]
+fn wrong_input_is_refused_with_a_remedy() {
+    for (arguments, message, help) in [
+        ("run_a nowhere", "nowhere: there is no such file or folder", "LLMeter"),
+        ("run_a loadtest", "loadtest is a load test, run_a is not", "one level of the load test"),
+        ("run_a run_a", "two sides have the same name", "before=RUN after=RUN"),
+        ("a=run_a,loadtest", "loadtest: a load test cannot be joined with other runs", "side of its own"),
+        ("run_a --fail-if-slower 5%", "--fail-if-slower needs two runs", "base first"),
+        ("run_a --resamples 5", "--resamples is 5", "from 100"),
+        ("run_a --block 0", "--block is 0", "one request at least"),
+        (
+            "run_a run_b --fail-if-slower 5% --dimension retries",
+            "--fail-if-slower has no latency to look at",
+            "a latency that both runs have measured",
+        ),
+    ] {
+        assert_refused(&compare(arguments), message, help);
+    }
+    for (arguments, part) in [
+        ("run_a --dimension ttfd", "unknown dimension `ttfd`"),
+        ("run_a --confidence 95", "write 5% or 0.05"),
+        ("run_a --filter none", "unknown filter `none`"),
+        ("run_a --quantiles 101", "a percentile lies between 0 and 100"),
+    ] {
+        let result = compare(arguments);
+        assert!(result.code == 2 && result.stderr.contains(part), "{}", result.stderr);
+    }
+}
+
+#[test]
+fn a_broken_line_is_named_by_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("log.jsonl"), "{\"time_to_last_token\": 1}\n{\"time_to_last_token\": \"x\"}\n")
+        .unwrap();
+    let result: Run = perfmodel(folder.path()).args(["compare", "log.jsonl"]).output().unwrap().into();
+    assert_refused(
+        &result,
+        "log.jsonl:2:26: invalid type: string \"x\", expected f64",
+        "a line is one JSON object with the fields of LLMeter's responses.jsonl",
+    );
+}
