@@ -1,7 +1,7 @@
 //! One figure of a page, and the visual language that all share.
 
 use crate::prediction::Part;
-use plotly::common::{Font, Line, Marker, Mode, Title};
+use plotly::common::{DashType, Font, Line, Marker, MarkerSymbol, Mode, Title};
 use plotly::configuration::DisplayModeBar;
 use plotly::layout::{Axis, AxisType, Legend, Margin};
 use plotly::{Configuration, Layout, Plot, Scatter};
@@ -49,6 +49,24 @@ pub fn part_colour(part: Part) -> &'static str {
 /// The colour of the n-th series.
 pub fn colour(index: usize) -> &'static str {
     COLOURS[index % COLOURS.len()]
+}
+
+/// The dash of the n-th series: colour is not the only thing that tells series apart.
+pub fn dash(index: usize) -> DashType {
+    [DashType::Solid, DashType::Dash, DashType::DashDot, DashType::LongDash, DashType::Dot][index % 5].clone()
+}
+
+/// The marker of the n-th series.
+pub fn symbol(index: usize) -> MarkerSymbol {
+    let symbols = [
+        MarkerSymbol::Circle,
+        MarkerSymbol::Diamond,
+        MarkerSymbol::TriangleUp,
+        MarkerSymbol::Square,
+        MarkerSymbol::Cross,
+        MarkerSymbol::Star,
+    ];
+    symbols[index % symbols.len()].clone()
 }
 
 /// An axis is logarithmic when its values span more than this factor.

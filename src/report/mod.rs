@@ -1,12 +1,16 @@
 //! What a command leaves behind: tables, charts, one self-contained page.
 
 mod charts;
+mod compare_charts;
+mod compare_page;
+mod compare_scatter;
 mod compare_tables;
 mod coverage;
 mod figure;
 mod live_charts;
 mod live_page;
 mod live_study_page;
+mod load_test_charts;
 mod number;
 mod output;
 mod page;
@@ -23,6 +27,7 @@ mod transfer_page;
 
 use std::path::{Path, PathBuf};
 
+pub use compare_charts::CompareDrawing;
 pub use compare_tables::{
     CompareGroup, CompareReport, adjusted, differences_table, effects, findings, level_quantiles_table, levels_table,
     quantiles_table, validity_table, workload_table,
@@ -138,6 +143,21 @@ pub fn write_plan(
 pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let figures = roofline_charts::roofline_figures(report);
     write_page("roofline.html", &roofline_page::roofline_page(report, &figures), &figures, folder, png)
+}
+
+/// Writes the page of compared runs; `how` says how the numbers were made.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_comparison(
+    report: &CompareReport,
+    how: &str,
+    drawing: CompareDrawing,
+    folder: &Path,
+    png: bool,
+) -> Result<Vec<PathBuf>> {
+    let figures = compare_page::compare_figures(report, drawing);
+    write_page("compare.html", &compare_page::compare_page(report, how, &figures), &figures, folder, png)
 }
 
 /// Writes the rows of a live run: `results.json`, and as CSV. A picture of an earlier run does not stay beside them.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use plotly::Plot;
 
 use super::figure::Figure;
+use super::roofline_tables::ReportTable;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -83,6 +84,11 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
         html.push_str("</tr>\n");
     }
     html + "</table></div>\n"
+}
+
+/// A table that terminals print too.
+pub fn html_table(ReportTable { header, rows }: ReportTable) -> String {
+    table(&header.iter().map(String::as_str).collect::<Vec<_>>(), rows)
 }
 
 /// Names with their explanations.

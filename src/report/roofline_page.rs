@@ -3,8 +3,8 @@
 use super::charts::short;
 use super::figure::Figure;
 use super::number::number;
-use super::page::{header, page, section, summary, table};
-use super::roofline_tables::{ReportTable, crossings_table, operators_table, roofs_table};
+use super::page::{header, html_table, page, section, summary};
+use super::roofline_tables::{crossings_table, operators_table, roofs_table};
 use crate::roofline::{DeviceRoofs, Phase, Step, Sweep};
 
 /// What there is to say of the roofline of a system.
@@ -59,10 +59,6 @@ impl RooflineReport {
             100.0 * (attainable / peak)
         )
     }
-}
-
-fn html_table(ReportTable { header, rows }: ReportTable) -> String {
-    table(&header.iter().map(String::as_str).collect::<Vec<_>>(), rows)
 }
 
 /// The page.

@@ -1,5 +1,7 @@
 //! A comparison as JSON.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::gate::Gate;
@@ -15,6 +17,7 @@ pub struct Output<'a> {
     load_tests: Vec<LoadTestOutput<'a>>,
     groups: Vec<GroupOutput<'a>>,
     gate: Option<&'a Gate>,
+    files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -191,7 +194,7 @@ struct ShiftOutput {
 }
 
 /// The report for programs.
-pub fn output<'a>(report: &'a CompareReport, gate: Option<&'a Gate>) -> Output<'a> {
+pub fn output<'a>(report: &'a CompareReport, gate: Option<&'a Gate>, files: Vec<PathBuf>) -> Output<'a> {
     let settings = &report.settings;
     Output {
         settings: SettingsOutput {
@@ -226,6 +229,7 @@ pub fn output<'a>(report: &'a CompareReport, gate: Option<&'a Gate>) -> Output<'
             .collect(),
         groups: report.groups.iter().map(group).collect(),
         gate,
+        files,
     }
 }
 

@@ -10,11 +10,13 @@ use clap::{Args, ValueEnum};
 use self::gate::Gate;
 use self::machine::output;
 use self::sides::{Given, groups};
-use self::text::report_text;
+use self::text::{notes, report_text};
 use super::json::json_line;
-use super::terminal::{print, spinner};
+use super::page_args::PageArgs;
+use super::terminal::{print, spinner, written_lines};
 use crate::comparison::{Filter, LatencyLimits, Settings};
 use crate::error::{Error, Result, named};
+use crate::report::{CompareDrawing, CompareReport, write_comparison};
 use crate::requests::Dimension;
 use crate::stats::{IntervalMethod, QuantileRule};
 
@@ -38,6 +40,7 @@ enum Format {
     perfmodel compare old=run_1,run_2,run_3 new=run_4,run_5,run_6            several runs a side\n  \
     perfmodel compare before/ after/ --dimension time_to_first_token --filter not-null --bootstrap percentile\n  \
     perfmodel compare loadtest/ --slo-ttft-ms 400 --slo-tpot-ms 20           a load test, with its goodput\n  \
+    perfmodel compare before/ after/ --plot --out pages/ --png               a page with figures\n  \
     perfmodel compare run.jsonl.gz --format json                             one run summed up\n\n\
     A RUN is a folder of LLMeter (0.1.4 to 0.2.0; a run or a load test), or a file of requests (.jsonl, .csv; also .gz, .zst) \
     with LLMeter's field names. Every other RUN is compared with the first.\n\n\
@@ -107,9 +110,20 @@ pub struct CompareArgs {
     #[arg(long, value_name = "MS", value_parser = limit_ms)]
     slo_tpot_ms: Option<f64>,
 
+    /// Logarithmic axes in all figures of the page
+    #[arg(long, requires = "plot")]
+    log: bool,
+
+    /// Most bins of a histogram [default: by the rule of Freedman and Diaconis]
+    #[arg(long, value_name = "N", requires = "plot", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    bins: Option<u16>,
+
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 fn dimension(text: &str) -> Result<Dimension> {
@@ -200,20 +214,35 @@ impl CompareArgs {
     }
 }
 
+/// A folder's name for the page: the names of the sides.
+fn id(report: &CompareReport) -> String {
+    let names: Vec<String> = report.groups[0]
+        .sides
+        .iter()
+        .map(|side| side.name.chars().map(|c| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect())
+        .collect();
+    names.join("_vs_")
+}
+
 /// Runs the command.
 pub fn run(args: &CompareArgs) -> Result<()> {
     let settings = args.settings()?;
+    args.page.check()?;
     let progress = spinner("reading and comparing");
     let given = Given::open(&args.sides, args.completed_only)?;
     if args.fail_if_slower.is_some() && given.len() < 2 {
         return Err(Error::input("--fail-if-slower needs two runs").help("give the run that is the base first"));
     }
     let report = groups(given, &settings, args.limits())?;
-    progress.finish_and_clear();
     let gate = args.fail_if_slower.map(|limit| Gate::of(&report, limit, &args.fail_at)).transpose()?;
+    let drawing = CompareDrawing { log: args.log, bins: args.bins.map(usize::from) };
+    let files = args.page.write("comparisons", &id(&report), |folder, png| {
+        write_comparison(&report, &notes(&report.settings), drawing, folder, png)
+    })?;
+    progress.finish_and_clear();
     match args.format {
-        Format::Json => print(&json_line(&output(&report, gate.as_ref()))?)?,
-        Format::Table => print(&report_text(&report, gate.as_ref()))?,
+        Format::Json => print(&json_line(&output(&report, gate.as_ref(), files))?)?,
+        Format::Table => print(&(report_text(&report, gate.as_ref()) + &written_lines(&files)))?,
     }
     gate.map_or(Ok(()), Gate::into_result)
 }

@@ -37,6 +37,7 @@ pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
         }
     }
     text += &notes(&report.settings);
+    text.push('\n');
     if !single {
         text += "One run a side cannot tell a change of the server from one of the time of day; give several, joined by commas.\n";
     }
@@ -89,10 +90,10 @@ fn dimension_text(study: &DimensionStudy, group: &CompareGroup, settings: &Setti
 }
 
 /// How the numbers were made.
-fn notes(settings: &Settings) -> String {
+pub fn notes(settings: &Settings) -> String {
     format!(
         "Intervals of {} resamples with seed {} ({}), quantiles by the {} rule; values that are {}. * fewer than five requests lie \
-         beyond the quantile.\n",
+         beyond the quantile.",
         settings.resamples,
         settings.seed,
         settings.block.map_or_else(|| "of requests".to_owned(), |length| format!("of blocks of {length} requests")),

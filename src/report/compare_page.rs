@@ -1,0 +1,84 @@
+//! The page of compared runs.
+
+use super::compare_charts::{CompareDrawing, distribution_figures};
+use super::compare_scatter::scatter_figures;
+use super::compare_tables::{
+    CompareGroup, CompareReport, adjusted, differences_table, effects, findings, level_quantiles_table, levels_table,
+    quantiles_table, validity_table, workload_table,
+};
+use super::figure::Figure;
+use super::load_test_charts::load_test_figures;
+use super::page::{header, html_table, page, section, summary};
+
+/// Distributions are drawn for this many levels of load tests at most, those with the most clients; tables hold all.
+const MOST_LEVELS: usize = 2;
+
+/// The figures of the page.
+pub fn compare_figures(report: &CompareReport, drawing: CompareDrawing) -> Vec<Figure> {
+    let mut figures = load_test_figures(report);
+    let skipped = if report.groups.len() > 1 { report.groups.len().saturating_sub(MOST_LEVELS) } else { 0 };
+    for group in &report.groups[skipped..] {
+        figures.extend(distribution_figures(group, drawing));
+        figures.extend(scatter_figures(group, drawing));
+    }
+    figures
+}
+
+/// The page; `how` says how the numbers were made.
+pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> String {
+    let names: Vec<&str> = report.groups[0].sides.iter().map(|side| side.name.as_str()).collect();
+    let title = match names[..] {
+        [only] => format!("{only} · measured"),
+        _ => names.join(" against "),
+    };
+    let mut body = header(&title, how);
+    if report.groups.len() == 1 {
+        body += &group_sections(&report.groups[0], report);
+    } else {
+        body += &section("Levels", &html_table(levels_table(&report.load_tests)));
+        if names.len() == 1 {
+            let cautions: Vec<String> = report.groups.iter().flat_map(|group| at_level(group)).collect();
+            body += &summary(&[], &cautions);
+            body += &section("Quantiles", &html_table(level_quantiles_table(report)));
+        } else {
+            for group in &report.groups {
+                body += &group_sections(group, report);
+            }
+        }
+    }
+    page(&title, &body, figures)
+}
+
+/// The cautions of a level with its clients.
+fn at_level(group: &CompareGroup) -> impl Iterator<Item = String> + '_ {
+    let clients = group.clients.map_or_else(String::new, |clients| format!("{clients} clients, "));
+    group.cautions.iter().map(move |caution| format!("{clients}{caution}"))
+}
+
+fn group_sections(group: &CompareGroup, report: &CompareReport) -> String {
+    let settings = &report.settings;
+    let at = group.clients.map_or_else(String::new, |clients| format!(", {clients} clients"));
+    let words: Vec<String> = findings(group, settings).into_iter().chain(adjusted(group)).collect();
+    let mut body = summary(&words, &at_level(group).collect::<Vec<_>>());
+    if group.clients.is_none() {
+        body += &section("Requests", &html_table(validity_table(&group.sides)));
+        if !report.load_tests.is_empty() {
+            body += &section("Rates", &html_table(levels_table(&report.load_tests)));
+        }
+    }
+    if group.sides.len() > 1 {
+        body += &section(&format!("Were they asked the same{at}"), &html_table(workload_table(group)));
+    }
+    for study in &group.comparison.dimensions {
+        let mut content = html_table(quantiles_table(study, &group.sides, settings));
+        if let Some(differences) = differences_table(study, &group.sides, settings) {
+            content += &html_table(differences);
+        }
+        for (side, pair) in group.sides[1..].iter().zip(&study.pairs) {
+            let lines = pair.iter().flat_map(|pair| effects(study, pair, [&group.sides[0].name, &side.name], settings));
+            content.extend(lines.map(|line| format!("<p>{}</p>\n", super::page::escaped(&line))));
+        }
+        body += &section(&format!("{}{at}", study.dimension.title()), &content);
+    }
+    body
+}
