@@ -92,6 +92,29 @@ fn a_roofline_draws_every_figure() {
 }
 
 #[test]
+fn compared_runs_and_load_tests_draw_every_figure() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llmeter");
+    for (arguments, figures) in [
+        (format!("{fixtures}/run_a {fixtures}/run_b --out page"), 14),
+        (format!("{fixtures}/run_a {fixtures}/run_b --log --bins 20 --filter not-null --out page"), 14),
+        (format!("{fixtures}/run_a --out page"), 11),
+        // Seven over clients, three for each latency and two clouds for each of two levels.
+        (format!("old={fixtures}/loadtest --slo-ttft-ms 400 --out page"), 7 + 2 * 11),
+    ] {
+        let result = run(home.path(), &format!("compare {arguments} --plot"));
+        assert_eq!(result.code, 0, "{}", result.stderr);
+        let (dom, log) = open(&browser, &home.path().join("page/compare.html"), 1280);
+        let drawn = dom.matches("class=\"main-svg\"").count();
+        // Each figure has three layers.
+        assert_eq!(drawn, 3 * figures, "{arguments}");
+        let console: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+        assert!(console.is_empty(), "{console:?}");
+    }
+}
+
+#[test]
 fn a_script_error_would_be_seen_on_the_console() {
     let Some(browser) = chromium() else { return };
     let home = tempfile::tempdir().unwrap();

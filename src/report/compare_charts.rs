@@ -155,9 +155,13 @@ fn histogram(study: &DimensionStudy, group: &CompareGroup, drawing: CompareDrawi
             .x_axis(value_axis(&study.dimension.title(), log))
             .y_axis(value_axis("share of the requests, %", false)),
     );
+    let mut often = Vec::new();
     for (index, side, values) in &sides {
         let share = |count: usize| 100.0 * count as f64 / values.len() as f64;
-        let shares = bins.counts(values).into_iter().map(share).collect();
+        let counts = bins.counts(values);
+        let fullest = (0..counts.len()).rev().max_by_key(|k| counts[*k]).unwrap_or(0);
+        often.push(format!("{} to {} ({})", number(edges[fullest]), number(edges[fullest + 1]), side.name));
+        let shares = counts.into_iter().map(share).collect();
         chart.add_trace(outline(&edges, shares, *index, false).name(&side.name));
     }
     let width = if log {
@@ -167,7 +171,7 @@ fn histogram(study: &DimensionStudy, group: &CompareGroup, drawing: CompareDrawi
     };
     Figure {
         id: id(group, &format!("{}_histogram", study.dimension)),
-        title: title(group, format!("{}: how often", study.dimension.label())),
+        title: title(group, format!("{}: most often {}", study.dimension.title(), often.join(", "))),
         caption: format!("The same {} for every run; heights are shares of the run's own requests.", width.trim_end()),
         height,
         wide: false,
@@ -204,7 +208,11 @@ fn distribution(study: &DimensionStudy, group: &CompareGroup) -> Figure {
         title: title(
             group,
             if apart > 0.0 {
-                format!("{}: distributions are {:.0} % apart at most", study.dimension.label(), 100.0 * apart)
+                format!(
+                    "{}: distributions are up to {:.0} percentage points apart",
+                    study.dimension.label(),
+                    100.0 * apart
+                )
             } else {
                 format!("{}: distribution", study.dimension.label())
             },
@@ -216,11 +224,13 @@ fn distribution(study: &DimensionStudy, group: &CompareGroup) -> Figure {
     }
 }
 
-/// The outline of a histogram: each height from its edge to the next, down to 0 at the last. The values run along the horizontal axis or,
+/// The outline of a histogram: from 0 to each height, which holds from its edge to the next, and down to 0 at the last. The values run along the horizontal axis or,
 /// upright, along the vertical one.
 pub(super) fn outline(edges: &[f64], mut heights: Vec<f64>, index: usize, upright: bool) -> Box<Scatter<f64, f64>> {
     heights.push(0.0);
-    let trace = if upright { Scatter::new(heights, edges.to_vec()) } else { Scatter::new(edges.to_vec(), heights) };
+    heights.insert(0, 0.0);
+    let edges = [&edges[..1], edges].concat();
+    let trace = if upright { Scatter::new(heights, edges) } else { Scatter::new(edges, heights) };
     let shape = if upright { LineShape::Vh } else { LineShape::Hv };
     trace
         .mode(Mode::Lines)

@@ -118,7 +118,7 @@ fn rate_over_clients(report: &CompareReport, rate: Rate) -> Option<Figure> {
     points().next()?;
     let mut chart = plot(
         layout(HEIGHT)
-            .x_axis(axis("clients", points().map(|point| point.0)))
+            .x_axis(axis("clients", points().map(|point| point.0)).tick_values(points().map(|point| point.0).collect()))
             .y_axis(axis(&format!("{}, {}", rate.name, rate.unit), points().map(|point| point.1))),
     );
     for (index, (name, points)) in lines.iter().enumerate() {
