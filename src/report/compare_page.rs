@@ -3,8 +3,8 @@
 use super::compare_charts::{CompareDrawing, distribution_figures};
 use super::compare_scatter::scatter_figures;
 use super::compare_tables::{
-    CompareGroup, CompareReport, adjusted, differences_table, effects, findings, level_quantiles_table, levels_table,
-    quantiles_table, validity_table, workload_table,
+    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
+    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
 use super::figure::Figure;
 use super::load_test_charts::load_test_figures;
@@ -37,7 +37,7 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
     } else {
         body += &section("Levels", &html_table(levels_table(&report.load_tests)));
         if names.len() == 1 {
-            let cautions: Vec<String> = report.groups.iter().flat_map(|group| at_level(group)).collect();
+            let cautions: Vec<String> = report.groups.iter().flat_map(cautions_at_level).collect();
             body += &summary(&[], &cautions);
             body += &section("Quantiles", &html_table(level_quantiles_table(report)));
         } else {
@@ -49,17 +49,11 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
     page(&title, &body, figures)
 }
 
-/// The cautions of a level with its clients.
-fn at_level(group: &CompareGroup) -> impl Iterator<Item = String> + '_ {
-    let clients = group.clients.map_or_else(String::new, |clients| format!("{clients} clients, "));
-    group.cautions.iter().map(move |caution| format!("{clients}{caution}"))
-}
-
 fn group_sections(group: &CompareGroup, report: &CompareReport) -> String {
     let settings = &report.settings;
     let at = group.clients.map_or_else(String::new, |clients| format!(", {clients} clients"));
     let words: Vec<String> = findings(group, settings).into_iter().chain(adjusted(group)).collect();
-    let mut body = summary(&words, &at_level(group).collect::<Vec<_>>());
+    let mut body = summary(&words, &cautions_at_level(group));
     if group.clients.is_none() {
         body += &section("Requests", &html_table(validity_table(&group.sides)));
         if !report.load_tests.is_empty() {

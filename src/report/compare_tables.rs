@@ -356,3 +356,10 @@ pub fn level_quantiles_table(report: &CompareReport) -> ReportTable {
     };
     ReportTable { header: names, rows: report.groups.iter().map(row).collect() }
 }
+
+/// The cautions of a group; those of a level of load tests begin with its clients.
+pub fn cautions_at_level(group: &CompareGroup) -> Vec<String> {
+    let plural = if group.clients == Some(1) { "" } else { "s" };
+    let clients = group.clients.map_or_else(String::new, |clients| format!("{clients} client{plural}, "));
+    group.cautions.iter().map(|caution| format!("{clients}{caution}")).collect()
+}

@@ -29,8 +29,8 @@ use std::path::{Path, PathBuf};
 
 pub use compare_charts::CompareDrawing;
 pub use compare_tables::{
-    CompareGroup, CompareReport, adjusted, differences_table, effects, findings, level_quantiles_table, levels_table,
-    quantiles_table, validity_table, workload_table,
+    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
+    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;

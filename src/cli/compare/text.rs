@@ -6,8 +6,8 @@ use super::gate::Gate;
 use crate::cli::terminal::{caution_lines, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::report::{
-    CompareGroup, CompareReport, ReportTable, adjusted, differences_table, effects, findings, level_quantiles_table,
-    levels_table, quantiles_table, validity_table, workload_table,
+    CompareGroup, CompareReport, ReportTable, adjusted, cautions_at_level, differences_table, effects, findings,
+    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
 
 fn terminal(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
@@ -25,11 +25,8 @@ pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
     let single = report.groups.iter().all(|group| group.sides.len() == 1);
     if single && report.groups.iter().any(|group| group.clients.is_some()) {
         text += &terminal(level_quantiles_table(report), 0..9);
-        for group in &report.groups {
-            let clients = group.clients.map_or_else(String::new, |clients| format!("{clients} clients, "));
-            let cautions: Vec<String> = group.cautions.iter().map(|caution| format!("{clients}{caution}")).collect();
-            text += caution_lines(&cautions).trim_start_matches(if text.contains("Caution") { "\n" } else { "" });
-        }
+        let cautions: Vec<String> = report.groups.iter().flat_map(cautions_at_level).collect();
+        text += &caution_lines(&cautions);
         text.push('\n');
     } else {
         for group in &report.groups {
