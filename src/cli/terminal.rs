@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
 use crate::evaluation::{Errors, EvaluatedRow};
-use crate::report::number;
+use crate::report::{ReportTable, number};
 use crate::units::Seconds;
 use crate::workload::LoadKind;
 
@@ -47,6 +47,12 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, numbe
     }
     let text: Vec<String> = table.to_string().lines().map(|line| format!(" {}\n", line.trim_end())).collect();
     text.concat()
+}
+
+/// A table that pages show too; columns in `numbers` are aligned to the right.
+pub fn report_table(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
+    let header: Vec<&str> = content.header.iter().map(String::as_str).collect();
+    table(&header, content.rows, numbers)
 }
 
 /// A spinner on standard error for work that takes a while.

@@ -1,6 +1,6 @@
 //! Two samples of one dimension: the second against the first.
 
-use super::sample::{SampleStudy, fewest};
+use super::sample::{SampleStudy, has, is_reliable};
 use super::{Settings, Verdict};
 use crate::stats::{
     BootstrapInterval, BrunnerMunzel, Dominance, IntervalMethod, KolmogorovSmirnov, Shift, Welch, acceleration,
@@ -78,32 +78,41 @@ pub(super) struct Resampled<'a> {
 }
 
 impl Resampled<'_> {
-    fn differences(self) -> Vec<f64> {
-        self.first.iter().zip(self.second).map(|(a, b)| b - a).collect()
+    fn map(self, statistic: Statistic) -> Vec<f64> {
+        self.first.iter().zip(self.second).map(|(a, b)| statistic(*a, *b)).collect()
     }
 }
 
-/// Difference of a quantile with its interval.
-fn difference(
-    [first, second]: [&SampleStudy; 2],
+/// A statistic of a quantile of the first sample and of the second.
+type Statistic = fn(f64, f64) -> f64;
+
+const DIFFERENCE: Statistic = |a, b| b - a;
+const RATIO: Statistic = |a, b| b / a;
+
+/// A statistic of a quantile, the value that it takes on each resample, and its interval. `None` where one of them is not finite: a
+/// quantile that may be 0 has no ratio.
+fn estimate(
+    sides: [&SampleStudy; 2],
     p: f64,
     resampled: Resampled<'_>,
+    statistic: Statistic,
     settings: &Settings,
-) -> Option<(f64, BootstrapInterval)> {
-    let at = |study: &SampleStudy| settings.rule.of(&study.sample.sorted, p);
-    let (a, b) = (at(first)?, at(second)?);
+) -> Option<(f64, Vec<f64>, BootstrapInterval)> {
+    let [first, second] = sides.map(|study| &study.sample);
+    let (a, b) = (settings.rule.of(&first.sorted, p)?, settings.rule.of(&second.sorted, p)?);
+    let value = statistic(a, b);
+    let resamples = resampled.map(statistic);
+    if !value.is_finite() || !resamples.iter().all(|value| value.is_finite()) {
+        return None;
+    }
     let left_out = [
-        first.sample.leave_one_out(p, settings.rule).map(|a| b - a),
-        second.sample.leave_one_out(p, settings.rule).map(|b| b - a),
+        first.leave_one_out(p, settings.rule).map(|a| statistic(a, b)),
+        second.leave_one_out(p, settings.rule).map(|b| statistic(a, b)),
     ];
-    let method = method([first, second], settings);
-    let accelerated = acceleration(&left_out);
-    Some((b - a, interval(&resampled.differences(), b - a, accelerated, settings.confidence, method)))
-}
-
-fn method(sides: [&SampleStudy; 2], settings: &Settings) -> IntervalMethod {
-    let methods = sides.map(|side| side.sample.method(settings, settings.block));
-    if methods.contains(&IntervalMethod::Percentile) { IntervalMethod::Percentile } else { methods[0] }
+    let methods = [first, second].map(|sample| sample.method(settings, settings.block));
+    let method = if methods.contains(&IntervalMethod::Percentile) { IntervalMethod::Percentile } else { methods[0] };
+    let found = interval(&resamples, value, acceleration(&left_out), settings.confidence, method);
+    Some((value, resamples, found))
 }
 
 fn quantile(
@@ -112,32 +121,18 @@ fn quantile(
     resampled: Resampled<'_>,
     settings: &Settings,
 ) -> Option<QuantileDifference> {
-    let [first, second] = sides;
-    let (difference, interval_of_difference) = difference(sides, p, resampled, settings)?;
-    let a = settings.rule.of(&first.sample.sorted, p)?;
-    let b = settings.rule.of(&second.sample.sorted, p)?;
-    let ratios: Vec<f64> = resampled.first.iter().zip(resampled.second).map(|(a, b)| b / a).collect();
-    // A quantile that may be 0 has no ratio.
-    if !ratios.iter().chain([&(b / a)]).all(|ratio| ratio.is_finite()) {
-        return None;
-    }
-    let left_out = [
-        first.sample.leave_one_out(p, settings.rule).map(|a| b / a),
-        second.sample.leave_one_out(p, settings.rule).map(|b| b / a),
-    ];
-    let ratio_interval =
-        interval(&ratios, b / a, acceleration(&left_out), settings.confidence, method(sides, settings));
-    let p_value = bootstrap_p(&resampled.differences(), 0.0);
-    let fewer = first.sample.sorted.len().min(second.sample.sorted.len()) as f64;
+    let (difference, differences, interval) = estimate(sides, p, resampled, DIFFERENCE, settings)?;
+    let (ratio, _, ratio_interval) = estimate(sides, p, resampled, RATIO, settings)?;
+    let p_value = bootstrap_p(&differences, 0.0);
     Some(QuantileDifference {
         p,
         difference,
-        interval: interval_of_difference,
-        ratio: b / a,
+        interval,
+        ratio,
         ratio_interval,
         p_value,
         p_holm: p_value,
-        reliable: fewer >= 5.0 * fewest(p) * (1.0 - 1e-12),
+        reliable: sides.iter().all(|side| is_reliable(side.sample.sorted.len(), p)),
         verdict: Verdict::of(ratio_interval.low, ratio_interval.high, settings.smallest_effect),
     })
 }
@@ -153,21 +148,21 @@ impl PairStudy {
         blocks: Option<(usize, Resampled<'_>)>,
     ) -> Option<Self> {
         let [first, second] = sides.map(|study| study.sample.sorted.as_slice());
-        let enough = |p: f64| first.len().min(second.len()) as f64 >= fewest(p) * (1.0 - 1e-12);
+        let enough = |p: f64| has(first.len().min(second.len()), p);
         let dominance = Dominance::of(first, second)?;
         let mann_whitney = mann_whitney_p(first, second);
         let shift_function = shifts
             .iter()
             .filter(|(p, _)| enough(*p))
             .map(|(p, resampled)| {
-                let (difference, interval) = difference(sides, *p, *resampled, settings)?;
+                let (difference, _, interval) = estimate(sides, *p, *resampled, DIFFERENCE, settings)?;
                 Some(ShiftPoint { p: *p, difference, low: interval.low, high: interval.high })
             })
             .collect::<Option<Vec<_>>>()?;
         let of_blocks = |(length, resampled): (usize, Resampled<'_>)| {
             let median = |sorted: &[f64]| settings.rule.of(sorted, 0.5);
             let estimate = median(second)? - median(first)?;
-            let differences = resampled.differences();
+            let differences = resampled.map(DIFFERENCE);
             Some((length, interval(&differences, estimate, 0.0, settings.confidence, IntervalMethod::Percentile)))
         };
         Some(Self {

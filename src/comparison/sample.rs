@@ -164,9 +164,19 @@ pub struct SampleStudy {
     pub lag_one: Option<f64>,
 }
 
-/// Fewest values for a quantile to be given at all, `1/(1 − p)`, and five times as many for it to be relied on.
-pub(super) fn fewest(p: f64) -> f64 {
-    1.0 / (1.0 - p).min(p)
+/// Whether a sample has a quantile at all, `n ≥ 1/(1 − p)`, so that one value lies beyond it; for low quantiles below it.
+pub(super) fn has(count: usize, p: f64) -> bool {
+    beyond(count, p) >= 1.0
+}
+
+/// Whether a quantile can be relied on: five values lie beyond it.
+pub(super) fn is_reliable(count: usize, p: f64) -> bool {
+    beyond(count, p) >= 5.0
+}
+
+/// Values beyond a quantile; what rounding takes from a whole number is given back.
+fn beyond(count: usize, p: f64) -> f64 {
+    count as f64 * (1.0 - p).min(p) * (1.0 + 1e-12)
 }
 
 impl SampleStudy {
@@ -179,7 +189,7 @@ impl SampleStudy {
             .quantiles
             .iter()
             .zip(resampled)
-            .filter(|(p, _)| sorted.len() as f64 >= fewest(**p) * (1.0 - 1e-12))
+            .filter(|(p, _)| has(sorted.len(), **p))
             .map(|(p, resampled)| {
                 let value = settings.rule.of(sorted, *p)?;
                 let accelerated = acceleration(&[sample.leave_one_out(*p, settings.rule)]);
@@ -188,7 +198,7 @@ impl SampleStudy {
                     value,
                     bootstrap: interval(resampled, value, accelerated, settings.confidence, method),
                     order: order_interval(sorted, *p, settings.confidence)?,
-                    reliable: sorted.len() as f64 >= 5.0 * fewest(*p) * (1.0 - 1e-12),
+                    reliable: is_reliable(sorted.len(), *p),
                 })
             })
             .collect::<Option<Vec<_>>>()?;

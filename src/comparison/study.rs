@@ -157,12 +157,9 @@ fn block_length(sides: &[Side], studies: &[Option<SampleStudy>]) -> Option<usize
 /// Adjusts p values by Holm: those of quantiles over all dimensions, sides and quantiles, those of Mann–Whitney over all dimensions and
 /// sides.
 fn adjust(dimensions: &mut [DimensionStudy]) {
-    let pairs = |dimensions: &[DimensionStudy]| -> Vec<PairStudy> {
-        dimensions.iter().flat_map(|study| study.pairs.iter().flatten().cloned()).collect()
-    };
-    let all = pairs(dimensions);
-    let quantiles: Vec<f64> = all.iter().flat_map(|pair| pair.quantiles.iter().map(|q| q.p_value)).collect();
-    let tests: Vec<f64> = all.iter().filter_map(|pair| pair.mann_whitney_p).collect();
+    let pairs = || dimensions.iter().flat_map(|study| study.pairs.iter().flatten());
+    let quantiles: Vec<f64> = pairs().flat_map(|pair| pair.quantiles.iter().map(|q| q.p_value)).collect();
+    let tests: Vec<f64> = pairs().filter_map(|pair| pair.mann_whitney_p).collect();
     let (mut quantiles, mut tests) = (holm(&quantiles).into_iter(), holm(&tests).into_iter());
     for pair in dimensions.iter_mut().flat_map(|study| study.pairs.iter_mut().flatten()) {
         for (quantile, p) in pair.quantiles.iter_mut().zip(quantiles.by_ref()) {

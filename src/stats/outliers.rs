@@ -1,5 +1,7 @@
 //! The interquartile filter of the benchmark.
 
+use super::QuantileRule;
+
 /// Values lie within this many interquartile ranges of the quartiles, or are outliers.
 const RANGES: f64 = 1.5;
 
@@ -25,17 +27,8 @@ pub struct Quartiles {
 pub fn quartiles(values: &[f64]) -> Option<Quartiles> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    if let [only] = sorted[..] {
-        return Some(Quartiles { first: only, second: only, third: only });
-    }
-    let count = sorted.len();
-    let at = |i: usize| {
-        let place = i * (count + 1);
-        let j = (place / 4).clamp(1, count - 1);
-        let past = place as f64 - 4.0 * j as f64;
-        (sorted[j - 1] * (4.0 - past) + sorted[j] * past) / 4.0
-    };
-    (count > 1).then(|| Quartiles { first: at(1), second: at(2), third: at(3) })
+    let at = |p| QuantileRule::Llmeter.of(&sorted, p);
+    Some(Quartiles { first: at(0.25)?, second: at(0.5)?, third: at(0.75)? })
 }
 
 /// The values within 1.5 interquartile ranges of the quartiles, in their order; of fewer than four values all.

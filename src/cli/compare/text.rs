@@ -3,28 +3,23 @@
 use std::fmt::Write;
 
 use super::gate::Gate;
-use crate::cli::terminal::{caution_lines, table};
+use crate::cli::terminal::{caution_lines, report_table, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::report::{
-    CompareGroup, CompareReport, ReportTable, adjusted, cautions_at_level, differences_table, effects, findings,
+    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
-
-fn terminal(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
-    let header: Vec<&str> = content.header.iter().map(String::as_str).collect();
-    table(&header, content.rows, numbers)
-}
 
 /// The whole report.
 pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
     let mut text = String::new();
     if !report.load_tests.is_empty() {
-        text += &terminal(levels_table(&report.load_tests), 1..9);
+        text += &report_table(levels_table(&report.load_tests), 1..9);
         text.push('\n');
     }
     let single = report.groups.iter().all(|group| group.sides.len() == 1);
     if single && report.groups.iter().any(|group| group.clients.is_some()) {
-        text += &terminal(level_quantiles_table(report), 0..9);
+        text += &report_table(level_quantiles_table(report), 0..9);
         let cautions: Vec<String> = report.groups.iter().flat_map(cautions_at_level).collect();
         text += &caution_lines(&cautions);
         text.push('\n');
@@ -56,11 +51,11 @@ fn group_text(group: &CompareGroup, settings: &Settings) -> String {
     text += &caution_lines(&group.cautions);
     text.push('\n');
     if group.clients.is_none() {
-        text += &terminal(validity_table(&group.sides), 1..11);
+        text += &report_table(validity_table(&group.sides), 1..11);
         text.push('\n');
     }
     if group.sides.len() > 1 {
-        text += &terminal(workload_table(group), 2..8);
+        text += &report_table(workload_table(group), 2..8);
         text.push('\n');
     }
     for study in &group.comparison.dimensions {
@@ -71,10 +66,10 @@ fn group_text(group: &CompareGroup, settings: &Settings) -> String {
 
 fn dimension_text(study: &DimensionStudy, group: &CompareGroup, settings: &Settings) -> String {
     let mut text = format!("{}\n\n", study.dimension.title());
-    text += &terminal(quantiles_table(study, &group.sides, settings), 1..7);
+    text += &report_table(quantiles_table(study, &group.sides, settings), 1..7);
     text.push('\n');
     if let Some(differences) = differences_table(study, &group.sides, settings) {
-        text += &terminal(differences, 2..8);
+        text += &report_table(differences, 2..8);
         text.push('\n');
     }
     for (side, pair) in group.sides[1..].iter().zip(&study.pairs) {

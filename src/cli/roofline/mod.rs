@@ -12,12 +12,12 @@ use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::predict::cautions;
 use super::target::{ResolvedTarget, TargetArgs};
-use super::terminal::{caution_lines, print, table, written_lines};
+use super::terminal::{caution_lines, print, report_table, written_lines};
 use crate::calibration::Origin;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecaster};
 use crate::report::{
-    ReportTable, RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
+    RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
 };
 use crate::roofline::{DeviceRoofs, Inventory, Phase, Sweep};
 use crate::spec::Catalog;
@@ -186,14 +186,14 @@ fn tables(target: &ResolvedTarget, report: &RooflineReport, calibrated: bool) ->
         target.basis(),
         report.roofs_in_words()
     );
-    text += &terminal_table(&roofs_table(&report.roofs), 1..6);
+    text += &report_table(roofs_table(&report.roofs), 1..6);
     if let Some(scope) = report.scope() {
         let _ = writeln!(text, "\n{scope}.");
     }
     for step in &report.steps {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "\n{}\n", report.step_title(step));
-        text += &terminal_table(&operators_table(step), 3..12);
+        text += &report_table(operators_table(step), 3..12);
     }
     for sweep in &report.sweeps {
         let content = sweep_table(sweep);
@@ -205,13 +205,8 @@ fn tables(target: &ResolvedTarget, report: &RooflineReport, calibrated: bool) ->
             sweep.phase.name(),
             batch_axis(sweep.phase)
         );
-        text += &terminal_table(&content, 0..columns);
+        text += &report_table(content, 0..columns);
     }
     text += "\nBatch from which a step is compute bound\n\n";
-    text + &terminal_table(&crossings_table(&report.sweeps), 0..4)
-}
-
-fn terminal_table(content: &ReportTable, numbers: std::ops::Range<usize>) -> String {
-    let header: Vec<&str> = content.header.iter().map(String::as_str).collect();
-    table(&header, content.rows.clone(), numbers)
+    text + &report_table(crossings_table(&report.sweeps), 0..4)
 }
