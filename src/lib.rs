@@ -62,6 +62,7 @@ pub mod error;
 pub mod estimator;
 pub mod evaluation;
 pub mod forecast;
+pub mod insights;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod parameter;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 23] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("units", &[]),
     ("error", &[]),
     ("stats", &[]),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("prediction", &["units"]),
     ("parameter", &[]),
     ("roofline", &["error", "units", "spec", "workload", "prediction"]),
+    ("insights", &["error", "units", "stats", "spec", "prediction", "roofline"]),
     ("passes", &["error", "units", "spec", "poe", "parameter", "roofline"]),
     ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline"]),
     ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "serving", "dataset"]),
@@ -66,6 +67,8 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "evaluation",
             "requests",
             "comparison",
+            "insights",
+            "spec",
         ],
     ),
     (
@@ -91,6 +94,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
             "stats",
             "requests",
             "comparison",
+            "insights",
             "report",
         ],
     ),

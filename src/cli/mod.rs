@@ -13,6 +13,7 @@ mod evaluate;
 mod explain;
 mod fit;
 mod init;
+mod insights;
 mod json;
 mod list;
 mod live_text;
@@ -81,6 +82,8 @@ enum Command {
     Check(Box<check::CheckArgs>),
     /// Compare runs of a measuring tool: latencies with intervals, tests, and whether they may be compared
     Compare(Box<compare::CompareArgs>),
+    /// Show what attention variants cost and buy: loss, cache and speed of runs, or what a device serves with each
+    Insights(Box<insights::InsightsArgs>),
     /// Time OLMo-2, Hydra and PoE decoding on this machine
     Bench(Box<bench::BenchArgs>),
     /// Measure the roofs of this machine and write them as a hardware file
@@ -113,6 +116,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::Check(args) => check::run(&catalog, &args),
         Command::Compare(args) => compare::run(&args),
+        Command::Insights(args) => insights::run(&catalog, &args),
         Command::Bench(args) => bench::run(&catalog, *args),
         Command::Probe(args) => bench::probe::run(&args),
         Command::Plot(args) => plot::run(&args),

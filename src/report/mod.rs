@@ -7,6 +7,10 @@ mod compare_scatter;
 mod compare_tables;
 mod coverage;
 mod figure;
+mod insights_charts;
+mod insights_page;
+mod insights_serving;
+mod insights_tables;
 mod live_charts;
 mod live_page;
 mod live_study_page;
@@ -31,6 +35,11 @@ pub use compare_charts::CompareDrawing;
 pub use compare_tables::{
     CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
+};
+pub use insights_tables::{
+    InsightsReport, TABLED_GB, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
+    equal_table, front_table, front_title, matched_table, pooled_ratio, ratio_title, runs_in_words, serving_basis,
+    serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
 };
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;
@@ -158,6 +167,15 @@ pub fn write_comparison(
 ) -> Result<Vec<PathBuf>> {
     let figures = compare_page::compare_figures(report, drawing);
     write_page("compare.html", &compare_page::compare_page(report, how, &figures), &figures, folder, png)
+}
+
+/// Writes the page of attention insights; `log` makes the axis of caches logarithmic.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = insights_page::insights_figures(report, log);
+    write_page("insights.html", &insights_page::insights_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes the rows of a live run: `results.json`, and as CSV. A picture of an earlier run does not stay beside them.

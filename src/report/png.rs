@@ -14,9 +14,12 @@ use crate::error::{Error, Result};
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/// Width of a picture, and what its title adds to the height, in pixels.
+/// Width of a picture, and what each line of its title adds to the height, in pixels.
 const WIDTH: usize = 1100;
 const TITLE_HEIGHT: usize = 30;
+
+/// Characters of a title that fit in a line.
+const TITLE_LINE: usize = 105;
 
 /// Finds a Chromium on PATH.
 ///
@@ -43,20 +46,44 @@ const PANEL_SCALE: f64 = 1.5;
 /// # Errors
 /// There is no Chromium, or it does not draw.
 pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
-    let wanted: Vec<String> =
-        figures.iter().map(|f| format!("[{:?},{:?},{}]", f.id, f.title, f.height + TITLE_HEIGHT)).collect();
+    let wanted: Vec<String> = figures
+        .iter()
+        .map(|figure| {
+            let lines = title_lines(&figure.title);
+            format!("[{:?},{:?},{},{}]", figure.id, lines.join("<br>"), figure.height, lines.len() * TITLE_HEIGHT)
+        })
+        .collect();
     // A picture carries its title itself.
     let script = format!(
-        "for (const [id, title, height] of [{}]) {{\n\
+        "for (const [id, title, figure, above] of [{}]) {{\n\
          const {{data, layout}} = document.getElementById(id);\n\
-         const margin = {{...layout.margin, t: layout.margin.t + {TITLE_HEIGHT}}};\n\
+         const height = figure + above;\n\
+         const margin = {{...layout.margin, t: layout.margin.t + above}};\n\
          const titled = {{...layout, margin, height, width: {WIDTH}, autosize: false, paper_bgcolor: 'white', \
-         title: {{text: title, x: 0.02, y: 0.98, yanchor: 'top'}}}};\n\
+         title: {{text: title, x: 0.02, y: 1 - above / 2 / height, yanchor: 'middle'}}}};\n\
          put(id, await Plotly.toImage({{data, layout: titled}}, {{format: 'png', width: {WIDTH}, height}})); }}",
         wanted.join(",")
     );
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
     draw(figures, &script, &ids)
+}
+
+/// A title in lines that fit.
+fn title_lines(title: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in title.split_whitespace() {
+        // There is a last line from the beginning.
+        let line = lines.last_mut().expect("it began with one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= TITLE_LINE {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
 }
 
 /// Draws figures side by side as one picture of a name, 900 by 750 pixels each.

@@ -37,6 +37,21 @@ pub struct Efficiencies {
     pub link: f64,
 }
 
+impl Efficiencies {
+    /// The peaks themselves, and no cost outside the roofs.
+    pub const PEAK: Self = Self {
+        memory: 1.0,
+        gemm: 1.0,
+        attention: 1.0,
+        power_share: 0.0,
+        activation_passes: 0.0,
+        layer: Seconds::ZERO,
+        sequence: Seconds::ZERO,
+        link_latency: Seconds::ZERO,
+        link: 1.0,
+    };
+}
+
 /// Attention of equal layers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AttentionOp {

@@ -111,6 +111,12 @@ impl Line {
         })
     }
 
+    /// Half the width of an interval for the slope at this confidence; `None` without a degree of freedom.
+    pub fn slope_reach(&self, confidence: f64) -> Option<f64> {
+        let distribution = StudentsT::new(0.0, 1.0, self.count as f64 - 2.0).ok()?;
+        Some(distribution.inverse_cdf(f64::midpoint(1.0, confidence)) * self.slope_error)
+    }
+
     /// The line at x.
     pub fn at(&self, x: f64) -> f64 {
         self.intercept + self.slope * x
@@ -128,6 +134,13 @@ pub fn lag_one(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_interval_of_a_slope_is_that_of_students_t() {
+        // scipy.stats.linregress([1, 2, 3, 4], [1, 3, 2, 5]): slope 1.1, stderr 0.435889894; t(0.975, 2) = 4.302652730.
+        let line = Line::through(&[(1.0, 1.0), (2.0, 3.0), (3.0, 2.0), (4.0, 5.0)]).unwrap();
+        assert!((line.slope_reach(0.95).unwrap() - 4.302_652_73 * 0.435_889_894).abs() < 1e-6);
+    }
 
     #[test]
     fn a_line_through_its_own_points_is_found() {

@@ -1,0 +1,164 @@
+//! Flags of the question what devices serve with each variant.
+
+use clap::Args;
+
+use crate::cli::numbers::Numbers;
+use crate::error::{Error, Result};
+use crate::insights::serving::ServingRates;
+use crate::insights::slice::Slice;
+use crate::insights::study::{ServingQuestion, ServingStudy};
+use crate::insights::variant::{architecture, default_kinds, kinds_of_runs};
+use crate::insights::{BenchmarkTable, VariantKind};
+use crate::spec::{Catalog, Deployment, ModelArchitecture, Precision};
+use crate::units::{Bytes, Seconds};
+
+/// Context unless given, in tokens; that of the model if it is shorter.
+const CONTEXT: f64 = 4096.0;
+
+/// What is to be served, on what, at which rates.
+#[derive(Debug, Args)]
+pub struct ServingArgs {
+    /// Model id, one of its other names, or a Hugging Face config.json [default: the architecture of most runs of the CSV]
+    #[arg(long, value_name = "ID", requires = "hardware")]
+    model: Option<String>,
+
+    /// Hardware ids: what each of these devices serves with each variant
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    hardware: Vec<String>,
+
+    /// Attention variants, such as mha,gqa-8,mqa,mla-512+64 [default: MHA, GQA, MQA and MLA in sizes that suit the model]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "hardware")]
+    variants: Vec<VariantKind>,
+
+    /// Contexts of all sequences in tokens; figures show the first [default: 4096, or that of the model if shorter]
+    #[arg(long, value_name = "LIST", requires = "hardware")]
+    context: Option<Numbers>,
+
+    /// Tensor-parallel degree
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "hardware")]
+    tp: u32,
+
+    /// Precision of the weights
+    #[arg(long, value_name = "PRECISION", default_value_t = Precision::Bf16, requires = "hardware")]
+    weights: Precision,
+
+    /// Precision of the KV cache
+    #[arg(long, value_name = "PRECISION", default_value_t = Precision::Bf16, requires = "hardware")]
+    kv: Precision,
+
+    /// Fewest tokens/s that each sequence must make: limits the batch
+    #[arg(long, value_name = "TPS", value_parser = positive, requires = "hardware")]
+    min_tps_per_seq: Option<f64>,
+
+    /// Share of peak bandwidth that is reached
+    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().memory, value_parser = share)]
+    bandwidth_share: f64,
+
+    /// Share of peak arithmetic that is reached
+    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().compute, value_parser = share)]
+    compute_share: f64,
+
+    /// Fixed cost of a step in µs
+    #[arg(long, value_name = "US", default_value_t = ServingRates::default().overhead.get() * 1e6, value_parser = not_negative)]
+    overhead_us: f64,
+
+    /// Share of device memory that the engine takes
+    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().usable, value_parser = share)]
+    memory_share: f64,
+
+    /// GB of that on each device that neither weights nor caches get
+    #[arg(long, value_name = "GB", default_value_t = ServingRates::default().reserve.get() / 1e9, value_parser = not_negative)]
+    reserve_gb: f64,
+}
+
+fn number(text: &str, holds: impl Fn(f64) -> bool, wanted: &str) -> std::result::Result<f64, String> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite() && holds(*number)).ok_or_else(|| wanted.to_owned())
+}
+
+fn positive(text: &str) -> std::result::Result<f64, String> {
+    number(text, |number| number > 0.0, "give a number above 0")
+}
+
+fn not_negative(text: &str) -> std::result::Result<f64, String> {
+    number(text, |number| number >= 0.0, "give a number, 0 or more")
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    number(text, |number| number > 0.0 && number <= 1.0, "a share lies above 0 and up to 1")
+}
+
+impl ServingArgs {
+    /// A study for each device; none where no device is named.
+    ///
+    /// # Errors
+    /// A name that is not known, or a system that cannot be.
+    pub fn studies(&self, catalog: &Catalog, table: Option<&BenchmarkTable>) -> Result<Vec<ServingStudy>> {
+        if self.hardware.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (model, found) = self.model(catalog, table)?;
+        let kinds = if self.variants.is_empty() { found } else { self.variants.clone() };
+        let contexts = self.contexts(&model)?;
+        let deployment = Deployment {
+            tensor_parallel: self.tp,
+            weight_precision: self.weights,
+            compute_precision: None,
+            kv_precision: self.kv,
+            max_sequences: None,
+            max_tokens_per_step: None,
+        };
+        let rates = ServingRates {
+            memory: self.bandwidth_share,
+            compute: self.compute_share,
+            overhead: Seconds::from_us(self.overhead_us),
+            usable: self.memory_share,
+            reserve: Bytes::new(1e9 * self.reserve_gb),
+            ..ServingRates::default()
+        };
+        let study = |name: &String| {
+            let hardware = catalog.hardware(name)?;
+            ServingStudy::run(&ServingQuestion {
+                hardware: &hardware,
+                model: &model,
+                kinds: &kinds,
+                deployment: &deployment,
+                contexts: &contexts,
+                slowest: self.min_tps_per_seq,
+                rates,
+            })
+        };
+        self.hardware.iter().map(study).collect()
+    }
+
+    /// The model with the variants that suit it: the one that is named, or the architecture of most dense runs.
+    fn model(
+        &self,
+        catalog: &Catalog,
+        table: Option<&BenchmarkTable>,
+    ) -> Result<(ModelArchitecture, Vec<VariantKind>)> {
+        if let Some(name) = &self.model {
+            let model = catalog.model_or_config(name)?;
+            let kinds = default_kinds(&model);
+            return Ok((model, kinds));
+        }
+        let nameless = |message: &str| Error::input(message).help("name a model with --model");
+        let table = table.ok_or_else(|| nameless("a sweep over batches does not tell the sizes of a model"))?;
+        let slices = Slice::all(table.runs.iter().filter(|run| run.is_dense()));
+        let (slice, runs) =
+            slices.first().ok_or_else(|| nameless("no dense run tells num_blocks, dim, n_heads and max_context"))?;
+        Ok((architecture(slice, runs)?, kinds_of_runs(slice, runs)))
+    }
+
+    fn contexts(&self, model: &ModelArchitecture) -> Result<Vec<f64>> {
+        let contexts = match &self.context {
+            Some(contexts) => contexts.values().to_vec(),
+            None => vec![CONTEXT.min(f64::from(model.max_context_tokens))],
+        };
+        match contexts.iter().find(|tokens| !(1.0..=1e9).contains(*tokens)) {
+            Some(tokens) => {
+                Err(Error::input(format!("--context is {tokens}")).help("give numbers of tokens from 1 to 1e9"))
+            }
+            None => Ok(contexts),
+        }
+    }
+}

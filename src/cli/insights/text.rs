@@ -1,0 +1,81 @@
+//! Insights as text for a terminal.
+
+use std::fmt::Write;
+
+use crate::cli::terminal::{caution_lines, report_table};
+use crate::insights::Rule;
+use crate::insights::study::{ServingStudy, TableStudy};
+use crate::report::{
+    InsightsReport, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table, equal_table,
+    front_table, front_title, matched_table, number, ratio_title, runs_in_words, serving_basis, serving_table,
+    serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+};
+
+/// The whole report.
+pub fn report_text(report: &InsightsReport) -> String {
+    let mut text = format!("{}\n", report.title());
+    if let Some(study) = &report.table {
+        table_text(&mut text, study);
+    }
+    if let Some(sweep) = &report.sweep {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}.\n\nSteps over the batch, t(B) = a + b·B\n", sweep_title(sweep));
+        text += &report_table(batch_sweep_table(sweep), 1..9);
+    }
+    for study in &report.serving {
+        serving_text(&mut text, study);
+    }
+    text + &caution_lines(&report.cautions())
+}
+
+fn table_text(text: &mut String, study: &TableStudy) {
+    let _ = writeln!(text, "{}\n\nValidation loss against KV cache", runs_in_words(study));
+    for panel in study.panels() {
+        let _ = writeln!(text, "\n{}\n", front_title(&panel));
+        *text += &report_table(front_table(&panel), 3..6);
+    }
+    let _ = writeln!(text, "\nSpeed at a budget of cache memory\n{}\n{}\n", budget_title(study), ratio_title(study));
+    *text += &report_table(speeds_table(study), 1..9);
+    if study.rule == Rule::Right && !study.ratios.is_empty() {
+        *text += "\n";
+        *text += &report_table(matched_table(&study.ratios), 2..5);
+    }
+    if let Some(dial) = &study.dial {
+        let _ = writeln!(
+            text,
+            "\nThe rank of latent attention\n{}\n{}\n",
+            dial_loss_title(dial),
+            dial_cache_title(dial, study.rule)
+        );
+        *text += &report_table(dial_table(dial), 0..4);
+    }
+    if study.rule == Rule::Right {
+        for slice in &study.slices {
+            let _ = writeln!(text, "\n{}", slice_title(slice));
+            for line in slice_lines(slice) {
+                let _ = writeln!(text, "{line}");
+            }
+            if !slice.equal.is_empty() {
+                *text += "\n";
+                *text += &report_table(equal_table(slice), 1..5);
+            }
+        }
+    }
+}
+
+fn serving_text(text: &mut String, study: &ServingStudy) {
+    let _ = writeln!(text, "\n{}\n{}", serving_title(study), serving_basis(study));
+    for (index, context) in study.contexts.iter().enumerate() {
+        let _ = writeln!(text, "\nSequences of {} tokens\n", number(*context));
+        *text += &report_table(serving_table(study, index), 1..11);
+    }
+    for variant in &study.variants {
+        let _ = writeln!(
+            text,
+            "{}{}: the linear rule promises over 10 % more beyond {} sequences",
+            if variant.kind == study.variants[0].kind { "\n" } else { "" },
+            variant.kind,
+            variant.linear_until
+        );
+    }
+}

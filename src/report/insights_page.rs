@@ -1,0 +1,71 @@
+//! The page of attention insights.
+
+use super::charts::short;
+use super::figure::Figure;
+use super::insights_charts::table_figures;
+use super::insights_serving::{serving_figures, sweep_figures};
+use super::insights_tables::{
+    InsightsReport, batch_sweep_table, dial_table, equal_table, front_table, matched_table, runs_in_words,
+    serving_basis, serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+};
+use super::page::{escaped, header, html_table, page, section, summary};
+use crate::insights::Rule;
+use crate::insights::study::{ServingStudy, TableStudy};
+
+/// The figures of the page; `log` makes the axis of caches logarithmic.
+pub fn insights_figures(report: &InsightsReport, log: bool) -> Vec<Figure> {
+    let mut figures = report.table.as_ref().map_or_else(Vec::new, |study| table_figures(study, log));
+    figures.extend(report.sweep.iter().flat_map(sweep_figures));
+    for study in &report.serving {
+        figures.extend(serving_figures(study, &format!("serving_{}", study.hardware.id)));
+    }
+    figures
+}
+
+/// The page.
+pub fn insights_page(report: &InsightsReport, figures: &[Figure]) -> String {
+    let title = format!("{} · attention", report.title());
+    let mut words: Vec<String> = report.table.iter().map(runs_in_words).collect();
+    words.extend(report.sweep.iter().map(|sweep| format!("{}.", sweep_title(sweep))));
+    words.extend(report.serving.iter().map(|study| format!("{}.", serving_title(study))));
+    let mut body = header(&title, "What attention variants cost and buy.");
+    body += &summary(&words, &report.cautions());
+    body += &report.table.as_ref().map_or_else(String::new, table_sections);
+    if let Some(sweep) = &report.sweep {
+        body += &section("Steps over the batch, t(B) = a + b·B", &html_table(batch_sweep_table(sweep)));
+    }
+    body += &report.serving.iter().map(serving_sections).collect::<String>();
+    page(&title, &body, figures)
+}
+
+fn table_sections(study: &TableStudy) -> String {
+    let mut body = String::new();
+    for panel in study.panels() {
+        let name = if panel.with_moe { "Front of dense models and mixtures" } else { "Front of dense models" };
+        body += &section(name, &html_table(front_table(&panel)));
+    }
+    let mut speeds = html_table(speeds_table(study));
+    if study.rule == Rule::Right && !study.ratios.is_empty() {
+        speeds += &html_table(matched_table(&study.ratios));
+    }
+    body += &section("Speed at a budget of cache memory", &speeds);
+    if let Some(dial) = &study.dial {
+        body += &section("The rank of latent attention", &html_table(dial_table(dial)));
+    }
+    if study.rule == Rule::Right {
+        for slice in &study.slices {
+            let lines: String = slice_lines(slice).iter().map(|line| format!("<p>{}</p>\n", escaped(line))).collect();
+            body += &section(&slice_title(slice), &(lines + &html_table(equal_table(slice))));
+        }
+    }
+    body
+}
+
+fn serving_sections(study: &ServingStudy) -> String {
+    let basis = format!("<p>{}</p>\n", escaped(&serving_basis(study)));
+    let tables = study.contexts.iter().enumerate().map(|(index, context)| {
+        let heading = format!("Sequences of {} tokens", short(*context));
+        section(&heading, &(basis.clone() + &html_table(serving_table(study, index))))
+    });
+    tables.collect()
+}
