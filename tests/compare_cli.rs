@@ -171,3 +171,64 @@ fn a_broken_line_is_named_by_its_place() {
         "a line is one JSON object with the fields of LLMeter's responses.jsonl",
     );
 }
+
+#[test]
+fn runs_are_held_against_the_model_under_their_own_workload() {
+    let system = "--model llama31_8b --hardware h100_sxm_80gb";
+    let value = object(&format!("run_a run_b {system}"));
+    let predictions = value["groups"][0]["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 2);
+    for (index, prediction) in predictions.iter().enumerate() {
+        assert_eq!(prediction["clients"], 16);
+        let latencies = prediction["latencies"].as_array().unwrap();
+        assert_eq!(latencies.len(), 3);
+        for (latency, study) in latencies.iter().zip(value["groups"][0]["dimensions"].as_array().unwrap()) {
+            assert_eq!(latency["dimension"], study["dimension"]);
+            let number = |value: &Value| value.as_f64().unwrap();
+            let mean = number(&study["sides"][index]["mean"]);
+            let want = 100.0 * (number(&latency["predicted"]) / mean - 1.0);
+            assert!((number(&latency["mean_error_pct"]) - want).abs() < 1e-9);
+            assert!(number(&latency["low"]) < number(&latency["predicted"]));
+        }
+    }
+    // The same answer as `predict` gives for that workload.
+    let asked = &predictions[0];
+    let workload = format!(
+        "predict {system} --input-tokens {} --output-tokens {} --concurrency 16 --format json",
+        asked["input_tokens"], asked["output_tokens"]
+    );
+    let predicted = json(&run(FIXTURES.as_ref(), &workload).stdout);
+    let ttft = predicted["predictions"][0]["ttft_ms"].as_f64().unwrap();
+    assert!((ttft / (1e3 * asked["latencies"][0]["predicted"].as_f64().unwrap()) - 1.0).abs() < 1e-9, "{predicted}");
+
+    let load = object(&format!("loadtest {system}"));
+    let clients: Vec<u64> = load["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["predictions"][0]["clients"].as_u64().unwrap())
+        .collect();
+    assert_eq!(clients, [1, 2, 4, 8, 16, 32]);
+    assert_eq!(load["cautions"].as_array().unwrap().len(), 1, "one caution on reasoning for all levels");
+}
+
+#[test]
+fn a_log_without_clients_needs_them_for_the_model_and_flags_of_no_system_are_refused() {
+    let log = "run_a/responses.jsonl";
+    let system = "--model llama31_8b --hardware h100_sxm_80gb";
+    let unknown = compare(&format!("{log} {system}"));
+    assert_eq!(unknown.code, 0);
+    assert!(unknown.stdout.contains("its clients are not known; give them with --clients"), "{}", unknown.stdout);
+    let value = object(&format!("{log} {system} --clients 16"));
+    assert_eq!(value["groups"][0]["predictions"][0]["clients"], 16);
+    for (arguments, message, help) in [
+        ("run_a --tp 2", "--tp describes a system, and none is named", "give --scenario ID"),
+        (
+            "a=run_a,run_b run_b --block 4",
+            "--block and several runs a side exclude each other: there, whole runs are drawn first",
+            "leave --block out",
+        ),
+    ] {
+        assert_refused(&compare(arguments), message, help);
+    }
+}

@@ -31,6 +31,7 @@ fn every_command_of_the_readme_runs() {
         let file = format!("tests/fixtures/llmeter/{fixture}/responses.jsonl");
         fs::copy(file, home.path().join(name).join("responses.jsonl")).unwrap();
     }
+    fs::copy("tests/fixtures/insights/benchmark_results.csv", home.path().join("benchmark_results.csv")).unwrap();
     let text = readme();
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let commands: Vec<&str> = blocks.flat_map(str::lines).collect();

@@ -99,7 +99,7 @@ fn compared_runs_and_load_tests_draw_every_figure() {
     for (arguments, figures) in [
         (format!("{fixtures}/run_a {fixtures}/run_b --out page"), 14),
         (format!("{fixtures}/run_a {fixtures}/run_b --log --bins 20 --filter not-null --out page"), 14),
-        (format!("{fixtures}/run_a --out page"), 11),
+        (format!("{fixtures}/run_a --model llama31_8b --hardware h100_sxm_80gb --out page"), 11),
         // Seven over clients, three for each latency and two clouds for each of two levels.
         (format!("old={fixtures}/loadtest --slo-ttft-ms 400 --out page"), 7 + 2 * 11),
     ] {
@@ -111,6 +111,31 @@ fn compared_runs_and_load_tests_draw_every_figure() {
         assert_eq!(drawn, 3 * figures, "{arguments}");
         let console: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
         assert!(console.is_empty(), "{console:?}");
+    }
+}
+
+#[test]
+fn insights_draw_every_figure() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/insights");
+    for (arguments, figures) in [
+        // Two fronts, two of a budget, two of the dial, three architectures, four of a device.
+        (format!("{fixtures}/benchmark_results.csv --hardware l4_24gb --log"), 13),
+        (format!("{fixtures}/benchmark_results.csv --original"), 6),
+        (format!("{fixtures}/inference_sweep.csv"), 2),
+        ("--model deepseek_v2_lite --hardware h200_sxm_141gb --min-tps-per-seq 20".to_owned(), 4),
+    ] {
+        let result = run(home.path(), &format!("insights {arguments} --plot --out page"));
+        assert_eq!(result.code, 0, "{}", result.stderr);
+        let page = home.path().join("page/insights.html");
+        let (dom, log) = open(&browser, &page, 1280);
+        let drawn = dom.matches("class=\"plot-container").count();
+        assert_eq!((drawn, dom.matches("class=\"figure").count()), (figures, figures), "{arguments}");
+        let console: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+        assert!(console.is_empty(), "{console:?}");
+        let html = fs::read_to_string(&page).unwrap();
+        assert!(!html.contains("<script src") && !html.contains("<link") && html.len() < 6_000_000);
     }
 }
 

@@ -115,7 +115,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Roofline(args) => roofline::run(&catalog, &args),
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::Check(args) => check::run(&catalog, &args),
-        Command::Compare(args) => compare::run(&args),
+        Command::Compare(args) => compare::run(&catalog, &args),
         Command::Insights(args) => insights::run(&catalog, &args),
         Command::Bench(args) => bench::run(&catalog, *args),
         Command::Probe(args) => bench::probe::run(&args),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use crate::calibration::{CalibrationRecord, Target};
@@ -12,11 +12,12 @@ use crate::forecast::Forecaster;
 use crate::spec::{Campaign, Catalog, Deployment, ModelArchitecture, Precision, System};
 use crate::workload::LoadKind;
 
-/// Flags that name a system to predict.
+/// Flags that name a system to predict. One of the first three must be there, unless a command makes the group `system` optional.
 #[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("system").args(["scenario", "scenario_dir", "model"]).required(true).multiple(true)))]
 pub struct TargetArgs {
     /// System of a scenario, see `perfmodel list scenarios`
-    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario_dir", "model"])]
+    #[arg(long, value_name = "ID")]
     scenario: Option<String>,
 
     /// System of a scenario folder anywhere
@@ -148,6 +149,36 @@ pub struct ResolvedTarget {
 }
 
 impl TargetArgs {
+    /// Whether a system is named.
+    pub fn is_named(&self) -> bool {
+        self.scenario.is_some() || self.scenario_dir.is_some() || self.model.is_some()
+    }
+
+    /// Checks that no flag describes a system where none is named.
+    ///
+    /// # Errors
+    /// Names the first such flag.
+    pub fn check_unused(&self) -> Result<()> {
+        let calibration = &self.calibration;
+        let given = [
+            ("--hardware", self.hardware.is_some()),
+            ("--tp", self.tp.is_some()),
+            ("--weights", self.weights.is_some()),
+            ("--compute", self.compute.is_some()),
+            ("--kv", self.kv.is_some()),
+            ("--max-sequences", self.max_sequences.is_some()),
+            ("--max-tokens-per-step", self.max_tokens_per_step.is_some()),
+            ("--calibration", calibration.calibration.is_some()),
+            ("--uncalibrated", calibration.uncalibrated),
+            ("--set", !calibration.set.is_empty()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Error::input(format!("{flag} describes a system, and none is named"))
+                .help("give --scenario ID, or --model and --hardware")),
+            None => Ok(()),
+        }
+    }
+
     /// Reads and checks everything that the flags name.
     pub fn resolve(&self, catalog: &Catalog) -> Result<ResolvedTarget> {
         let folder = match (&self.scenario, &self.scenario_dir, &self.model) {

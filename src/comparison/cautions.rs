@@ -9,7 +9,7 @@ const IN_ONE_PIECE: f64 = 0.01;
 /// Below this p value TPOT depends on the length of the answer.
 const DEPENDS: f64 = 0.01;
 
-/// What a reader must know, the gravest first.
+/// What a reader must know, the gravest first; [`reasoning_caution`] stands by itself, since it is one for all levels of a load test.
 pub fn cautions(sides: &[Side], comparison: &Comparison) -> Vec<String> {
     let mut cautions: Vec<String> =
         sides.iter().flat_map(|side| side.runs.iter().flat_map(|run| run.warnings.clone())).collect();
@@ -44,16 +44,19 @@ pub fn cautions(sides: &[Side], comparison: &Comparison) -> Vec<String> {
     cautions
 }
 
+/// Says so where answers of a side hold tokens of reasoning; `answers` is how many do.
+pub fn reasoning_caution(name: &str, answers: usize) -> Option<String> {
+    (answers > 0).then(|| {
+        format!(
+            "{name}: {answers} answers hold tokens of reasoning; those sent before the first visible token lengthen TTFT and shorten TPOT"
+        )
+    })
+}
+
 fn of_side(side: &Side, comparison: &Comparison, index: usize) -> Vec<String> {
     let mut cautions = Vec::new();
     let counts = side.counts();
     let name = &side.name;
-    if counts.reasoning > 0 {
-        cautions.push(format!(
-            "{name}: {} answers hold tokens of reasoning; those sent before the first visible token lengthen TTFT and shorten TPOT",
-            counts.reasoning
-        ));
-    }
     let pieces = counts.zero_tpot + counts.near_zero_tpot;
     if pieces as f64 > IN_ONE_PIECE * counts.rows as f64 {
         cautions.push(format!(

@@ -3,6 +3,7 @@
 
 mod cautions;
 mod load_test;
+mod model;
 mod pair;
 mod sample;
 mod settings;
@@ -10,8 +11,9 @@ mod similarity;
 mod study;
 mod verdict;
 
-pub use cautions::cautions;
+pub use cautions::{cautions, reasoning_caution};
 pub use load_test::{LatencyLimits, LevelFigures, level_figures};
+pub use model::{Asked, ModelLatencies, Predicted};
 pub use pair::{PairStudy, QuantileDifference, ShiftPoint};
 pub use sample::{BoxFigure, QuantileEstimate, Sample, SampleStudy};
 pub use settings::{Filter, Settings};

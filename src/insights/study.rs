@@ -72,6 +72,13 @@ impl TableStudy {
         } else {
             cautions.push("no model was trained twice, so the noise of the losses is not known".to_owned());
         }
+        if !self.speeds.is_empty() {
+            cautions.push(
+                "tps_512 is the speed of one sequence; totals at a budget scale it by the sequences that fit, an upper bound \
+                 (--hardware says what a device serves)"
+                    .to_owned(),
+            );
+        }
         cautions
     }
 }

@@ -5,6 +5,7 @@ use plotly::common::{Fill, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mod
 use plotly::layout::{Axis, AxisType};
 use plotly::{BoxPlot, Scatter};
 
+use super::compare_model::{add_upright, mark, predictions};
 use super::compare_tables::CompareGroup;
 use super::figure::{Figure, colour, dash, layout, plot, symbol};
 use super::number::number;
@@ -107,6 +108,9 @@ fn boxes(study: &DimensionStudy, group: &CompareGroup) -> Figure {
                 .name(format!("{}, outside", side.name)),
         );
     }
+    for (index, name, value) in predictions(study, group) {
+        chart.add_trace(mark(vec![value], vec![name.clone()], index, &name));
+    }
     medians.sort_by(|a, b| a.1.total_cmp(&b.1));
     let label = study.dimension.label();
     Figure {
@@ -124,7 +128,8 @@ fn boxes(study: &DimensionStudy, group: &CompareGroup) -> Figure {
             },
         ),
         caption:
-            "Boxes are quartiles, whiskers end at the last value within 1.5 interquartile ranges, points lie beyond."
+            "Boxes are quartiles, whiskers end at the last value within 1.5 interquartile ranges, points lie beyond; open diamonds are \
+             predictions."
                 .to_owned(),
         height,
         wide: false,
@@ -155,15 +160,17 @@ fn histogram(study: &DimensionStudy, group: &CompareGroup, drawing: CompareDrawi
             .x_axis(value_axis(&study.dimension.title(), log))
             .y_axis(value_axis("share of the requests, %", false)),
     );
-    let mut often = Vec::new();
+    let (mut often, mut tallest) = (Vec::new(), 0.0_f64);
     for (index, side, values) in &sides {
         let share = |count: usize| 100.0 * count as f64 / values.len() as f64;
         let counts = bins.counts(values);
         let fullest = (0..counts.len()).rev().max_by_key(|k| counts[*k]).unwrap_or(0);
         often.push(format!("{} to {} ({})", number(edges[fullest]), number(edges[fullest + 1]), side.name));
-        let shares = counts.into_iter().map(share).collect();
+        let shares: Vec<f64> = counts.into_iter().map(share).collect();
+        tallest = shares.iter().copied().fold(tallest, f64::max);
         chart.add_trace(outline(&edges, shares, *index, false).name(&side.name));
     }
+    add_upright(&mut chart, study, group, tallest);
     let width = if log {
         format!("{} bins a decade", number(1.0 / bins.width))
     } else {
@@ -202,6 +209,7 @@ fn distribution(study: &DimensionStudy, group: &CompareGroup) -> Figure {
                 .name(&side.name),
         );
     }
+    add_upright(&mut chart, study, group, 100.0);
     let apart = study.pairs.iter().flatten().map(|pair| pair.ks.distance).fold(0.0, f64::max);
     Figure {
         id: id(group, &format!("{}_ecdf", study.dimension)),

@@ -1,6 +1,7 @@
 //! The page of compared runs.
 
 use super::compare_charts::{CompareDrawing, distribution_figures};
+use super::compare_model::{model_table, model_title};
 use super::compare_scatter::scatter_figures;
 use super::compare_tables::{
     CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
@@ -32,6 +33,9 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
         _ => names.join(" against "),
     };
     let mut body = header(&title, how);
+    if !report.cautions.is_empty() {
+        body += &summary(&[], &report.cautions);
+    }
     if report.groups.len() == 1 {
         body += &group_sections(&report.groups[0], report);
     } else {
@@ -45,6 +49,11 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
                 body += &group_sections(group, report);
             }
         }
+    }
+    if let (Some(title), Some(table)) = (model_title(report), model_table(report)) {
+        let cautions = report.model.as_ref().map_or(&[][..], |model| &model.cautions);
+        body += &section(&title, &html_table(table));
+        body += &summary(&[], cautions);
     }
     page(&title, &body, figures)
 }

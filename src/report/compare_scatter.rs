@@ -5,6 +5,7 @@ use plotly::common::{HoverInfo, Line, Mode, Title};
 use plotly::layout::Axis;
 
 use super::compare_charts::{CompareDrawing, cloud_marker, id, outline, thinned, title, value_axis};
+use super::compare_model::add_curves;
 use super::compare_tables::CompareGroup;
 use super::figure::{Figure, colour, dash, layout, plot};
 use super::number::number;
@@ -88,6 +89,8 @@ fn scatter(group: &CompareGroup, x: Dimension, y: Dimension, drawing: CompareDra
             chart.add_trace(trace.legend_group(&side.name).show_legend(false).name(&side.name));
         }
     }
+    let ends = clouds.iter().flatten().fold((f64::MAX, 0.0_f64), |(a, b), p| (a.min(p.0), b.max(p.0)));
+    add_curves(&mut chart, group, y, ends);
     let label = format!("{} over {}", y.label(), x.label());
     Some(Figure {
         id: id(group, &format!("{y}_over_{x}")),

@@ -2,7 +2,7 @@
 
 use super::number::{number, number_or_dash};
 use super::roofline_tables::ReportTable;
-use crate::comparison::{Comparison, DimensionStudy, LevelFigures, PairStudy, Settings, Side};
+use crate::comparison::{Comparison, DimensionStudy, LevelFigures, ModelLatencies, PairStudy, Settings, Side};
 use crate::requests::{Dimension, Run};
 use crate::stats::{IntervalMethod, cliff_words};
 
@@ -17,6 +17,19 @@ pub struct CompareGroup {
     pub comparison: Comparison,
     /// What a reader must know.
     pub cautions: Vec<String>,
+    /// What the model predicts for each side; none at all where no system is named.
+    pub model: Vec<Option<ModelLatencies>>,
+}
+
+/// The system that runs are held against.
+#[derive(Debug, Clone)]
+pub struct HeldModel {
+    /// Its name.
+    pub title: String,
+    /// Where its parameters come from.
+    pub basis: String,
+    /// What a reader must know of the predictions.
+    pub cautions: Vec<String>,
 }
 
 /// All that there is to say of compared runs.
@@ -28,6 +41,10 @@ pub struct CompareReport {
     pub groups: Vec<CompareGroup>,
     /// Load tests with the rates of their levels; none for runs.
     pub load_tests: Vec<(String, Vec<LevelFigures>)>,
+    /// What a reader must know of all of it.
+    pub cautions: Vec<String>,
+    /// The system that the runs are held against, if one is named.
+    pub model: Option<HeldModel>,
 }
 
 fn header(names: &[&str]) -> Vec<String> {

@@ -5,8 +5,9 @@ use super::figure::Figure;
 use super::insights_charts::table_figures;
 use super::insights_serving::{serving_figures, sweep_figures};
 use super::insights_tables::{
-    InsightsReport, batch_sweep_table, dial_table, equal_table, front_table, matched_table, runs_in_words,
-    serving_basis, serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+    InsightsReport, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table, equal_table,
+    front_table, front_title, matched_table, ratio_title, runs_in_words, serving_basis, serving_table, serving_title,
+    slice_lines, slice_title, speeds_table, sweep_title,
 };
 use super::page::{escaped, header, html_table, page, section, summary};
 use crate::insights::Rule;
@@ -25,7 +26,7 @@ pub fn insights_figures(report: &InsightsReport, log: bool) -> Vec<Figure> {
 /// The page.
 pub fn insights_page(report: &InsightsReport, figures: &[Figure]) -> String {
     let title = format!("{} · attention", report.title());
-    let mut words: Vec<String> = report.table.iter().map(runs_in_words).collect();
+    let mut words: Vec<String> = report.table.iter().flat_map(findings).collect();
     words.extend(report.sweep.iter().map(|sweep| format!("{}.", sweep_title(sweep))));
     words.extend(report.serving.iter().map(|study| format!("{}.", serving_title(study))));
     let mut body = header(&title, "What attention variants cost and buy.");
@@ -36,6 +37,17 @@ pub fn insights_page(report: &InsightsReport, figures: &[Figure]) -> String {
     }
     body += &report.serving.iter().map(serving_sections).collect::<String>();
     page(&title, &body, figures)
+}
+
+/// A table of runs in sentences.
+fn findings(study: &TableStudy) -> Vec<String> {
+    let mut found = vec![runs_in_words(study)];
+    found.extend(study.panels().iter().map(|panel| format!("{}.", front_title(panel))));
+    found.extend([budget_title(study), ratio_title(study)].map(|title| format!("{title}.")));
+    if let Some(dial) = &study.dial {
+        found.extend([dial_loss_title(dial), dial_cache_title(dial, study.rule)].map(|title| format!("{title}.")));
+    }
+    found
 }
 
 fn table_sections(study: &TableStudy) -> String {

@@ -3,9 +3,10 @@
 use plotly::box_plot::BoxPoints;
 use plotly::common::{DashType, Line, Marker, Mode, Title};
 use plotly::layout::{Axis, AxisType, BoxMode};
-use plotly::{BoxPlot, Scatter};
+use plotly::{BoxPlot, Plot, Scatter};
 
-use super::compare_charts::value_axis;
+use super::compare_charts::{thinned, value_axis};
+use super::compare_model::mark;
 use super::compare_tables::CompareReport;
 use super::figure::{Figure, axis, colour, dash, layout, plot, symbol};
 use super::number::number;
@@ -80,6 +81,15 @@ fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
             let (first, last) = (first.median * scale, last.median * scale);
             found = format!("{} to {} ms in the median from {few} to {many} clients", number(first), number(last));
         }
+        let predicted: Vec<(String, f64)> = report
+            .groups
+            .iter()
+            .filter_map(|group| {
+                let side = group.sides.iter().position(|side| side.name == *name)?;
+                let latency = group.model.get(side)?.as_ref()?.of(dimension)?;
+                Some((group.clients?.to_string(), latency.value * scale))
+            })
+            .collect();
         let of = |part: fn(&BoxFigure) -> f64| -> Vec<f64> { boxes.iter().map(|(_, b)| part(b) * scale).collect() };
         chart.add_trace(
             BoxPlot::<String, f64>::new_xy(boxes.iter().map(|(clients, _)| clients.clone()).collect(), Vec::new())
@@ -92,16 +102,49 @@ fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
                 .name(name)
                 .marker(Marker::new().color(colour(index))),
         );
+        // After the boxes, which set the order of the clients.
+        add_outside(&mut chart, report, name, dimension, index);
+        if !predicted.is_empty() {
+            let (x, y) = predicted.into_iter().unzip();
+            chart.add_trace(mark::<String, f64>(x, y, index, name));
+        }
     }
     let label = dimension.label();
     Figure {
         id: format!("load_{dimension}"),
         title: if report.load_tests.len() == 1 { format!("{label}: {found}") } else { format!("{label} over clients") },
-        caption: "Boxes are quartiles, whiskers end at the last value within 1.5 interquartile ranges.".to_owned(),
+        caption: "Boxes are quartiles, whiskers end at the last value within 1.5 interquartile ranges, points lie beyond; open diamonds are \
+                  predictions."
+            .to_owned(),
         height: HEIGHT,
         wide: false,
         plot: chart,
     }
+}
+
+/// The values beyond the whiskers of a load test's boxes.
+fn add_outside(chart: &mut Plot, report: &CompareReport, name: &str, dimension: Dimension, index: usize) {
+    let (mut clients, mut values) = (Vec::new(), Vec::new());
+    for group in &report.groups {
+        let (Some(level), Some(side)) = (group.clients, group.sides.iter().find(|side| side.name == *name)) else {
+            continue;
+        };
+        let sorted = Sample::new(side.logs(), dimension, Filter::Positive).sorted;
+        let Some(figure) = BoxFigure::of(&sorted) else { continue };
+        let beyond = |value: &f64| *value < figure.lower_whisker || *value > figure.upper_whisker;
+        let outside: Vec<f64> = sorted.into_iter().filter(beyond).collect();
+        for value in thinned(&outside) {
+            clients.push(level.to_string());
+            values.push(value * dimension.scale());
+        }
+    }
+    chart.add_trace(
+        Scatter::new(clients, values)
+            .mode(Mode::Markers)
+            .marker(Marker::new().color(colour(index)).size(5).symbol(symbol(index)).opacity(0.6))
+            .name(format!("{name}, outside"))
+            .show_legend(false),
+    );
 }
 
 /// A rate over clients; `None` where no level has it.

@@ -2,6 +2,7 @@
 
 mod charts;
 mod compare_charts;
+mod compare_model;
 mod compare_page;
 mod compare_scatter;
 mod compare_tables;
@@ -32,8 +33,9 @@ mod transfer_page;
 use std::path::{Path, PathBuf};
 
 pub use compare_charts::CompareDrawing;
+pub use compare_model::{model_table, model_title};
 pub use compare_tables::{
-    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
+    CompareGroup, CompareReport, HeldModel, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
 pub use insights_tables::{

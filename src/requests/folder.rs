@@ -98,7 +98,10 @@ fn run(folder: &Path) -> Result<Run> {
     let info = RunInfo::read(folder, &responses)?;
     let mut run = Run { path: folder.to_owned(), name: name_of(folder), info, log, warnings: Vec::new() };
     if run.info.interrupted {
-        warnings.push(format!("{}: the run was interrupted; its duration is not known", folder.display()));
+        warnings.push(format!(
+            "{}: there is no summary.json with a duration: interrupted, or copied in part; rates are not known",
+            folder.display()
+        ));
     }
     let lines = run.log.len();
     match run.info.total_requests {

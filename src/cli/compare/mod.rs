@@ -2,6 +2,7 @@
 
 mod gate;
 mod machine;
+mod model;
 mod sides;
 mod text;
 
@@ -9,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use self::gate::Gate;
 use self::machine::output;
+use self::model::{ModelArgs, hold};
 use self::sides::{Given, groups};
 use self::text::{notes, report_text};
 use super::json::json_line;
@@ -18,6 +20,7 @@ use crate::comparison::{Filter, LatencyLimits, Settings};
 use crate::error::{Error, Result, named};
 use crate::report::{CompareDrawing, CompareReport, write_comparison};
 use crate::requests::Dimension;
+use crate::spec::Catalog;
 use crate::stats::{IntervalMethod, QuantileRule};
 
 /// Fewest and most resamples.
@@ -41,7 +44,9 @@ enum Format {
     perfmodel compare before/ after/ --dimension time_to_first_token --filter not-null --bootstrap percentile\n  \
     perfmodel compare loadtest/ --slo-ttft-ms 400 --slo-tpot-ms 20           a load test, with its goodput\n  \
     perfmodel compare before/ after/ --plot --out pages/ --png               a page with figures\n  \
-    perfmodel compare run.jsonl.gz --format json                             one run summed up\n\n\
+    perfmodel compare run.jsonl.gz --format json                             one run summed up\n  \
+    perfmodel compare loadtest/ --scenario llama31_8b_fp8_tp1 --plot         held against the model\n  \
+    perfmodel compare run.jsonl --model llama31_8b --hardware h100_sxm_80gb --clients 16\n\n\
     A RUN is a folder of LLMeter (0.1.4 to 0.2.0; a run or a load test), or a file of requests (.jsonl, .csv; also .gz, .zst) \
     with LLMeter's field names. Every other RUN is compared with the first.\n\n\
     Exit codes: 0 done, 1 slower than --fail-if-slower allows, 2 wrong input.")]
@@ -124,6 +129,9 @@ pub struct CompareArgs {
 
     #[command(flatten)]
     page: PageArgs,
+
+    #[command(flatten, next_help_heading = "Against the model")]
+    model: ModelArgs,
 }
 
 fn dimension(text: &str) -> Result<Dimension> {
@@ -225,15 +233,28 @@ fn id(report: &CompareReport) -> String {
 }
 
 /// Runs the command.
-pub fn run(args: &CompareArgs) -> Result<()> {
+pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
     let settings = args.settings()?;
     args.page.check()?;
+    let target = args.model.resolve(catalog)?;
     let progress = spinner("reading and comparing");
-    let given = Given::open(&args.sides, args.completed_only)?;
+    let mut given = Given::open(&args.sides, args.completed_only)?;
+    if let Some(clients) = args.model.clients() {
+        given.assume_clients(clients);
+    }
+    if args.block.is_some() && given.has_joined_runs() {
+        return Err(Error::input(
+            "--block and several runs a side exclude each other: there, whole runs are drawn first",
+        )
+        .help("leave --block out, or give one run a side"));
+    }
     if args.fail_if_slower.is_some() && given.len() < 2 {
         return Err(Error::input("--fail-if-slower needs two runs").help("give the run that is the base first"));
     }
-    let report = groups(given, &settings, args.limits())?;
+    let mut report = groups(given, &settings, args.limits())?;
+    if let Some(target) = &target {
+        hold(&mut report, target)?;
+    }
     let gate = args.fail_if_slower.map(|limit| Gate::of(&report, limit, &args.fail_at)).transpose()?;
     let drawing = CompareDrawing { log: args.log, bins: args.bins.map(usize::from) };
     let files = args.page.write("comparisons", &id(&report), |folder, png| {
@@ -241,7 +262,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     })?;
     progress.finish_and_clear();
     match args.format {
-        Format::Json => print(&json_line(&output(&report, gate.as_ref(), files))?)?,
+        Format::Json => print(&json_line(&output(&report, target.as_ref(), gate.as_ref(), files))?)?,
         Format::Table => print(&(report_text(&report, gate.as_ref()) + &written_lines(&files)))?,
     }
     gate.map_or(Ok(()), Gate::into_result)

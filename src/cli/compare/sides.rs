@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::comparison::{LatencyLimits, Settings, Side, cautions, compare, level_figures};
+use crate::comparison::{LatencyLimits, Settings, Side, cautions, compare, level_figures, reasoning_caution};
 use crate::error::{Error, Result};
 use crate::report::{CompareGroup, CompareReport};
 use crate::requests::{LoadTest, Measured, Run, open};
@@ -59,6 +59,20 @@ impl Given {
         }
     }
 
+    /// Fills in the clients of runs that do not tell them.
+    pub fn assume_clients(&mut self, clients: u32) {
+        if let Self::Runs(sides) = self {
+            for run in sides.iter_mut().flat_map(|side| &mut side.runs) {
+                run.info.clients.get_or_insert(clients);
+            }
+        }
+    }
+
+    /// Whether a side has several runs.
+    pub fn has_joined_runs(&self) -> bool {
+        matches!(self, Self::Runs(sides) if sides.iter().any(|side| side.runs.len() > 1))
+    }
+
     /// How many sides.
     pub fn len(&self) -> usize {
         match self {
@@ -105,13 +119,15 @@ pub fn groups(given: Given, settings: &Settings, limits: LatencyLimits) -> Resul
     let group = |clients: Option<u32>, sides: Vec<Side>| {
         let comparison = compare(&sides, settings);
         let cautions = cautions(&sides, &comparison);
-        CompareGroup { clients, sides, comparison, cautions }
+        CompareGroup { clients, sides, comparison, cautions, model: Vec::new() }
     };
     match given {
         Given::Runs(sides) => Ok(CompareReport {
             settings: settings.clone(),
             load_tests: sides.iter().filter_map(|side| single_level(side, limits)).collect(),
+            cautions: sides.iter().filter_map(|side| reasoning_caution(&side.name, side.counts().reasoning)).collect(),
             groups: vec![group(None, sides)],
+            model: None,
         }),
         Given::LoadTests(tests) => {
             let figures = |test: &LoadTest| {
@@ -133,7 +149,16 @@ pub fn groups(given: Given, settings: &Settings, limits: LatencyLimits) -> Resul
                 return Err(Error::input("the load tests have no number of clients in common")
                     .help("run them with the same numbers, or look at each by itself"));
             }
-            Ok(CompareReport { settings: settings.clone(), groups, load_tests })
+            let reasoning = |(name, test): &(String, LoadTest)| {
+                reasoning_caution(name, test.levels.iter().map(|(_, run)| run.log.counts().reasoning).sum())
+            };
+            Ok(CompareReport {
+                settings: settings.clone(),
+                cautions: tests.iter().filter_map(reasoning).collect(),
+                groups,
+                load_tests,
+                model: None,
+            })
         }
     }
 }

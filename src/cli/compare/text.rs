@@ -7,7 +7,7 @@ use crate::cli::terminal::{caution_lines, report_table, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::report::{
     CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
+    level_quantiles_table, levels_table, model_table, model_title, quantiles_table, validity_table, workload_table,
 };
 
 /// The whole report.
@@ -20,13 +20,20 @@ pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
     let single = report.groups.iter().all(|group| group.sides.len() == 1);
     if single && report.groups.iter().any(|group| group.clients.is_some()) {
         text += &report_table(level_quantiles_table(report), 0..9);
-        let cautions: Vec<String> = report.groups.iter().flat_map(cautions_at_level).collect();
-        text += &caution_lines(&cautions);
+        let of_levels = report.groups.iter().flat_map(cautions_at_level);
+        text += &caution_lines(&report.cautions.iter().cloned().chain(of_levels).collect::<Vec<_>>());
         text.push('\n');
     } else {
-        for group in &report.groups {
-            text += &group_text(group, &report.settings);
+        for (index, group) in report.groups.iter().enumerate() {
+            let of_all = if index == 0 { &report.cautions[..] } else { &[] };
+            text += &group_text(group, &report.settings, of_all);
         }
+    }
+    if let (Some(model), Some(title), Some(table)) = (&report.model, model_title(report), model_table(report)) {
+        let _ = writeln!(text, "{title}\n");
+        text += &report_table(table, 1..11);
+        text += &caution_lines(&model.cautions);
+        text.push('\n');
     }
     text += &notes(&report.settings);
     text.push('\n');
@@ -39,7 +46,7 @@ pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
     text
 }
 
-fn group_text(group: &CompareGroup, settings: &Settings) -> String {
+fn group_text(group: &CompareGroup, settings: &Settings, of_all: &[String]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     if let Some(clients) = group.clients {
@@ -48,7 +55,7 @@ fn group_text(group: &CompareGroup, settings: &Settings) -> String {
     for line in findings(group, settings).into_iter().chain(adjusted(group)) {
         let _ = writeln!(text, "{line}");
     }
-    text += &caution_lines(&group.cautions);
+    text += &caution_lines(&[&group.cautions[..], of_all].concat());
     text.push('\n');
     if group.clients.is_none() {
         text += &report_table(validity_table(&group.sides), 1..11);

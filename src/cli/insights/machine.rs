@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cli::json::finite;
+use crate::cli::json::{finite, json_line};
+use crate::error::Result;
 use crate::insights::budget::{MatchedRatio, Quartiles, TypeSpeed};
 use crate::insights::csv_table::ColumnCount;
 use crate::insights::dial::{Dial, DialPoint, EqualCache, SliceDial, Spread};
@@ -238,19 +239,20 @@ struct PointOutput {
     linear_rule_tokens_per_s: f64,
 }
 
-/// Everything of a report.
-pub fn output(report: &InsightsReport, files: Vec<PathBuf>) -> serde_json::Value {
-    // Panels borrow from what is made here, so the object is finished before they go.
+/// Everything of a report as one line.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn json(report: &InsightsReport, files: Vec<PathBuf>) -> Result<String> {
     let panels = report.table.as_ref().map(TableStudy::panels);
-    let output = InsightsOutput {
+    json_line(&InsightsOutput {
         source: report.source.as_deref(),
         cautions: report.cautions(),
         table: report.table.as_ref().zip(panels.as_ref()).map(|(study, panels)| table(study, panels)),
         sweep: report.sweep.as_ref().map(sweep),
         serving: report.serving.iter().map(serving).collect(),
         files,
-    };
-    serde_json::to_value(output).expect("numbers, texts and lists are JSON")
+    })
 }
 
 fn table<'a>(study: &'a TableStudy, panels: &'a [Panel<'a>; 2]) -> TableOutput<'a> {

@@ -6,12 +6,11 @@ mod text;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
-use self::machine::output;
+use self::machine::json;
 use self::serving::ServingArgs;
 use self::text::report_text;
-use super::json::json_line;
 use super::page_args::PageArgs;
 use super::terminal::{print, written_lines};
 use crate::error::{Error, Result};
@@ -32,11 +31,12 @@ enum Format {
 
 /// Arguments of `insights`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("asked").args(["csv", "model"]).required(true).multiple(true)))]
 #[command(after_help = "Examples:\n  \
     perfmodel insights benchmark_results.csv                            loss, cache and speed of a training sweep\n  \
     perfmodel insights benchmark_results.csv --plot --png               with a page and pictures\n  \
     perfmodel insights benchmark_results.csv --original                 as the figures were first published\n  \
-    perfmodel insights benchmark_results.csv --hardware l4_24gb         what a device serves with its largest architecture\n  \
+    perfmodel insights benchmark_results.csv --hardware l4_24gb         what a device serves with its main architecture\n  \
     perfmodel insights inference_sweep.csv                              how steps grow with the batch\n  \
     perfmodel insights --model llama31_8b --hardware h100_sxm_80gb --context 4096,32768\n  \
     perfmodel insights --model llama31_8b --hardware h100_sxm_80gb,l4_24gb --variants mha,gqa-8,mla-512+64 --min-tps-per-seq 20\n\n\
@@ -45,7 +45,7 @@ enum Format {
     batch_size, max_context, decode_step_ms_p50; also kv_cache_mb, dtype, use_cache, oom).")]
 pub struct InsightsArgs {
     /// Table of runs, or sweep over batches
-    #[arg(value_name = "CSV", required_unless_present = "model")]
+    #[arg(value_name = "CSV")]
     csv: Option<PathBuf>,
 
     /// The three figures as they were first published, mistakes included, to compare numbers with
@@ -77,7 +77,9 @@ pub fn run(catalog: &Catalog, args: &InsightsArgs) -> Result<()> {
         let table = CsvTable::open(path)?;
         if SweepTable::is_one(&table) {
             if args.original {
-                return Err(Error::input("--original needs a table of runs; this is a sweep over batches").at(path));
+                return Err(Error::input("--original needs a table of runs; this is a sweep over batches")
+                    .at(path)
+                    .help("leave it out"));
             }
             report.sweep = Some(SweepTable::read(table)?);
         } else {
@@ -88,7 +90,7 @@ pub fn run(catalog: &Catalog, args: &InsightsArgs) -> Result<()> {
     let files =
         args.page.write("insights", &id(&report), |folder, png| write_insights(&report, args.log, folder, png))?;
     match args.format {
-        Format::Json => print(&json_line(&output(&report, files))?),
+        Format::Json => print(&json(&report, files)?),
         Format::Table => print(&(report_text(&report) + &written_lines(&files))),
     }
 }

@@ -51,23 +51,23 @@ pub struct ServingArgs {
     min_tps_per_seq: Option<f64>,
 
     /// Share of peak bandwidth that is reached
-    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().memory, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().memory, value_parser = share, requires = "hardware")]
     bandwidth_share: f64,
 
     /// Share of peak arithmetic that is reached
-    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().compute, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().compute, value_parser = share, requires = "hardware")]
     compute_share: f64,
 
     /// Fixed cost of a step in µs
-    #[arg(long, value_name = "US", default_value_t = ServingRates::default().overhead.get() * 1e6, value_parser = not_negative)]
+    #[arg(long, value_name = "US", default_value_t = (ServingRates::default().overhead.get() * 1e6).round(), value_parser = not_negative, requires = "hardware")]
     overhead_us: f64,
 
     /// Share of device memory that the engine takes
-    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().usable, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = ServingRates::default().usable, value_parser = share, requires = "hardware")]
     memory_share: f64,
 
     /// GB of that on each device that neither weights nor caches get
-    #[arg(long, value_name = "GB", default_value_t = ServingRates::default().reserve.get() / 1e9, value_parser = not_negative)]
+    #[arg(long, value_name = "GB", default_value_t = ServingRates::default().reserve.get() / 1e9, value_parser = not_negative, requires = "hardware")]
     reserve_gb: f64,
 }
 

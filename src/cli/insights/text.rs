@@ -2,14 +2,19 @@
 
 use std::fmt::Write;
 
-use crate::cli::terminal::{caution_lines, report_table};
+use crate::cli::terminal::{self, caution_lines};
 use crate::insights::Rule;
 use crate::insights::study::{ServingStudy, TableStudy};
 use crate::report::{
-    InsightsReport, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table, equal_table,
-    front_table, front_title, matched_table, number, ratio_title, runs_in_words, serving_basis, serving_table,
-    serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+    InsightsReport, ReportTable, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
+    equal_table, front_table, front_title, matched_table, number, ratio_title, runs_in_words, serving_basis,
+    serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
 };
+
+/// A table below an empty line; nothing where there are no rows.
+fn report_table(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
+    if content.rows.is_empty() { String::new() } else { format!("\n{}", terminal::report_table(content, numbers)) }
+}
 
 /// The whole report.
 pub fn report_text(report: &InsightsReport) -> String {
@@ -19,7 +24,7 @@ pub fn report_text(report: &InsightsReport) -> String {
     }
     if let Some(sweep) = &report.sweep {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}.\n\nSteps over the batch, t(B) = a + b·B\n", sweep_title(sweep));
+        let _ = writeln!(text, "{}.\n\nSteps over the batch, t(B) = a + b·B", sweep_title(sweep));
         text += &report_table(batch_sweep_table(sweep), 1..9);
     }
     for study in &report.serving {
@@ -31,19 +36,18 @@ pub fn report_text(report: &InsightsReport) -> String {
 fn table_text(text: &mut String, study: &TableStudy) {
     let _ = writeln!(text, "{}\n\nValidation loss against KV cache", runs_in_words(study));
     for panel in study.panels() {
-        let _ = writeln!(text, "\n{}\n", front_title(&panel));
+        let _ = writeln!(text, "\n{}", front_title(&panel));
         *text += &report_table(front_table(&panel), 3..6);
     }
-    let _ = writeln!(text, "\nSpeed at a budget of cache memory\n{}\n{}\n", budget_title(study), ratio_title(study));
+    let _ = writeln!(text, "\nSpeed at a budget of cache memory\n{}\n{}", budget_title(study), ratio_title(study));
     *text += &report_table(speeds_table(study), 1..9);
     if study.rule == Rule::Right && !study.ratios.is_empty() {
-        *text += "\n";
         *text += &report_table(matched_table(&study.ratios), 2..5);
     }
     if let Some(dial) = &study.dial {
         let _ = writeln!(
             text,
-            "\nThe rank of latent attention\n{}\n{}\n",
+            "\nThe rank of latent attention\n{}\n{}",
             dial_loss_title(dial),
             dial_cache_title(dial, study.rule)
         );
@@ -55,10 +59,7 @@ fn table_text(text: &mut String, study: &TableStudy) {
             for line in slice_lines(slice) {
                 let _ = writeln!(text, "{line}");
             }
-            if !slice.equal.is_empty() {
-                *text += "\n";
-                *text += &report_table(equal_table(slice), 1..5);
-            }
+            *text += &report_table(equal_table(slice), 1..5);
         }
     }
 }
@@ -66,7 +67,7 @@ fn table_text(text: &mut String, study: &TableStudy) {
 fn serving_text(text: &mut String, study: &ServingStudy) {
     let _ = writeln!(text, "\n{}\n{}", serving_title(study), serving_basis(study));
     for (index, context) in study.contexts.iter().enumerate() {
-        let _ = writeln!(text, "\nSequences of {} tokens\n", number(*context));
+        let _ = writeln!(text, "\nSequences of {} tokens", number(*context));
         *text += &report_table(serving_table(study, index), 1..11);
     }
     for variant in &study.variants {

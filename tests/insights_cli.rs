@@ -1,0 +1,169 @@
+//! `perfmodel insights` from outside.
+
+mod common;
+#[path = "common/refused.rs"]
+mod refused;
+#[path = "common/schema.rs"]
+mod schema;
+
+use std::fs;
+
+use common::{Run, run};
+use refused::assert_refused;
+use schema::{assert_matches_schema, json};
+use serde_json::Value;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/insights");
+
+/// Runs `perfmodel insights` in the folder of the fixtures.
+fn insights(arguments: &str) -> Run {
+    run(FIXTURES.as_ref(), &format!("insights {arguments}"))
+}
+
+fn object(arguments: &str) -> Value {
+    let result = insights(&format!("{arguments} --format json"));
+    assert_eq!(result.code, 0, "{arguments}: {}", result.stderr);
+    let value = json(&result.stdout);
+    assert_matches_schema("insights.schema.json", &value);
+    value
+}
+
+#[test]
+fn the_text_answers_the_three_questions_and_says_what_to_beware_of() {
+    let result = insights("benchmark_results.csv");
+    assert_eq!((result.code, result.stderr.as_str()), (0, ""));
+    for part in [
+        "61 runs. Dense: MLA 24, GQA 15, MHA 12; mixtures of experts: MLA 4, GQA 3, MHA 3.",
+        "Dense: 6 of 49 runs are on the front, MLA 4, GQA 1, MHA 1; hypervolume 21.90 MB·nats",
+        "80 GB of cache at the speed of one sequence alone: MLA 1984, GQA 1631, MHA 343.2 k tokens/s",
+        "Lowest mean loss 2.060 at a rank of 128 (n = 4)",
+        "meets that of MHA nowhere in range, that of GQA at 133.6",
+        "rank of equal cache, MHA at 496 (beyond the runs), GQA-4 at 240.2, GQA-2 at 111.8",
+        "Caution: column `tps_512` has no number in 5 of 61 rows (4 blank, 1 like `OOM`)",
+        "Caution: the dense runs mix 13 architectures",
+        "an upper bound",
+    ] {
+        assert!(result.stdout.contains(part), "`{part}` is missing in\n{}", result.stdout);
+    }
+}
+
+#[test]
+fn the_original_is_reproduced_where_it_was_wrong() {
+    let (right, original) = (object("benchmark_results.csv"), object("benchmark_results.csv --original"));
+    let rows = |of: &Value| -> Vec<u64> {
+        let front = of["table"]["quality"][0]["front"].as_array().unwrap();
+        front.iter().map(|run| run["row"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(rows(&right), [9, 55, 60, 31, 45, 36]);
+    assert_eq!(rows(&original), [9, 55, 60, 31, 0, 45, 36]);
+    let crossing = |of: &Value, index: usize| of["table"]["dial"]["references"][index]["crossings"].clone();
+    assert_eq!((crossing(&original, 0), crossing(&right, 0)), (serde_json::json!([256.0]), serde_json::json!([])));
+    assert_eq!(crossing(&original, 1), serde_json::json!([128.0]));
+    let total = &original["table"]["speeds"][0]["totals"][2];
+    assert_eq!(total["tokens_per_s"]["median"].as_f64(), Some(1_991_418.181_818_181_9));
+    assert_eq!(total["ratio_to_mha"].as_f64(), Some(4.833_371_483_873_683));
+}
+
+#[test]
+fn a_sweep_tells_overhead_from_growth_and_promises_nothing_beyond_the_first() {
+    let value = object("inference_sweep.csv");
+    let configurations = value["sweep"]["configurations"].as_array().unwrap();
+    let fit = |index: usize| &configurations[index]["fit"];
+    // The fixture was made with a slope of 0 for the first, 0.0654 ms for the second and 0.031 ms for the third.
+    for (index, slope) in [(0, 0.0), (1, 0.06544), (2, 0.031)] {
+        let (low, high) = (fit(index)["slope_low_ms"].as_f64().unwrap(), fit(index)["slope_high_ms"].as_f64().unwrap());
+        assert!(low <= slope && slope <= high, "{index}: {slope} is not within {low} and {high}");
+        assert_eq!(fit(index)["overhead_bound"], index == 0);
+    }
+    assert!(fit(0)["cache_gb_per_s"].is_null());
+    // 50.33 MB a sequence in 0.0654 ms.
+    assert!((fit(1)["cache_gb_per_s"].as_f64().unwrap() / 769.0 - 1.0).abs() < 0.02);
+    assert_eq!(configurations[2]["out_of_memory"], serde_json::json!([128.0]));
+    assert!(fit(3).is_null(), "two batches make no line");
+    assert_eq!(value["sweep"]["skipped_rows"], 1);
+    let text = insights("inference_sweep.csv").stdout;
+    assert!(text.contains("overhead-bound, extrapolation unsupported"), "{text}");
+}
+
+#[test]
+fn devices_serve_variants_of_a_model_and_of_the_table() {
+    let value = object("--model llama31_8b --hardware h100_sxm_80gb,l4_24gb --context 4096,32768");
+    let serving = value["serving"].as_array().unwrap();
+    assert_eq!(serving.len(), 2);
+    let variants = serving[0]["variants"].as_array().unwrap();
+    let names: Vec<&str> = variants.iter().map(|variant| variant["attention"].as_str().unwrap()).collect();
+    assert_eq!(names, ["MHA", "GQA-8", "MQA", "MLA-512+64"]);
+    let own: Vec<bool> = variants.iter().map(|variant| variant["own"].as_bool().unwrap()).collect();
+    assert_eq!(own, [false, true, false, false]);
+    // A step that fills a budget reads all of it, whatever the attention.
+    let step = |index: usize| variants[index]["at_device"][0]["step_ms"].as_f64().unwrap();
+    assert!((step(0) / step(3) - 1.0).abs() < 0.02, "{} {}", step(0), step(3));
+    for variant in variants {
+        let point = &variant["at_device"][0];
+        let number = |key: &str| point[key].as_f64().unwrap();
+        assert!(
+            (number("tokens_per_s") / number("sequences") / number("tokens_per_s_per_sequence") - 1.0).abs() < 1e-9
+        );
+        assert!(number("linear_rule_tokens_per_s") > 3.0 * number("tokens_per_s"));
+    }
+    let limited = object("--model llama31_8b --hardware h100_sxm_80gb --min-tps-per-seq 60");
+    for variant in limited["serving"][0]["variants"].as_array().unwrap() {
+        let point = &variant["at_device"][0];
+        assert!(point["tokens_per_s_per_sequence"].as_f64().unwrap() >= 60.0);
+        assert!(point["sequences"].as_u64().unwrap() < point["fits"].as_u64().unwrap());
+    }
+    let table = object("benchmark_results.csv --hardware l4_24gb");
+    assert_eq!(table["serving"][0]["model"], "the model of 256 wide, 12 layers, 8 heads, 512 tokens");
+    let narrow = object("--model llama31_405b --hardware l4_24gb --variants mqa");
+    assert!(narrow["serving"][0]["variants"][0]["at_device"][0].is_null());
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("no_type.csv", "typ,moe,params_m,theoretical_cache_mb,val_loss,tps_512,down_dim_kv\nMHA,False,1,2,3,4,5\n"),
+        ("empty.csv", "type,moe\n"),
+        ("ragged.csv", "type,moe\nMHA,False\nMLA\n"),
+        ("batch.csv", "label,attn_type,batch_size,max_context,decode_step_ms_p50\na,MHA,many,512,3\n"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let refused = |arguments: &str, message: &str, help: &str| {
+        assert_refused(&run(folder.path(), &format!("insights {arguments}")), message, help);
+    };
+    refused("no_type.csv", "no_type.csv:1: there is no column `type`", "did you mean `typ`?");
+    refused("empty.csv", "empty.csv: there is no row below the header", "one line for each run");
+    refused("batch.csv", "batch.csv:2: column `batch_size`: `many` is no batch", "a number of sequences above 0");
+    refused(
+        "batch.csv --original",
+        "batch.csv: --original needs a table of runs; this is a sweep over batches",
+        "leave it out",
+    );
+    let on_l4 = "--model llama31_8b --hardware l4_24gb";
+    refused(
+        &format!("{on_l4} --variants gqa-7"),
+        "GQA-7 has 7 key/value heads, which do not divide the 32 query heads of Llama-3.1-8B",
+        "choose a number",
+    );
+    refused(&format!("{on_l4} --context 0"), "--context is 0", "from 1 to 1e9");
+    refused(
+        &format!("{on_l4} --tp 3"),
+        "tensor_parallel = 3 does not divide the 32 query heads of Llama-3.1-8B with MHA",
+        "divides the heads",
+    );
+    // Those that clap words, and those with the message of a library in them.
+    for (arguments, part) in [
+        ("ragged.csv", "ragged.csv:3: this is no CSV"),
+        ("missing.csv", "missing.csv: cannot read it"),
+        ("", "<CSV|--model <ID>>"),
+        ("--model llama31_8b", "--hardware"),
+        ("--model llama31_8b --hardware l4_24gb --original", "<CSV>"),
+        ("--model llama31_8b --hardware l4_24gb --variants xqa", "`xqa` is no attention variant"),
+        ("--model llama31_8b --hardware l4_24gb --bandwidth-share 1.5", "a share lies above 0 and up to 1"),
+    ] {
+        let result = run(folder.path(), &format!("insights {arguments}"));
+        assert_eq!((result.code, result.stdout.as_str()), (2, ""), "{arguments}");
+        assert!(result.stderr.contains(part), "{arguments}: {}", result.stderr);
+    }
+}
