@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_slope_is_that_of_students_t() {
-        // scipy.stats.linregress([1, 2, 3, 4], [1, 3, 2, 5]): slope 1.1, stderr √(2.7/2/5) = 0.519615242; t(0.975, 2) = 4.302652730.
+        // By hand: slope 1.1, residual squares 2.7, so stderr √(2.7/2/5) = 0.519615242; t(0.975, 2) = 4.302652730 (tables).
         let line = Line::through(&[(1.0, 1.0), (2.0, 3.0), (3.0, 2.0), (4.0, 5.0)]).unwrap();
         assert!((line.slope_reach(0.95).unwrap() - 4.302_652_73 * 0.519_615_242).abs() < 1e-6);
     }
