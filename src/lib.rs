@@ -62,6 +62,8 @@ pub mod error;
 pub mod estimator;
 pub mod evaluation;
 pub mod forecast;
+#[cfg(feature = "report")]
+pub mod import;
 pub mod insights;
 #[cfg(feature = "live")]
 pub mod live;

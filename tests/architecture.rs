@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 24] = [
+const LAYERS: [(&str, &[&str]); 25] = [
     ("units", &[]),
     ("error", &[]),
     ("stats", &[]),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
     ("poe", &["error"]),
     ("workload", &["error"]),
     ("spec", &["error", "units", "workload"]),
+    ("import", &["error", "stats", "requests", "spec", "workload"]),
     ("dataset", &["error", "units", "spec", "workload"]),
     ("bench", &["error", "spec", "stats", "poe"]),
     ("prediction", &["units"]),
@@ -95,6 +96,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
             "requests",
             "comparison",
             "insights",
+            "import",
             "report",
         ],
     ),

@@ -12,6 +12,7 @@ mod completions;
 mod evaluate;
 mod explain;
 mod fit;
+mod import;
 mod init;
 mod insights;
 mod json;
@@ -82,6 +83,8 @@ enum Command {
     Check(Box<check::CheckArgs>),
     /// Compare runs of a measuring tool: latencies with intervals, tests, and whether they may be compared
     Compare(Box<compare::CompareArgs>),
+    /// Turn result files of measuring tools into a scenario to fit
+    Import(Box<import::ImportArgs>),
     /// Show what attention variants cost and buy: loss, cache and speed of runs, or what a device serves with each
     Insights(Box<insights::InsightsArgs>),
     /// Time OLMo-2, Hydra and PoE decoding on this machine
@@ -116,6 +119,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&catalog, *args),
         Command::Check(args) => check::run(&catalog, &args),
         Command::Compare(args) => compare::run(&catalog, &args),
+        Command::Import(args) => import::run(&catalog, &args),
         Command::Insights(args) => insights::run(&catalog, &args),
         Command::Bench(args) => bench::run(&catalog, *args),
         Command::Probe(args) => bench::probe::run(&args),

@@ -251,7 +251,7 @@ impl TargetArgs {
 }
 
 /// In which precision a model is served if nobody says so: as it was published, but 32-bit weights in 16 bit, as engines do.
-fn served_precision(model: &ModelArchitecture) -> Precision {
+pub fn served_precision(model: &ModelArchitecture) -> Precision {
     let narrow = |precision: &Precision| precision.bytes() <= Precision::Bf16.bytes();
     model.stored_precision.filter(narrow).unwrap_or(Precision::Bf16)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::log::RequestLog;
 use super::metadata::RunInfo;
-use super::{Dimension, jsonl, source, table};
+use super::{Dimension, foreign, jsonl, source, table};
 use crate::error::{Error, Result};
 
 const RESPONSES: &str = "responses.jsonl";
@@ -64,6 +64,13 @@ pub fn open(path: &Path) -> Result<Measured> {
     }
 }
 
+/// Whether a folder is a run's or a load test's.
+pub fn is_measured(folder: &Path) -> bool {
+    let below = || fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let has_requests = |folder: &Path| source::find(folder, RESPONSES).is_some();
+    has_requests(folder) || below().any(|path| has_requests(&path))
+}
+
 fn is_run(folder: &Path) -> bool {
     [RESPONSES, "summary.json", "stats.json"].iter().any(|name| source::find(folder, name).is_some())
 }
@@ -76,16 +83,25 @@ fn name_of(path: &Path) -> String {
 fn file(path: &Path) -> Result<Run> {
     let plain = source::plain_name(path);
     let ending = plain.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let (log, warnings) = match ending.as_deref() {
-        Some("csv") => (table::read(path)?, Vec::new()),
-        Some("jsonl" | "ndjson") => jsonl::read(path)?,
+    let no_info = RunInfo::default;
+    let (log, info, warnings) = match ending.as_deref() {
+        Some("csv") => (table::read(path)?, no_info(), Vec::new()),
+        Some("json") => foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?,
+        Some("jsonl" | "ndjson") => match jsonl::read(path) {
+            // SGLang appends its runs, which have no requests but lists of them.
+            Ok((log, _)) if log.has_no_latency() => {
+                foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?
+            }
+            Ok((log, warnings)) => (log, no_info(), warnings),
+            Err(error) => return Err(error),
+        },
         _ => {
             return Err(Error::input("this is no log of requests")
                 .at(path)
-                .help("give a folder of LLMeter, or a file that ends in .jsonl or .csv (.gz, .zst)"));
+                .help("give a folder of LLMeter, or a file that ends in .jsonl, .json or .csv (.gz, .zst)"));
         }
     };
-    checked(Run { path: path.to_owned(), name: name_of(path), info: RunInfo::default(), log, warnings })
+    checked(Run { path: path.to_owned(), name: name_of(path), info, log, warnings })
 }
 
 fn run(folder: &Path) -> Result<Run> {
@@ -126,8 +142,7 @@ fn checked(run: Run) -> Result<Run> {
     if run.log.is_empty() {
         return Err(Error::input("there is no request in it").at(&run.path).help("give a run that sent some"));
     }
-    let latencies = Dimension::LATENCIES.iter().flat_map(|dimension| run.log.dimension(*dimension));
-    if latencies.flatten().next().is_none() {
+    if run.log.has_no_latency() {
         return Err(Error::input("no request has a latency").at(&run.path).help(
             "fields are named as by LLMeter: time_to_first_token, time_to_last_token in seconds, num_tokens_output",
         ));

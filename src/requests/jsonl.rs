@@ -6,8 +6,8 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::log::{Request, RequestLog};
-use super::row::{self, BadRow};
-use super::source;
+use super::row::BadRow;
+use super::{foreign, row, source};
 use crate::error::{Error, Result};
 
 /// Bytes that are parsed at once; a file needs this much memory besides its columns.
@@ -23,6 +23,7 @@ pub(super) fn read(path: &Path) -> Result<(RequestLog, Vec<String>)> {
     let mut warnings = Vec::new();
     let mut batch = Vec::new();
     let mut line = 1;
+    let mut parse: fn(&[u8]) -> std::result::Result<Option<Request>, BadRow> = |line| row::parse(line).map(Some);
     loop {
         let had = batch.len();
         let read = reader
@@ -33,23 +34,29 @@ pub(super) fn read(path: &Path) -> Result<(RequestLog, Vec<String>)> {
         if line == 1 && batch.starts_with(b"\xEF\xBB\xBF") {
             batch.drain(..3);
         }
+        if line == 1 && foreign::is_aiperf(batch.split(|byte| *byte == b'\n').next().unwrap_or(&[])) {
+            parse = foreign::aiperf;
+        }
         let at_end = read == 0;
         let whole =
             if at_end { batch.len() } else { batch.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) };
         let lines: Vec<&[u8]> = batch[..whole].split_inclusive(|byte| *byte == b'\n').collect();
-        let rows: Vec<Option<std::result::Result<Request, BadRow>>> = lines
+        let rows: Vec<std::result::Result<Option<Request>, BadRow>> = lines
             .par_iter()
-            .map(|line| Some(line.trim_ascii()).filter(|line| !line.is_empty()).map(row::parse))
+            .map(|line| match line.trim_ascii() {
+                [] => Ok(None),
+                line => parse(line),
+            })
             .collect();
         for (text, row) in lines.iter().zip(rows) {
             match row {
-                Some(Ok(request)) => log.push(&request),
-                Some(Err(_)) if at_end && !text.ends_with(b"\n") => warnings.push(format!(
+                Ok(Some(request)) => log.push(&request),
+                Err(_) if at_end && !text.ends_with(b"\n") => warnings.push(format!(
                     "{}:{line}: the last line is cut off and left out; the run was interrupted while it wrote",
                     path.display()
                 )),
-                Some(Err(bad)) => return Err(wrong(path, line, &bad)),
-                None => {}
+                Err(bad) => return Err(wrong(path, line, &bad)),
+                Ok(None) => {}
             }
             line += 1;
         }

@@ -95,6 +95,11 @@ impl RequestLog {
         self.failed.is_empty()
     }
 
+    /// Whether no request has a latency.
+    pub fn has_no_latency(&self) -> bool {
+        Dimension::LATENCIES.iter().all(|dimension| self.dimension(*dimension).flatten().next().is_none())
+    }
+
     /// One value for each request in file order.
     pub fn dimension(&self, dimension: Dimension) -> impl Iterator<Item = Option<f64>> + '_ {
         self.columns[dimension as usize].iter().map(|value| known(*value))

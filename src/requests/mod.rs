@@ -1,7 +1,9 @@
-//! Logs of single requests as measuring tools write them: LLMeter's result folders of every version, and tables.
+//! Logs of single requests as measuring tools write them: LLMeter's result folders of every version, AIPerf's records, the details of
+//! vLLM, SGLang and GuideLLM, and tables.
 
 mod dimension;
 mod folder;
+mod foreign;
 mod jsonl;
 mod log;
 mod metadata;
@@ -10,6 +12,8 @@ mod source;
 mod table;
 
 pub use dimension::Dimension;
-pub use folder::{LoadTest, Measured, Run, open};
+pub use folder::{LoadTest, Measured, Run, is_measured, open};
 pub use log::{Counts, RequestLog};
 pub use metadata::{LlmeterVersion, RunInfo};
+pub(crate) use row::without_python_numbers;
+pub(crate) use source::{plain_name, read_bytes};

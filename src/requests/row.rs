@@ -71,7 +71,7 @@ pub(super) fn without_place(error: &serde_json::Error) -> String {
 }
 
 /// The text with `NaN`, `Infinity` and `-Infinity` outside of strings replaced by `null`; `None` where there is none of them.
-pub(super) fn without_python_numbers(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn without_python_numbers(text: &[u8]) -> Option<Vec<u8>> {
     let mut mended = Vec::with_capacity(text.len());
     let (mut quoted, mut found, mut at) = (false, false, 0);
     while at < text.len() {

@@ -20,7 +20,7 @@ pub(super) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The name of a file without the ending of its compression.
-pub(super) fn plain_name(path: &Path) -> PathBuf {
+pub(crate) fn plain_name(path: &Path) -> PathBuf {
     if ends_in(path, "gz") || ends_in(path, "zst") { path.with_extension("") } else { path.to_owned() }
 }
 
@@ -44,6 +44,16 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>> {
     } else {
         Ok(Box::new(file))
     }
+}
+
+/// All that a file says, whether compressed or not.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(bytes)
 }
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {

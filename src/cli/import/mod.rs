@@ -1,0 +1,198 @@
+//! `perfmodel import`: result files of measuring tools become a scenario, or rows of one.
+
+mod machine;
+mod scenario;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use self::machine::output;
+use self::scenario::{Placed, place, stage};
+use super::json::json_line;
+use super::terminal::{caution_lines, print, report_table, written_lines};
+use crate::error::{Error, Result, named};
+use crate::import::{Imported, Rows, Tool, read, rows};
+use crate::report::{OutputFolder, ReportTable, number, number_or_dash};
+use crate::spec::{Catalog, Precision, Statistic};
+use crate::workload::LoadKind;
+
+/// Output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Table,
+    /// One JSON object (see docs/schema).
+    Json,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    perfmodel import results/                                                what is there, and what it means\n  \
+    perfmodel import results/ --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --out tested_benchmarks/my_server\n  \
+    perfmodel import more.json --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --out tested_benchmarks/my_server\n  \
+    perfmodel import profile_export_genai_perf.csv --as genai-perf --clients 16\n  \
+    perfmodel fit --scenario-dir tested_benchmarks/my_server\n\n\
+    Reads AIPerf and GenAI-Perf (JSON, CSV), vLLM bench serve and SGLang bench_serving (JSON, JSON lines), GuideLLM (JSON, CSV), \
+    inference-perf (stages), LLMeter (runs, load tests) and InferenceMAX; files or folders of them, also .gz and .zst. \
+    Without --out nothing is written. A folder that holds a scenario of the same system gets more rows.")]
+pub struct ImportArgs {
+    /// Result files, or folders of them
+    #[arg(value_name = "FILE|DIR", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// The tool that wrote them: aiperf, genai-perf, vllm, sglang, guidellm, inference-perf, llmeter, inferencemax, or auto
+    #[arg(long = "as", value_name = "TOOL", default_value = "auto", value_parser = tool)]
+    tool: Wanted,
+
+    /// Model id or one of its other names [default: as the files say]
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+
+    /// Hardware id or one of its other names [default: as the files say]
+    #[arg(long, value_name = "ID")]
+    hardware: Option<String>,
+
+    /// Tensor-parallel degree [default: as the files say, else 1]
+    #[arg(long, value_name = "N")]
+    tp: Option<u32>,
+
+    /// Precision of the weights [default: as the files say, else as the model is published]
+    #[arg(long, value_name = "PRECISION")]
+    weights: Option<Precision>,
+
+    /// Precision of the KV cache [default: fp16 for fp16 weights, bf16 for all others]
+    #[arg(long, value_name = "PRECISION")]
+    kv: Option<Precision>,
+
+    /// Serving engine [default: as the files say]
+    #[arg(long, value_name = "NAME")]
+    engine: Option<String>,
+
+    /// Clients, where the files do not tell them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    clients: Option<u32>,
+
+    /// Loads to take: closed_loop (clients) or open_loop (requests a second) [default: that of most]
+    #[arg(long, value_name = "KIND", value_parser = load)]
+    load: Option<LoadKind>,
+
+    /// Latencies to take: mean or median [default: mean, where all have one]
+    #[arg(long, value_name = "STATISTIC", value_parser = statistic)]
+    statistic: Option<Statistic>,
+
+    /// Scenario folder to write, or to add rows to
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// A tool, or whichever it is.
+#[derive(Debug, Clone, Copy)]
+struct Wanted(Option<Tool>);
+
+fn tool(text: &str) -> Result<Wanted> {
+    if text == "auto" { Ok(Wanted(None)) } else { text.parse().map(|tool| Wanted(Some(tool))) }
+}
+
+fn load(text: &str) -> Result<LoadKind> {
+    let all = [LoadKind::ClosedLoop, LoadKind::OpenLoop];
+    named(&all, LoadKind::name, text, "unknown load")
+}
+
+fn statistic(text: &str) -> Result<Statistic> {
+    named(&[Statistic::Mean, Statistic::Median], Statistic::name, text, "unknown statistic")
+}
+
+/// Runs the command.
+pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
+    let imported = read_all(&args.paths, args.tool.0)?;
+    let rows = rows(&imported.points, args.load, args.statistic, args.clients.map(f64::from))?;
+    let (placed, files) = match &args.out {
+        Some(folder) => {
+            let placed = place(catalog, args, &imported, &rows)?;
+            let mut output = OutputFolder::create(folder)?;
+            stage(&mut output, folder, &placed, &rows)?;
+            (Some(placed), output.commit()?)
+        }
+        None => (None, Vec::new()),
+    };
+    match args.format {
+        Format::Json => print(&json_line(&output(&imported, &rows, placed.as_ref(), files))?),
+        Format::Table => print(&text(&imported, &rows, placed.as_ref(), args.out.as_deref(), &files)),
+    }
+}
+
+fn read_all(paths: &[PathBuf], tool: Option<Tool>) -> Result<Imported> {
+    let mut all: Option<Imported> = None;
+    for path in paths {
+        let read = read(path, tool)?;
+        all = Some(match all {
+            Some(earlier) => earlier.with(read),
+            None => read,
+        });
+    }
+    all.ok_or_else(|| Error::input("no path is given").help("give a result file, or a folder of them"))
+}
+
+/// Everything to beware of.
+fn cautions(imported: &Imported, rows: &Rows, placed: Option<&Placed>) -> Vec<String> {
+    let unknown = imported.unknown.iter().map(|path| format!("{}: no result of a tool that is known", path.display()));
+    let left_out = rows.left_out.iter().map(|why| format!("left out, {why}"));
+    let assumed = placed.into_iter().flat_map(|placed| placed.assumed.clone());
+    imported.warnings.iter().cloned().chain(rows.warnings.clone()).chain(left_out).chain(unknown).chain(assumed).collect()
+}
+
+fn text(
+    imported: &Imported,
+    rows: &Rows,
+    placed: Option<&Placed>,
+    folder: Option<&Path>,
+    files: &[PathBuf],
+) -> String {
+    let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
+    let mut text = format!(
+        "{}: {} row{} of {} latencies\n\n",
+        tools.join(", "),
+        rows.rows.len(),
+        if rows.rows.len() == 1 { "" } else { "s" },
+        rows.statistic.name()
+    );
+    text += &report_table(rows_table(rows), 0..6);
+    text += "\nConverted:\n";
+    for tool in &imported.tools {
+        for conversion in tool.conversions() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {conversion}");
+        }
+    }
+    text += &caution_lines(&cautions(imported, rows, placed));
+    if !files.is_empty() {
+        text.push('\n');
+        text += &written_lines(files);
+    }
+    if let Some(folder) = folder {
+        let _ = writeln!(text, "\nthen: perfmodel fit --scenario-dir {}", folder.display());
+    }
+    text
+}
+
+fn rows_table(rows: &Rows) -> ReportTable {
+    let header = ["input", "output", rows.load.axis(), "TTFT ms", "ITL ms", "tokens/s"];
+    let cells = rows.rows.iter().map(|row| {
+        vec![
+            number(row.workload.input_tokens()),
+            number(row.workload.output_tokens()),
+            number(row.workload.load()),
+            number(row.ttft_ms),
+            number(row.itl_ms),
+            number_or_dash(row.throughput),
+        ]
+    });
+    ReportTable { header: header.iter().map(|name| (*name).to_owned()).collect(), rows: cells.collect() }
+}

@@ -1,0 +1,221 @@
+//! Imported rows as a scenario folder, or as more rows of one.
+
+use std::path::{Path, PathBuf};
+
+use super::ImportArgs;
+use crate::cli::target::served_precision;
+use crate::dataset::{columns_of, read_measurements};
+use crate::error::{Error, Result};
+use crate::import::{Imported, Rows};
+use crate::report::OutputFolder;
+use crate::spec::{Campaign, Catalog, Deployment, ScenarioFile, Source, SpecFile, System};
+
+const SCENARIO: &str = "scenario.toml";
+const MEASURED: &str = "measured.csv";
+
+/// What ran where, as far as flags and files tell.
+pub struct Placed {
+    /// The scenario of the imported rows.
+    pub scenario: ScenarioFile,
+    /// What nobody told.
+    pub assumed: Vec<String>,
+}
+
+/// Puts the flags and what the files say together; flags win.
+///
+/// # Errors
+/// Model or hardware are not known, or cannot be together.
+pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &Rows) -> Result<Placed> {
+    let facts = &imported.facts;
+    let mut assumed = Vec::new();
+    let model = match (&args.model, &facts.model) {
+        (Some(name), _) => catalog.model(name)?,
+        (None, Some(name)) => catalog.model(name).map_err(|_| untold("model", name))?,
+        (None, None) => return Err(untold("model", "")),
+    };
+    let hardware = match (&args.hardware, &facts.hardware) {
+        (Some(name), _) => catalog.hardware(name)?,
+        (None, Some(name)) => catalog.hardware(name).map_err(|_| untold("hardware", name))?,
+        (None, None) => return Err(untold("hardware", "")),
+    };
+    let tensor_parallel = args.tp.or(facts.tensor_parallel).unwrap_or_else(|| {
+        assumed.push("the files do not tell the tensor-parallel degree; 1 is assumed (--tp)".to_owned());
+        1
+    });
+    let told = facts.precision.as_ref().and_then(|precision| precision.to_lowercase().parse().ok());
+    let weights = args.weights.or(told).unwrap_or_else(|| {
+        let weights = served_precision(&model);
+        assumed.push(format!("the files do not tell the precision of the weights; {weights} is assumed (--weights)"));
+        weights
+    });
+    let kv_precision = args.kv.unwrap_or_else(|| {
+        let kv = weights.unquantised();
+        assumed.push(format!("the files do not tell the precision of the KV cache; {kv} is assumed (--kv)"));
+        kv
+    });
+    let stored_only = hardware.known_peak(weights).is_none();
+    let deployment = Deployment {
+        tensor_parallel,
+        weight_precision: weights,
+        compute_precision: stored_only.then_some(weights.unquantised()),
+        kv_precision,
+        max_sequences: None,
+        max_tokens_per_step: None,
+    };
+    // Checks that they go together, and names them.
+    let system = System::new(hardware, model, deployment)?;
+    let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
+    let conversions: Vec<&str> = imported.tools.iter().flat_map(|tool| tool.conversions()).copied().collect();
+    let engine = args.engine.clone().or_else(|| facts.engine.clone()).unwrap_or_else(|| {
+        assumed.push("the files do not tell the serving engine (--engine)".to_owned());
+        "unknown".to_owned()
+    });
+    Ok(Placed {
+        scenario: ScenarioFile {
+            title: system.title(),
+            model: system.model.id.clone(),
+            hardware: system.hardware.id.clone(),
+            note: None,
+            deployment: system.deployment,
+            campaign: Campaign {
+                engine,
+                engine_version: None,
+                statistic: rows.statistic,
+                load: rows.load,
+                note: Some(format!("imported from {}: {}", tools.join(", "), conversions.join("; "))),
+            },
+            source: vec![source(&args.paths, &tools)],
+            roofline: None,
+        },
+        assumed,
+    })
+}
+
+fn untold(what: &str, name: &str) -> Error {
+    let message = if name.is_empty() {
+        format!("the files do not tell the {what}")
+    } else {
+        format!("the files name the {what} `{name}`, which is not known")
+    };
+    let list = if what == "model" { "models" } else { "hardware" };
+    Error::input(message).help(format!("give --{what} ID; `perfmodel list {list}` shows all"))
+}
+
+fn source(paths: &[PathBuf], tools: &[&str]) -> Source {
+    let names: Vec<String> =
+        paths.iter().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()).collect();
+    Source {
+        url: names.join(", "),
+        retrieved: chrono::Local::now().format("%Y-%m-%d").to_string(),
+        note: format!("own measurements with {}", tools.join(", ")),
+        covers: Vec::new(),
+    }
+}
+
+/// Writes a scenario, or adds rows to the one that is there.
+///
+/// # Errors
+/// The folder holds a scenario of another system, load or statistic, or files that cannot be read.
+pub fn stage(
+    output: &mut OutputFolder,
+    folder: &Path,
+    placed: &Placed,
+    rows: &Rows,
+) -> Result<()> {
+    let (scenario, measured) = (folder.join(SCENARIO), folder.join(MEASURED));
+    if !scenario.is_file() {
+        if measured.exists() {
+            return Err(Error::input("this file stands without a scenario.toml")
+                .at(measured)
+                .help("choose another folder, or move it away"));
+        }
+        output.stage(SCENARIO, toml_text(&placed.scenario)?.as_bytes())?;
+        let header = columns_of(rows.load).join(",");
+        return output.stage(MEASURED, format!("{header}\n{}", lines(rows)).as_bytes());
+    }
+    let file = SpecFile::open(&scenario)?;
+    let own = ScenarioFile::read(&file)?;
+    same_system(&own, &placed.scenario).map_err(|error| error.at(&scenario))?;
+    let text = with_sources(&file.text, &own, &placed.scenario)?;
+    output.stage(SCENARIO, text.as_bytes())?;
+    let file = SpecFile::open(&measured)?;
+    // What is there must be whole before anything is added.
+    read_measurements(&file, own.campaign.load)?;
+    let header = columns_of(rows.load).join(",");
+    if file.text.trim_start_matches('\u{feff}').lines().next().map(str::trim) != Some(header.as_str()) {
+        return Err(Error::input("rows can only be added below our own columns")
+            .at(&measured)
+            .line(1)
+            .help(format!("the header must be {header}")));
+    }
+    let mut text = file.text;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text += &lines(rows);
+    output.stage(MEASURED, text.as_bytes())
+}
+
+/// The text of a scenario with the new sources at its end, so that comments stay; each says what was converted.
+fn with_sources(text: &str, own: &ScenarioFile, new: &ScenarioFile) -> Result<String> {
+    /// The sources alone.
+    #[derive(serde::Serialize)]
+    struct Sources {
+        source: Vec<Source>,
+    }
+    let converted = new.campaign.note.clone().unwrap_or_default();
+    let added: Vec<Source> = new
+        .source
+        .iter()
+        .map(|source| Source { note: format!("{}; {converted}", source.note), ..source.clone() })
+        .filter(|source| !own.source.contains(source))
+        .collect();
+    if added.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let sources = toml::to_string(&Sources { source: added }).map_err(|error| unwritable(&error))?;
+    Ok(format!("{}\n\n{sources}", text.trim_end()))
+}
+
+fn unwritable(error: &toml::ser::Error) -> Error {
+    Error::failed(format!("cannot write the scenario as TOML ({error})"))
+}
+
+fn toml_text(scenario: &ScenarioFile) -> Result<String> {
+    toml::to_string(scenario).map_err(|error| unwritable(&error))
+}
+
+/// Rows as lines of measured.csv.
+fn lines(rows: &Rows) -> String {
+    let line = |row: &crate::import::Row| {
+        let throughput = row.throughput.map_or_else(String::new, |rate| rate.to_string());
+        let workload = &row.workload;
+        format!(
+            "{},{},{},{},{},{throughput}\n",
+            workload.input_tokens(),
+            workload.output_tokens(),
+            workload.load(),
+            row.ttft_ms,
+            row.itl_ms
+        )
+    };
+    rows.rows.iter().map(line).collect()
+}
+
+/// Checks that rows of one belong to the other.
+fn same_system(own: &ScenarioFile, new: &ScenarioFile) -> Result<()> {
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    for (what, is, was) in [
+        ("model", &new.model, &own.model),
+        ("hardware", &new.hardware, &own.hardware),
+        ("deployment", &text(&new.deployment), &text(&own.deployment)),
+        ("statistic", &new.campaign.statistic.name().to_owned(), &own.campaign.statistic.name().to_owned()),
+        ("load", &new.campaign.load.name().to_owned(), &own.campaign.load.name().to_owned()),
+    ] {
+        if is != was {
+            return Err(Error::input(format!("this scenario has another {what}: {was}, the new rows {is}"))
+                .help("import them into a folder of their own"));
+        }
+    }
+    Ok(())
+}

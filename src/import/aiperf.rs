@@ -1,0 +1,137 @@
+//! AIPerf's `profile_export_aiperf.json` and GenAI-Perf's `profile_export_genai_perf.json`, and the CSVs of both. Source: AIPerf 0.13.0
+//! (schema 1.4), perf_analyzer at 263c5f6e.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::json::{Summary, load, values};
+use super::point::{Facts, Latency, Point};
+use super::read::Imported;
+use super::tool::Tool;
+use crate::error::{Error, Result};
+
+/// A metric with its unit.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Metric {
+    #[serde(default)]
+    unit: String,
+    #[serde(flatten)]
+    summary: Summary,
+}
+
+impl Metric {
+    /// As a latency in ms.
+    fn latency(&self, path: &Path) -> Result<Latency> {
+        let to_ms = match self.unit.trim().to_lowercase().as_str() {
+            "ms" | "milliseconds" => 1.0,
+            "s" | "sec" | "seconds" => 1e3,
+            "us" | "µs" | "microseconds" => 1e-3,
+            "ns" | "nanoseconds" => 1e-6,
+            other => {
+                return Err(Error::input(format!("`{other}` is no unit of time"))
+                    .at(path)
+                    .help("ms, s, us and ns are read; give the file as the tool wrote it"));
+            }
+        };
+        Ok(self.summary.latency(to_ms))
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Export {
+    time_to_first_token: Option<Metric>,
+    inter_token_latency: Option<Metric>,
+    input_sequence_length: Option<Metric>,
+    output_sequence_length: Option<Metric>,
+    output_token_throughput: Option<Metric>,
+    request_count: Option<Metric>,
+    error_request_count: Option<Metric>,
+    input_config: Value,
+    was_cancelled: Option<bool>,
+}
+
+pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
+    let mut imported = Imported::of(tool);
+    for export in values::<Export>(text, path)? {
+        let number = |key: &str| find(&export.input_config, key).and_then(Value::as_f64);
+        let rate = number("request_rate").filter(|rate| rate.is_finite());
+        if export.was_cancelled == Some(true) {
+            imported.warnings.push(format!("{}: the run was cancelled", path.display()));
+        }
+        let mean = |metric: &Option<Metric>| metric.as_ref()?.summary.mean;
+        let latency = |metric: &Option<Metric>| metric.as_ref().map_or(Ok(Latency::default()), |m| m.latency(path));
+        imported.points.push(Point {
+            input_tokens: mean(&export.input_sequence_length),
+            output_tokens: mean(&export.output_sequence_length),
+            ttft: latency(&export.time_to_first_token)?,
+            itl: latency(&export.inter_token_latency)?,
+            throughput: mean(&export.output_token_throughput),
+            completed: mean(&export.request_count),
+            failed: mean(&export.error_request_count),
+            ..Point::at(path.display().to_string(), load(number("concurrency"), rate))
+        });
+        imported.add_facts(Facts { model: model(&export.input_config), ..Facts::default() });
+    }
+    Ok(imported)
+}
+
+/// The first value of a key, however deep; versions nest their settings differently.
+fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get(key).filter(|value| !value.is_null() && !value.is_object());
+            own.or_else(|| fields.values().find_map(|value| find(value, key)))
+        }
+        Value::Array(items) => items.iter().find_map(|item| find(item, key)),
+        _ => None,
+    }
+}
+
+/// The name of the first model.
+fn model(config: &Value) -> Option<String> {
+    let names = ["model_names", "model_name", "model"].into_iter().find_map(|key| find(config, key))?;
+    let first = names.as_array().map_or(Some(names), |names| names.first())?;
+    first.as_str().map(str::to_owned)
+}
+
+/// The CSV: `Metric,avg,min,…` with units in the names, then an empty line and `Metric,Value`.
+pub fn read_csv(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
+    let mut imported = Imported::of(tool);
+    let wrong = |error: csv::Error| {
+        Error::input(format!("this is no CSV ({error})")).at(path).help("give the file as the tool wrote it")
+    };
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text);
+    let mut header: Vec<String> = Vec::new();
+    let mut metrics: HashMap<String, Metric> = HashMap::new();
+    for record in reader.records() {
+        let record = record.map_err(wrong)?;
+        let Some(name) = record.get(0) else { continue };
+        if name == "Metric" {
+            header = record.iter().map(str::to_lowercase).collect();
+            continue;
+        }
+        let (name, unit) = name.split_once(" (").map_or((name, ""), |(name, unit)| (name, unit.trim_end_matches(')')));
+        let cell = |column: &[&str]| -> Option<f64> {
+            let at = header.iter().position(|name| column.contains(&name.as_str()))?;
+            record.get(at)?.replace(',', "").parse().ok()
+        };
+        let summary = Summary { mean: cell(&["avg", "value"]), median: cell(&["p50"]) };
+        metrics.insert(name.to_lowercase(), Metric { unit: unit.to_owned(), summary });
+    }
+    let mean = |name: &str| metrics.get(name).and_then(|metric| metric.summary.mean);
+    let latency = |name: &str| metrics.get(name).map_or(Ok(Latency::default()), |metric| metric.latency(path));
+    imported.points.push(Point {
+        input_tokens: mean("input sequence length"),
+        output_tokens: mean("output sequence length"),
+        ttft: latency("time to first token")?,
+        itl: latency("inter token latency")?,
+        throughput: mean("output token throughput"),
+        completed: mean("request count"),
+        ..Point::at(path.display().to_string(), super::point::Load::Unknown)
+    });
+    Ok(imported)
+}

@@ -1,0 +1,107 @@
+//! JSON as Python programs write it: several values in a file, bare `NaN` and `Infinity`.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::point::{Latency, Load};
+use crate::error::{Error, Result};
+use crate::requests::without_python_numbers;
+
+/// Every value of a text: one, or one after another, as tools write that append.
+///
+/// # Errors
+/// It is no JSON, or lacks what `T` needs.
+pub fn values<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
+    let read = |text: &[u8]| serde_json::Deserializer::from_slice(text).into_iter().collect::<serde_json::Result<Vec<T>>>();
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    let found = read(text).or_else(|error| without_python_numbers(text).map_or(Err(error), |mended| read(&mended)));
+    let found = found.map_err(|error| {
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or(&message);
+        Error::input(format!("this is no result of that tool ({message})"))
+            .at(path)
+            .line(error.line())
+            .column(error.column())
+            .help("give the file as the tool wrote it, or name the tool with --as")
+    })?;
+    if found.is_empty() {
+        return Err(Error::input("this file is empty").at(path).help("give a result file"));
+    }
+    Ok(found)
+}
+
+/// A number, or a text where a number would be (`"inf"`).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum NumberOrText {
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl NumberOrText {
+    /// The number, `None` for anything endless.
+    pub fn finite(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.trim().parse().ok(),
+        }
+        .filter(|number| number.is_finite())
+    }
+}
+
+/// The load of a client with a cap on running requests and a rate: a closed loop where nothing else holds requests back.
+pub fn load(clients: Option<f64>, rate: Option<f64>) -> Load {
+    match (clients, rate) {
+        (Some(clients), None) => Load::Clients(clients),
+        (_, Some(rate)) => Load::Rate(rate),
+        (None, None) => Load::Unlimited,
+    }
+}
+
+/// Mean and median of a metric, as several tools name them.
+#[derive(Debug, Clone, Copy, Deserialize, Default)]
+pub struct Summary {
+    /// Arithmetic mean.
+    #[serde(default, alias = "avg")]
+    pub mean: Option<f64>,
+    /// Median.
+    #[serde(default, alias = "p50")]
+    pub median: Option<f64>,
+}
+
+impl Summary {
+    /// As a latency in ms.
+    pub fn latency(self, to_ms: f64) -> Latency {
+        Latency { mean: self.mean, median: self.median }.scaled(to_ms)
+    }
+}
+
+/// The keys by which a value tells its tool.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Telling {
+    /// AIPerf.
+    pub aiperf_version: Option<IgnoredAny>,
+    /// AIPerf and GenAI-Perf.
+    pub time_to_first_token: Option<IgnoredAny>,
+    /// AIPerf and GenAI-Perf.
+    pub input_config: Option<IgnoredAny>,
+    /// GuideLLM.
+    pub benchmarks: Option<IgnoredAny>,
+    /// inference-perf.
+    pub load_summary: Option<IgnoredAny>,
+    /// InferenceMAX.
+    pub tput_per_gpu: Option<IgnoredAny>,
+    /// vLLM and SGLang.
+    pub mean_ttft_ms: Option<IgnoredAny>,
+    /// SGLang.
+    pub mean_e2e_latency_ms: Option<IgnoredAny>,
+    /// SGLang.
+    pub random_input_len: Option<IgnoredAny>,
+    /// SGLang.
+    pub total_output_tokens_retokenized: Option<IgnoredAny>,
+}

@@ -1,0 +1,223 @@
+//! From a path to the results that lie there: which tool wrote them, and what they say.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::json::{Telling, values};
+use super::point::{Facts, Point};
+use super::tool::Tool;
+use super::{aiperf, bench_serving, guidellm, inference_perf, inferencemax, llmeter};
+use crate::error::{Error, Result};
+use crate::requests::{self, read_bytes};
+
+/// Folders below the one that is given.
+const DEPTH: usize = 4;
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The tools that wrote it.
+    pub tools: BTreeSet<Tool>,
+    /// Every load.
+    pub points: Vec<Point>,
+    /// What the files say of the system, the first that says it.
+    pub facts: Facts,
+    /// What to beware of.
+    pub warnings: Vec<String>,
+    /// Files that no reader knows.
+    pub unknown: Vec<PathBuf>,
+}
+
+impl Imported {
+    /// Nothing yet, of a tool.
+    pub(super) fn of(tool: Tool) -> Self {
+        Self { tools: BTreeSet::from([tool]), ..Self::nothing() }
+    }
+
+    fn nothing() -> Self {
+        Self {
+            tools: BTreeSet::new(),
+            points: Vec::new(),
+            facts: Facts::default(),
+            warnings: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Adds what a file says of the system.
+    pub(super) fn add_facts(&mut self, facts: Facts) {
+        for (what, known, found) in [
+            ("model", &self.facts.model, &facts.model),
+            ("device", &self.facts.hardware, &facts.hardware),
+            ("precision", &self.facts.precision, &facts.precision),
+        ] {
+            if let (Some(known), Some(found)) = (known, found)
+                && known != found
+            {
+                let warning = format!("the files name more than one {what}: {known}, {found}");
+                if !self.warnings.contains(&warning) {
+                    self.warnings.push(warning);
+                }
+            }
+        }
+        self.facts = std::mem::take(&mut self.facts).or(facts);
+    }
+
+    /// With another one's results behind its own.
+    pub fn with(mut self, other: Self) -> Self {
+        self.add(other);
+        self
+    }
+
+    fn add(&mut self, other: Self) {
+        self.tools.extend(other.tools);
+        self.points.extend(other.points);
+        self.warnings.extend(other.warnings);
+        self.unknown.extend(other.unknown);
+        self.add_facts(other.facts);
+    }
+}
+
+/// Reads a file, or every result file of a folder; `tool` if it is known, else each file tells its own.
+///
+/// # Errors
+/// Nothing there is a result of a tool that is known, or one is broken.
+pub fn read(path: &Path, tool: Option<Tool>) -> Result<Imported> {
+    if path.is_file() {
+        return file(path, tool)?.ok_or_else(|| nobody(path));
+    }
+    if !path.is_dir() {
+        return Err(Error::input("there is no such file or folder").at(path).help("give a result file, or a folder of them"));
+    }
+    if tool.is_none_or(|tool| tool == Tool::Llmeter) && requests::is_measured(path) {
+        return requests::open(path).map(llmeter::summed);
+    }
+    let mut found = Vec::new();
+    files(path, DEPTH, &mut found)?;
+    let mut imported = Imported::nothing();
+    for path in chosen(found) {
+        match file(&path, tool) {
+            Ok(Some(other)) => imported.add(other),
+            Ok(None) => imported.unknown.push(path),
+            // A folder holds other files too; only what is named must be a result.
+            Err(_) if tool.is_none() && recognised(&path)?.is_none() => imported.unknown.push(path),
+            Err(error) => return Err(error),
+        }
+    }
+    if imported.points.is_empty() { Err(nobody(path)) } else { Ok(imported) }
+}
+
+fn nobody(path: &Path) -> Error {
+    let names: Vec<&str> = Tool::ALL.into_iter().map(Tool::name).collect();
+    Error::input("this is no result file of a tool that is known")
+        .at(path)
+        .help(format!("name the tool with --as: {}", names.join(", ")))
+}
+
+/// Result files below a folder, in order.
+fn files(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Error::input(format!("cannot read this folder ({error})")).at(folder).help("check that you may read it")
+    })?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            if depth > 0 {
+                files(&path, depth - 1, found)?;
+            }
+        } else if ["json", "jsonl", "csv"].contains(&ending(&path).as_str()) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The ending of a file's name, that of compression left out, in lower case.
+fn ending(path: &Path) -> String {
+    let plain = requests::plain_name(path);
+    plain.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+/// Leaves out what says the same again: a CSV beside the JSON of its name, the summary beside the stages of a run, and requests one by
+/// one beside their sums.
+fn chosen(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
+    let all = found.clone();
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = |path: &Path, is: &dyn Fn(&str) -> bool| {
+        all.iter().any(|other| other.parent() == path.parent() && other != path && is(&name(other)))
+    };
+    found.retain(|path| {
+        let own = name(path);
+        let stem = own.split('.').next().unwrap_or("").to_owned();
+        let twin = |other: &str| other.starts_with(&format!("{stem}.json"));
+        let stage = |other: &str| other.starts_with("stage_");
+        !(own.starts_with("per_request_")
+            || (ending(path) == "csv" && beside(path, &twin))
+            || (own.starts_with("summary_lifecycle") && beside(path, &stage)))
+    });
+    found
+}
+
+/// Reads a file with the tool's reader; `None` where nobody knows it.
+fn file(path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
+    if tool == Some(Tool::Llmeter) {
+        return requests::open(path).map(|measured| Some(llmeter::summed(measured)));
+    }
+    let text = read_bytes(path)?;
+    let is_csv = ending(path) == "csv";
+    let Some(tool) = tool.or_else(|| told(&text, path, is_csv)) else { return Ok(None) };
+    match tool {
+        Tool::Aiperf | Tool::GenaiPerf if is_csv => aiperf::read_csv(&text, path, tool),
+        Tool::Aiperf | Tool::GenaiPerf => aiperf::read(&text, path, tool),
+        Tool::Vllm | Tool::Sglang => bench_serving::read(&text, path, tool),
+        Tool::Guidellm if is_csv => guidellm::read_csv(&text, path),
+        Tool::Guidellm => guidellm::read(&text, path),
+        Tool::InferencePerf => inference_perf::read(&text, path),
+        Tool::InferenceMax => inferencemax::read(&text, path),
+        // It was asked for above; by itself a file does not tell it.
+        Tool::Llmeter => return Ok(None),
+    }
+    .map(Some)
+}
+
+fn recognised(path: &Path) -> Result<Option<Tool>> {
+    Ok(told(&read_bytes(path)?, path, ending(path) == "csv"))
+}
+
+/// The tool that a file's keys tell.
+fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
+    if is_csv {
+        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+        let genai = path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"));
+        return if text.starts_with(b"Metric,") {
+            Some(if genai { Tool::GenaiPerf } else { Tool::Aiperf })
+        } else {
+            text.starts_with(b"Run Info,").then_some(Tool::Guidellm)
+        };
+    }
+    // InferenceMAX writes lists too.
+    let telling: Telling = match values::<Telling>(text, path) {
+        Ok(values) => values.into_iter().next()?,
+        Err(_) => values::<Vec<Telling>>(text, path).ok()?.into_iter().flatten().next()?,
+    };
+    let sglang = telling.mean_e2e_latency_ms.is_some()
+        || telling.random_input_len.is_some()
+        || telling.total_output_tokens_retokenized.is_some();
+    if telling.tput_per_gpu.is_some() {
+        Some(Tool::InferenceMax)
+    } else if telling.load_summary.is_some() {
+        Some(Tool::InferencePerf)
+    } else if telling.benchmarks.is_some() {
+        Some(Tool::Guidellm)
+    } else if telling.time_to_first_token.is_some() && telling.aiperf_version.is_some() {
+        Some(Tool::Aiperf)
+    } else if telling.time_to_first_token.is_some() && telling.input_config.is_some() {
+        Some(Tool::GenaiPerf)
+    } else if telling.mean_ttft_ms.is_some() {
+        Some(if sglang { Tool::Sglang } else { Tool::Vllm })
+    } else {
+        None
+    }
+}

@@ -1,0 +1,143 @@
+//! From the loads of result files to the rows of one scenario: one kind of load, one statistic.
+
+use super::point::{Load, Point};
+use crate::error::{Error, Result};
+use crate::spec::Statistic;
+use crate::workload::{LoadKind, Workload};
+
+/// A run in which clients ask fewer times than this on average is mostly its beginning and end.
+const WAVES: f64 = 3.0;
+
+/// Share of failed requests from which latencies are in doubt.
+const FAILED: f64 = 0.05;
+
+/// A row of measured.csv.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// What was asked of the server.
+    pub workload: Workload,
+    /// Time to first token in ms.
+    pub ttft_ms: f64,
+    /// Time per later token in ms.
+    pub itl_ms: f64,
+    /// Output tokens a second of all clients.
+    pub throughput: Option<f64>,
+}
+
+/// Rows of one scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// Their kind of load.
+    pub load: LoadKind,
+    /// What their latencies are.
+    pub statistic: Statistic,
+    /// The rows, in the order of the files.
+    pub rows: Vec<Row>,
+    /// Loads that are no row, and why.
+    pub left_out: Vec<String>,
+    /// What to beware of.
+    pub warnings: Vec<String>,
+}
+
+/// The rows of some loads. Unless they are given, the kind of load is the one that most have, and the statistic the mean
+/// where all have one; `clients` is for files that do not tell.
+///
+/// # Errors
+/// Nothing is left, or a number cannot be.
+pub fn rows(
+    points: &[Point],
+    load: Option<LoadKind>,
+    statistic: Option<Statistic>,
+    clients: Option<f64>,
+) -> Result<Rows> {
+    let loads: Vec<Load> = points
+        .iter()
+        .map(|point| match (point.load, clients) {
+            (Load::Unknown, Some(clients)) => Load::Clients(clients),
+            (load, _) => load,
+        })
+        .collect();
+    let of = |kind: LoadKind| loads.iter().filter(|load| value(**load, kind).is_some()).count();
+    let most = if of(LoadKind::OpenLoop) > of(LoadKind::ClosedLoop) { LoadKind::OpenLoop } else { LoadKind::ClosedLoop };
+    let load = load.unwrap_or(most);
+    let means = points.iter().all(|point| point.ttft.mean.is_some() && point.itl.mean.is_some());
+    let medians = points.iter().all(|point| point.ttft.median.is_some() && point.itl.median.is_some());
+    let statistic =
+        statistic.unwrap_or(if means || !medians { Statistic::Mean } else { Statistic::Median });
+    let mut found = Rows { load, statistic, rows: Vec::new(), left_out: Vec::new(), warnings: Vec::new() };
+    for (point, own) in points.iter().zip(loads) {
+        match row(point, own, load, statistic) {
+            Ok(row) => {
+                found.warnings.extend(doubts(point, &row));
+                found.rows.push(row?);
+            }
+            Err(why) => found.left_out.push(format!("{}: {why}", point.origin)),
+        }
+    }
+    if found.rows.is_empty() {
+        let why = found.left_out.first().map_or_else(|| "there is no load".to_owned(), Clone::clone);
+        return Err(Error::input(format!("no row is left: {why}"))
+            .help("--clients gives a number of clients that the files do not tell; --load and --statistic choose others"));
+    }
+    Ok(found)
+}
+
+/// What a load is as one of a kind.
+fn value(load: Load, kind: LoadKind) -> Option<f64> {
+    match (load, kind) {
+        (Load::Clients(clients), LoadKind::ClosedLoop) => Some(clients),
+        (Load::Rate(rate), LoadKind::OpenLoop) => Some(rate),
+        _ => None,
+    }
+}
+
+/// A point as a row; `Err` says why it is none, an inner error that a number of it cannot be.
+fn row(point: &Point, own: Load, kind: LoadKind, statistic: Statistic) -> std::result::Result<Result<Row>, String> {
+    let load = value(own, kind).ok_or_else(|| match own {
+        Load::Clients(clients) => format!("a closed loop of {clients} clients, the other rows have rates"),
+        Load::Rate(rate) => format!("an open loop of {rate} requests a second, the other rows have clients"),
+        Load::Unlimited => "requests were sent all at once, which is neither a number of clients nor a rate".to_owned(),
+        Load::Unknown => "the file tells no load; give --clients".to_owned(),
+    })?;
+    let of = |latency: super::point::Latency| match statistic {
+        Statistic::Mean => latency.mean,
+        Statistic::Median => latency.median,
+    };
+    let needed = |value: Option<f64>, what: &str| value.ok_or_else(|| format!("it has no {what}"));
+    let name = statistic.name();
+    let (input, output) =
+        (needed(point.input_tokens, "length of prompts")?, needed(point.output_tokens, "length of answers")?);
+    let ttft_ms = needed(of(point.ttft), &format!("{name} TTFT (were answers streamed?)"))?;
+    let itl_ms = needed(of(point.itl), &format!("{name} time per output token"))?;
+    for (what, value) in [("TTFT", ttft_ms), ("ITL", itl_ms)] {
+        if !(value > 0.0 && value.is_finite()) {
+            return Err(format!("its {what} is {value} ms"));
+        }
+    }
+    let workload = Workload::under(kind, input, output, load);
+    Ok(workload
+        .map(|workload| Row { workload, ttft_ms, itl_ms, throughput: point.throughput.filter(|rate| *rate > 0.0) })
+        .map_err(|error| Error::input(format!("{}: {}", point.origin, error.message())).help("mend or delete the file")))
+}
+
+/// What makes a row doubtful.
+fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let Ok(row) = row else { return doubts };
+    if let Some(completed) = point.completed
+        && row.workload.kind() == LoadKind::ClosedLoop
+        && completed < WAVES * row.workload.load()
+    {
+        doubts.push(format!(
+            "{}: {completed} answers for {} clients, fewer than {WAVES} each; the beginning and the end weigh much",
+            point.origin,
+            row.workload.load()
+        ));
+    }
+    if let (Some(completed), Some(failed)) = (point.completed, point.failed)
+        && failed > FAILED * (completed + failed)
+    {
+        doubts.push(format!("{}: {failed} of {} requests failed", point.origin, completed + failed));
+    }
+    doubts
+}
