@@ -87,14 +87,15 @@ fn file(path: &Path) -> Result<Run> {
     let (log, info, warnings) = match ending.as_deref() {
         Some("csv") => (table::read(path)?, no_info(), Vec::new()),
         Some("json") => foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?,
-        Some("jsonl" | "ndjson") => match jsonl::read(path) {
-            // SGLang appends its runs, which have no requests but lists of them.
-            Ok((log, _)) if log.has_no_latency() => {
+        Some("jsonl" | "ndjson") => {
+            let (log, warnings) = jsonl::read(path)?;
+            if log.has_no_latency() && foreign::is_bench_serving(&source::read_bytes(path)?) {
+                // SGLang appends its runs: lines that are no requests, but hold lists of them.
                 foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?
+            } else {
+                (log, no_info(), warnings)
             }
-            Ok((log, warnings)) => (log, no_info(), warnings),
-            Err(error) => return Err(error),
-        },
+        }
         _ => {
             return Err(Error::input("this is no log of requests")
                 .at(path)

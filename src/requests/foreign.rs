@@ -73,6 +73,12 @@ struct GuidellmRequest {
     inter_token_latency_ms: Option<f64>,
 }
 
+/// Whether a text holds runs of vLLM or SGLang.
+pub(super) fn is_bench_serving(text: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"mean_ttft_ms\"";
+    text.windows(KEY.len()).any(|part| part == KEY)
+}
+
 /// The requests of a JSON file, and what it says of the run.
 ///
 /// # Errors

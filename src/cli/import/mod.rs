@@ -115,9 +115,12 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
     let rows = rows(&imported.points, args.load, args.statistic, args.clients.map(f64::from))?;
     let (placed, files) = match &args.out {
         Some(folder) => {
-            let placed = place(catalog, args, &imported, &rows)?;
+            let mut placed = place(catalog, args, &imported, &rows)?;
             let mut output = OutputFolder::create(folder)?;
-            stage(&mut output, folder, &placed, &rows)?;
+            let there = stage(&mut output, folder, &placed, &rows)?;
+            if there > 0 {
+                placed.assumed.push(format!("{there} rows are there already and are not added again"));
+            }
             (Some(placed), output.commit()?)
         }
         None => (None, Vec::new()),

@@ -112,7 +112,7 @@ fn source(paths: &[PathBuf], tools: &[&str]) -> Source {
     }
 }
 
-/// Writes a scenario, or adds rows to the one that is there.
+/// Writes a scenario, or adds rows to the one that is there; returns how many of them it had already.
 ///
 /// # Errors
 /// The folder holds a scenario of another system, load or statistic, or files that cannot be read.
@@ -121,7 +121,7 @@ pub fn stage(
     folder: &Path,
     placed: &Placed,
     rows: &Rows,
-) -> Result<()> {
+) -> Result<usize> {
     let (scenario, measured) = (folder.join(SCENARIO), folder.join(MEASURED));
     if !scenario.is_file() {
         if measured.exists() {
@@ -131,7 +131,8 @@ pub fn stage(
         }
         output.stage(SCENARIO, toml_text(&placed.scenario)?.as_bytes())?;
         let header = columns_of(rows.load).join(",");
-        return output.stage(MEASURED, format!("{header}\n{}", lines(rows)).as_bytes());
+        output.stage(MEASURED, format!("{header}\n{}", lines(rows)).as_bytes())?;
+        return Ok(0);
     }
     let file = SpecFile::open(&scenario)?;
     let own = ScenarioFile::read(&file)?;
@@ -148,12 +149,20 @@ pub fn stage(
             .line(1)
             .help(format!("the header must be {header}")));
     }
-    let mut text = file.text;
+    let lines = lines(rows);
+    let (there, new): (Vec<&str>, Vec<&str>) =
+        lines.lines().partition(|line| file.text.lines().any(|known| known.trim_end() == *line));
+    let mut text = file.text.clone();
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    text += &lines(rows);
-    output.stage(MEASURED, text.as_bytes())
+    for line in new {
+        text += line;
+        text.push('\n');
+    }
+    let count = there.len();
+    output.stage(MEASURED, text.as_bytes())?;
+    Ok(count)
 }
 
 /// The text of a scenario with the new sources at its end, so that comments stay; each says what was converted.

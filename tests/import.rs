@@ -1,0 +1,195 @@
+//! `perfmodel import`: what result files of measuring tools become. tests/fixtures/import/README.md says how each was made.
+
+mod common;
+#[path = "common/refused.rs"]
+mod refused;
+#[path = "common/schema.rs"]
+mod schema;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Run, run};
+use refused::assert_refused;
+use schema::{assert_matches_schema, json};
+use serde_json::Value;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+
+/// Runs `perfmodel import` in the folder of the fixtures.
+fn import(arguments: &str) -> Run {
+    run(FIXTURES.as_ref(), &format!("import {arguments}"))
+}
+
+fn object(arguments: &str) -> Value {
+    let result = import(&format!("{arguments} --format json"));
+    assert_eq!(result.code, 0, "{arguments}: {}", result.stderr);
+    let value = json(&result.stdout);
+    assert_matches_schema("import.schema.json", &value);
+    value
+}
+
+/// Input tokens, output tokens, load, TTFT and ITL in ms, tokens/s of a row.
+fn row(of: &Value, index: usize) -> [f64; 6] {
+    let row = &of["rows"][index];
+    ["input_tokens", "output_tokens", "load", "ttft_ms", "itl_ms", "throughput_tok_s"]
+        .map(|key| row[key].as_f64().unwrap_or(f64::NAN))
+}
+
+#[track_caller]
+fn assert_row(of: &Value, index: usize, want: [f64; 6]) {
+    for (found, want) in row(of, index).into_iter().zip(want) {
+        assert!((found - want).abs() <= 1e-9 * want.abs(), "{:?}, not {want}", row(of, index));
+    }
+}
+
+#[test]
+fn guidellm_counts_what_succeeded_and_its_itl_leaves_out_the_first_token() {
+    // time_per_output_token_ms of the file is 11.09 and includes it.
+    let want = [90.0, 32.0, 4.0, 72.548_478_841_781_62, 9.107_416_675_936_79, 345.467_218_088_56];
+    for file in ["guidellm.json", "guidellm.csv"] {
+        let value = object(&format!("import/{file}"));
+        assert_eq!((&value["tools"][0], &value["statistic"]), (&"guidellm".into(), &"mean".into()));
+        assert_row(&value, 0, want);
+    }
+    let median = object("import/guidellm.json --statistic median");
+    assert_eq!(row(&median, 0)[3..5], [59.685_468_673_706_055, 9.007_384_700_159_873]);
+}
+
+#[test]
+fn inferencemax_is_in_seconds_and_per_gpu() {
+    let value = object("import/inferencemax.json");
+    assert_row(&value, 0, [1024.0, 1024.0, 8.0, 85.0, 15.5, 500.0]);
+    assert_row(&value, 1, [1024.0, 1024.0, 64.0, 310.0, 22.2, 2800.0]);
+}
+
+#[test]
+fn genai_perf_is_the_same_from_json_and_csv_but_for_the_load() {
+    let value = object("import/profile_export_genai_perf.json");
+    assert_row(&value, 0, [550.1, 255.8, 4.0, 31.42, 10.21, 388.7]);
+    let refused = import("import/profile_export_genai_perf.csv");
+    assert_refused(
+        &refused,
+        "no row is left: import/profile_export_genai_perf.csv: the file tells no load; give --clients",
+        "--clients",
+    );
+    let csv = object("import/profile_export_genai_perf.csv --clients 4");
+    assert_eq!((row(&csv, 0), &csv["tools"]), (row(&value, 0), &value["tools"]));
+}
+
+#[test]
+fn llmeter_is_summed_up_from_its_requests() {
+    let value = object("llmeter/loadtest");
+    assert_eq!(value["tools"][0], "llmeter");
+    let loads: Vec<f64> = (0..6).map(|index| row(&value, index)[2]).collect();
+    assert_eq!(loads, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]);
+    let run = object("llmeter/run_a --statistic median");
+    // Medians of reference_stats.json: of completed requests above 0.
+    let [.., ttft, itl, _] = row(&run, 0);
+    assert!((ttft / 189.5 - 1.0).abs() < 0.01 && (itl / 12.57 - 1.0).abs() < 0.01, "{ttft} {itl}");
+}
+
+/// A copy of fixtures in a folder of its own.
+fn copied(names: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in names {
+        fs::copy(Path::new(FIXTURES).join("import").join(name), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_scenario_is_written_fitted_and_gets_more_rows() {
+    let folder = copied(&["inferencemax.json"]);
+    let command = "import inferencemax.json --out served";
+    let first = run(folder.path(), command);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(first.stdout.contains("Caution: the files do not tell the precision of the KV cache; bf16 is assumed (--kv)"));
+    let scenario = fs::read_to_string(folder.path().join("served/scenario.toml")).unwrap();
+    for part in [
+        "model = \"llama33_70b\"",
+        "hardware = \"h100_sxm_80gb\"",
+        "tensor_parallel = 4",
+        "weight_precision = \"fp8\"",
+        "engine = \"vllm\"",
+        "imported from InferenceMAX: ITL is tpot",
+        "seconds are converted to milliseconds",
+    ] {
+        assert!(scenario.contains(part), "`{part}` is missing in\n{scenario}");
+    }
+    let measured = || fs::read_to_string(folder.path().join("served/measured.csv")).unwrap();
+    assert_eq!(measured().lines().count(), 3);
+    // The scenario is one that the other commands read.
+    let predicted = run(folder.path(), "predict --scenario-dir served --input-tokens 1024 --output-tokens 1024 --concurrency 8");
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+
+    // The same rows again change nothing; others are added, and comments stay.
+    fs::write(folder.path().join("served/scenario.toml"), format!("# ours\n{scenario}")).unwrap();
+    let again = run(folder.path(), command);
+    assert!(again.stdout.contains("2 rows are there already"), "{}", again.stdout);
+    assert_eq!(measured().lines().count(), 3);
+    let text = fs::read_to_string(folder.path().join("inferencemax.json")).unwrap();
+    fs::write(folder.path().join("more.json"), text.replace("\"conc\": 64", "\"conc\": 128")).unwrap();
+    let more = run(folder.path(), "import more.json --out served");
+    assert_eq!(more.code, 0, "{}", more.stderr);
+    assert_eq!(measured().lines().count(), 4);
+    let scenario = fs::read_to_string(folder.path().join("served/scenario.toml")).unwrap();
+    assert!(scenario.starts_with("# ours\n") && scenario.contains("more.json"), "{scenario}");
+}
+
+#[test]
+fn rows_of_another_system_are_not_mixed_in() {
+    let folder = copied(&["inferencemax.json"]);
+    assert_eq!(run(folder.path(), "import inferencemax.json --out served").code, 0);
+    let before = fs::read_to_string(folder.path().join("served/measured.csv")).unwrap();
+    for (flags, message) in [
+        ("--hardware h200_sxm_141gb", "another hardware: h100_sxm_80gb, the new rows h200_sxm_141gb"),
+        ("--statistic median", "another statistic: mean, the new rows median"),
+        ("--tp 8", "another deployment"),
+    ] {
+        let result = run(folder.path(), &format!("import inferencemax.json --out served {flags}"));
+        assert_eq!(result.code, 2, "{flags}");
+        assert!(result.stderr.contains(message), "{}", result.stderr);
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("served/measured.csv")).unwrap(), before);
+}
+
+#[test]
+fn a_folder_takes_what_it_knows_and_names_the_rest() {
+    let folder = copied(&["inferencemax.json", "profile_export_genai_perf.json", "profile_export_genai_perf.csv"]);
+    fs::write(folder.path().join("notes.json"), "{\"a\": 1}").unwrap();
+    fs::write(folder.path().join("broken.json"), "{\"a\": ").unwrap();
+    let value = json(&run(folder.path(), "import . --format json").stdout);
+    assert_eq!(value["tools"], serde_json::json!(["genai-perf", "inferencemax"]));
+    // The CSV says what the JSON of its name says.
+    assert_eq!(value["rows"].as_array().unwrap().len(), 3);
+    let cautions: Vec<&str> = value["cautions"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    for name in ["notes.json", "broken.json"] {
+        assert!(cautions.iter().any(|caution| caution.contains(name)), "{cautions:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let folder = copied(&["inferencemax.json", "guidellm.json"]);
+    fs::write(folder.path().join("notes.json"), "{\"a\": 1}").unwrap();
+    fs::write(folder.path().join("cut.json"), "{\"tput_per_gpu\": 1,\n \"conc\": ").unwrap();
+    let refused = |arguments: &str, message: &str, help: &str| {
+        assert_refused(&run(folder.path(), &format!("import {arguments}")), message, help);
+    };
+    refused("notes.json", "notes.json: this is no result file of a tool that is known", "name the tool with --as");
+    refused("missing", "missing: there is no such file or folder", "give a result file");
+    refused(
+        "cut.json --as inferencemax",
+        "cut.json:2:9: this is no result of that tool (EOF while parsing a value)",
+        "as the tool wrote it",
+    );
+    refused("guidellm.json --out x", "the files name the model `mock`, which is not known", "give --model ID");
+    refused("guidellm.json --model llama31_8b --out x", "the files do not tell the hardware", "give --hardware ID");
+    refused(
+        "inferencemax.json --load open_loop",
+        "no row is left: inferencemax.json, 8 clients: a closed loop of 8 clients, the other rows have rates",
+        "--load",
+    );
+    assert!(!folder.path().join("x").exists(), "nothing is written where an import fails");
+}
