@@ -104,7 +104,9 @@ fn a_scenario_is_written_fitted_and_gets_more_rows() {
     let command = "import inferencemax.json --out served";
     let first = run(folder.path(), command);
     assert_eq!(first.code, 0, "{}", first.stderr);
-    assert!(first.stdout.contains("Caution: the files do not tell the precision of the KV cache; bf16 is assumed (--kv)"));
+    assert!(
+        first.stdout.contains("Caution: the files do not tell the precision of the KV cache; bf16 is assumed (--kv)")
+    );
     let scenario = fs::read_to_string(folder.path().join("served/scenario.toml")).unwrap();
     for part in [
         "model = \"llama33_70b\"",
@@ -120,7 +122,8 @@ fn a_scenario_is_written_fitted_and_gets_more_rows() {
     let measured = || fs::read_to_string(folder.path().join("served/measured.csv")).unwrap();
     assert_eq!(measured().lines().count(), 3);
     // The scenario is one that the other commands read.
-    let predicted = run(folder.path(), "predict --scenario-dir served --input-tokens 1024 --output-tokens 1024 --concurrency 8");
+    let predicted =
+        run(folder.path(), "predict --scenario-dir served --input-tokens 1024 --output-tokens 1024 --concurrency 8");
     assert_eq!(predicted.code, 0, "{}", predicted.stderr);
 
     // The same rows again change nothing; others are added, and comments stay.

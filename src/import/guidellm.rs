@@ -109,7 +109,9 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
             let Strategy { type_, streams, rate } = benchmark.config.strategy;
             let metrics = benchmark.metrics;
             if let Some(incomplete) = metrics.request_totals.incomplete.filter(|count| *count > 0.0) {
-                imported.warnings.push(format!("{origin}: {incomplete} requests were cut off at the end and do not count"));
+                imported
+                    .warnings
+                    .push(format!("{origin}: {incomplete} requests were cut off at the end and do not count"));
             }
             imported.points.push(Point {
                 input_tokens: metrics.prompt_token_count.successful.mean,

@@ -58,6 +58,16 @@ enum File {
     One(Box<Aggregate>),
 }
 
+/// Devices by the short names of the project, whose nodes are those with the fastest links of each kind.
+const DEVICES: [(&str, &str); 4] =
+    [("h100", "h100_sxm_80gb"), ("h200", "h200_sxm_141gb"), ("b200", "b200_sxm_180gb"), ("mi300x", "mi300x_192gb")];
+
+/// The device of a short name, which may carry the name of a cluster (`h100-cr`).
+fn device(name: &str) -> Option<&'static str> {
+    let short = name.split(['-', '_']).next().unwrap_or(name).to_lowercase();
+    DEVICES.iter().find(|(known, _)| *known == short).map(|(_, id)| *id)
+}
+
 pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::InferenceMax);
     let files: Vec<File> = values(text, path)?;
@@ -68,11 +78,8 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
     for aggregate in aggregates {
         let number = |value: &Option<NumberOrText>| value.as_ref().and_then(NumberOrText::finite);
         let clients = number(&aggregate.conc);
-        let origin = format!(
-            "{}{}",
-            path.display(),
-            clients.map_or_else(String::new, |clients| format!(", {clients} clients"))
-        );
+        let origin =
+            format!("{}{}", path.display(), clients.map_or_else(String::new, |clients| format!(", {clients} clients")));
         for (what, flag) in [
             ("disaggregated prefill", &aggregate.disagg),
             ("several nodes", &aggregate.is_multinode),
@@ -84,9 +91,21 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
         }
         for (what, degree) in [("expert", &aggregate.ep), ("pipeline", &aggregate.pp)] {
             if let Some(degree) = number(degree).filter(|degree| *degree > 1.0) {
-                imported.warnings.push(format!("{origin}: measured with {what} parallelism {degree}, which the model does not know"));
+                imported.warnings.push(format!(
+                    "{origin}: measured with {what} parallelism {degree}, which the model does not know"
+                ));
             }
         }
+        let hardware = aggregate.hw.map(|name| match device(&name) {
+            Some(id) => {
+                let taken = format!("{}: the device {name} is taken for {id} (--hardware)", path.display());
+                if !imported.warnings.contains(&taken) {
+                    imported.warnings.push(taken);
+                }
+                id.to_owned()
+            }
+            None => name,
+        });
         let tensor_parallel = number(&aggregate.tp).filter(|tp| *tp >= 1.0);
         imported.points.push(Point {
             input_tokens: number(&aggregate.isl),
@@ -99,7 +118,7 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
         imported.add_facts(Facts {
             model: aggregate.model,
             engine: aggregate.framework,
-            hardware: aggregate.hw,
+            hardware,
             tensor_parallel: tensor_parallel.map(|tp| tp as u32),
             precision: aggregate.precision,
         });

@@ -14,7 +14,8 @@ use crate::requests::without_python_numbers;
 /// # Errors
 /// It is no JSON, or lacks what `T` needs.
 pub fn values<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
-    let read = |text: &[u8]| serde_json::Deserializer::from_slice(text).into_iter().collect::<serde_json::Result<Vec<T>>>();
+    let read =
+        |text: &[u8]| serde_json::Deserializer::from_slice(text).into_iter().collect::<serde_json::Result<Vec<T>>>();
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let found = read(text).or_else(|error| without_python_numbers(text).map_or(Err(error), |mended| read(&mended)));
     let found = found.map_err(|error| {

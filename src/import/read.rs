@@ -88,7 +88,9 @@ pub fn read(path: &Path, tool: Option<Tool>) -> Result<Imported> {
         return file(path, tool)?.ok_or_else(|| nobody(path));
     }
     if !path.is_dir() {
-        return Err(Error::input("there is no such file or folder").at(path).help("give a result file, or a folder of them"));
+        return Err(Error::input("there is no such file or folder")
+            .at(path)
+            .help("give a result file, or a folder of them"));
     }
     if tool.is_none_or(|tool| tool == Tool::Llmeter) && requests::is_measured(path) {
         return requests::open(path).map(llmeter::summed);
@@ -197,10 +199,10 @@ fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
             text.starts_with(b"Run Info,").then_some(Tool::Guidellm)
         };
     }
-    // InferenceMAX writes lists too.
-    let telling: Telling = match values::<Telling>(text, path) {
-        Ok(values) => values.into_iter().next()?,
-        Err(_) => values::<Vec<Telling>>(text, path).ok()?.into_iter().flatten().next()?,
+    // InferenceMAX writes lists too; serde would take a list for the fields of an object in their order.
+    let telling: Telling = match values::<Vec<Telling>>(text, path) {
+        Ok(lists) => lists.into_iter().flatten().next()?,
+        Err(_) => values::<Telling>(text, path).ok()?.into_iter().next()?,
     };
     let sglang = telling.mean_e2e_latency_ms.is_some()
         || telling.random_input_len.is_some()

@@ -58,12 +58,12 @@ pub fn rows(
         })
         .collect();
     let of = |kind: LoadKind| loads.iter().filter(|load| value(**load, kind).is_some()).count();
-    let most = if of(LoadKind::OpenLoop) > of(LoadKind::ClosedLoop) { LoadKind::OpenLoop } else { LoadKind::ClosedLoop };
+    let most =
+        if of(LoadKind::OpenLoop) > of(LoadKind::ClosedLoop) { LoadKind::OpenLoop } else { LoadKind::ClosedLoop };
     let load = load.unwrap_or(most);
     let means = points.iter().all(|point| point.ttft.mean.is_some() && point.itl.mean.is_some());
     let medians = points.iter().all(|point| point.ttft.median.is_some() && point.itl.median.is_some());
-    let statistic =
-        statistic.unwrap_or(if means || !medians { Statistic::Mean } else { Statistic::Median });
+    let statistic = statistic.unwrap_or(if means || !medians { Statistic::Mean } else { Statistic::Median });
     let mut found = Rows { load, statistic, rows: Vec::new(), left_out: Vec::new(), warnings: Vec::new() };
     for (point, own) in points.iter().zip(loads) {
         match row(point, own, load, statistic) {
@@ -76,8 +76,9 @@ pub fn rows(
     }
     if found.rows.is_empty() {
         let why = found.left_out.first().map_or_else(|| "there is no load".to_owned(), Clone::clone);
-        return Err(Error::input(format!("no row is left: {why}"))
-            .help("--clients gives a number of clients that the files do not tell; --load and --statistic choose others"));
+        return Err(Error::input(format!("no row is left: {why}")).help(
+            "--clients gives a number of clients that the files do not tell; --load and --statistic choose others",
+        ));
     }
     Ok(found)
 }
@@ -117,7 +118,9 @@ fn row(point: &Point, own: Load, kind: LoadKind, statistic: Statistic) -> std::r
     let workload = Workload::under(kind, input, output, load);
     Ok(workload
         .map(|workload| Row { workload, ttft_ms, itl_ms, throughput: point.throughput.filter(|rate| *rate > 0.0) })
-        .map_err(|error| Error::input(format!("{}: {}", point.origin, error.message())).help("mend or delete the file")))
+        .map_err(|error| {
+            Error::input(format!("{}: {}", point.origin, error.message())).help("mend or delete the file")
+        }))
 }
 
 /// What makes a row doubtful.

@@ -86,7 +86,9 @@ fn file(path: &Path) -> Result<Run> {
     let no_info = RunInfo::default;
     let (log, info, warnings) = match ending.as_deref() {
         Some("csv") => (table::read(path)?, no_info(), Vec::new()),
-        Some("json") => foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?,
+        Some("json") => {
+            foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?
+        }
         Some("jsonl" | "ndjson") => {
             let (log, warnings) = jsonl::read(path)?;
             if log.has_no_latency() && foreign::is_bench_serving(&source::read_bytes(path)?) {

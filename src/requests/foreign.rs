@@ -114,7 +114,8 @@ fn bench_serving(text: &[u8], path: &Path) -> Result<(RequestLog, RunInfo)> {
     let mut runs: Vec<BenchServing> = parsed(text, path)?;
     runs.retain(|run| !run.ttfts.is_empty());
     let (Some(run), 1) = (runs.first(), runs.len()) else {
-        let wrong = if runs.is_empty() { "this file holds no requests one by one" } else { "this file holds several runs" };
+        let wrong =
+            if runs.is_empty() { "this file holds no requests one by one" } else { "this file holds several runs" };
         return Err(Error::input(wrong).at(path).help(
             "`vllm bench serve` writes them with --save-detailed, SGLang with --output-details, a run a file; sums go to `perfmodel \
              import`",

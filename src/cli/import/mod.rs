@@ -148,16 +148,18 @@ fn cautions(imported: &Imported, rows: &Rows, placed: Option<&Placed>) -> Vec<St
     let unknown = imported.unknown.iter().map(|path| format!("{}: no result of a tool that is known", path.display()));
     let left_out = rows.left_out.iter().map(|why| format!("left out, {why}"));
     let assumed = placed.into_iter().flat_map(|placed| placed.assumed.clone());
-    imported.warnings.iter().cloned().chain(rows.warnings.clone()).chain(left_out).chain(unknown).chain(assumed).collect()
+    imported
+        .warnings
+        .iter()
+        .cloned()
+        .chain(rows.warnings.clone())
+        .chain(left_out)
+        .chain(unknown)
+        .chain(assumed)
+        .collect()
 }
 
-fn text(
-    imported: &Imported,
-    rows: &Rows,
-    placed: Option<&Placed>,
-    folder: Option<&Path>,
-    files: &[PathBuf],
-) -> String {
+fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Option<&Path>, files: &[PathBuf]) -> String {
     let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
     let mut text = format!(
         "{}: {} row{} of {} latencies\n\n",

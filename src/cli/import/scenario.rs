@@ -116,12 +116,7 @@ fn source(paths: &[PathBuf], tools: &[&str]) -> Source {
 ///
 /// # Errors
 /// The folder holds a scenario of another system, load or statistic, or files that cannot be read.
-pub fn stage(
-    output: &mut OutputFolder,
-    folder: &Path,
-    placed: &Placed,
-    rows: &Rows,
-) -> Result<usize> {
+pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &Rows) -> Result<usize> {
     let (scenario, measured) = (folder.join(SCENARIO), folder.join(MEASURED));
     if !scenario.is_file() {
         if measured.exists() {
@@ -213,7 +208,14 @@ fn lines(rows: &Rows) -> String {
 
 /// Checks that rows of one belong to the other.
 fn same_system(own: &ScenarioFile, new: &ScenarioFile) -> Result<()> {
-    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    let text = |deployment: &Deployment| {
+        let compute =
+            deployment.compute_precision.map_or_else(String::new, |compute| format!(" computed in {compute}"));
+        format!(
+            "tensor_parallel {}, {} weights{compute}, {} KV",
+            deployment.tensor_parallel, deployment.weight_precision, deployment.kv_precision
+        )
+    };
     for (what, is, was) in [
         ("model", &new.model, &own.model),
         ("hardware", &new.hardware, &own.hardware),
