@@ -78,6 +78,71 @@ fn genai_perf_is_the_same_from_json_and_csv_but_for_the_load() {
 }
 
 #[test]
+fn vllm_and_sglang_take_tpot_for_itl_and_totals_for_lengths() {
+    let vllm = object("import/vllm.json");
+    assert_eq!(vllm["tools"][0], "vllm");
+    // mean_itl_ms, the gaps between chunks, is 11.43.
+    assert_row(&vllm, 0, [100.0, 4.0, 2.0, 56.0, 10.666_666_666_666_666, 13.333_333_333_333_334]);
+    let cautions = vllm["cautions"].to_string();
+    assert!(cautions.contains("5 answers for 2 clients") && cautions.contains("1 of 6 requests failed"), "{cautions}");
+    // Of the requested 1024 and 128 tokens 768 and 96 came; a rate beside clients is another load.
+    let closed = object("import/sglang.jsonl");
+    assert_eq!((closed["tools"][0].as_str(), closed["rows"].as_array().unwrap().len()), (Some("sglang"), 1));
+    assert_row(&closed, 0, [768.0, 96.0, 4.0, 41.5, 9.5, 384.0]);
+    assert!(closed["cautions"].to_string().contains("left out, import/sglang.jsonl, run 2: an open loop of 2.5"));
+    let open = object("import/sglang.jsonl --load open_loop");
+    assert_row(&open, 0, [768.0, 96.0, 2.5, 39.0, 8.9, 240.0]);
+}
+
+#[test]
+fn aiperf_is_the_same_from_json_and_csv_but_for_the_load() {
+    let value = object("import/profile_export_aiperf.json");
+    assert_eq!(value["tools"][0], "aiperf");
+    // inter_chunk_latency is 10.25.
+    assert_row(&value, 0, [200.5, 90.0, 8.0, 42.5, 5.125, 180.0]);
+    let csv = object("import/profile_export_aiperf.csv --clients 8");
+    assert_eq!(row(&csv, 0), row(&value, 0));
+}
+
+#[test]
+fn inference_perf_takes_stages_and_not_their_summary() {
+    let value = object("import/inference_perf");
+    assert_eq!((&value["tools"][0], &value["load"]), (&"inference-perf".into(), &"open_loop".into()));
+    assert_eq!(value["rows"].as_array().unwrap().len(), 2);
+    assert_row(&value, 0, [512.0, 128.0, 0.998, 45.0, 8.1, 128.0]);
+    assert_row(&value, 1, [512.0, 128.0, 3.992, 61.0, 9.3, 510.0]);
+}
+
+#[test]
+fn requests_one_by_one_feed_compare() {
+    let compare = |arguments: &str| json(&run(FIXTURES.as_ref(), &format!("compare {arguments} --format json")).stdout);
+    // The gaps of vLLM's third answer are two for three tokens: a chunk held two.
+    let value = compare("import/vllm.json --dimension tpot,ttft --filter not-null");
+    let side = &value["groups"][0]["sides"][0]["runs"][0];
+    assert_eq!(
+        (side["requests"].as_u64(), side["failed"].as_u64(), side["clients"].as_u64()),
+        (Some(6), Some(1), Some(2))
+    );
+    let tpot = &value["groups"][0]["dimensions"][0]["sides"][0];
+    assert!((tpot["mean"].as_f64().unwrap() - 0.010_666_666_666_666_666).abs() < 1e-12, "{tpot}");
+    // The warm-up does not count, nor does a failed request.
+    let value = compare("import/profile_export.jsonl --dimension ttft");
+    let ttft = &value["groups"][0]["dimensions"][0]["sides"][0];
+    assert_eq!(ttft["values"].as_u64(), Some(2));
+    assert!((ttft["mean"].as_f64().unwrap() - 0.042).abs() < 1e-12, "{ttft}");
+    let value = compare("import/guidellm.json --dimension tpot");
+    let tpot = &value["groups"][0]["dimensions"][0]["sides"][0];
+    assert_eq!(tpot["values"].as_u64(), Some(24));
+    assert!((tpot["mean"].as_f64().unwrap() - 0.009_107_416).abs() < 1e-8, "{tpot}");
+    let several = run(FIXTURES.as_ref(), "compare import/sglang.jsonl");
+    assert!(
+        several.code == 2 && several.stderr.contains("this file holds no requests one by one"),
+        "{}",
+        several.stderr
+    );
+}
+
+#[test]
 fn llmeter_is_summed_up_from_its_requests() {
     let value = object("llmeter/loadtest");
     assert_eq!(value["tools"][0], "llmeter");

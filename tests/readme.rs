@@ -32,6 +32,8 @@ fn every_command_of_the_readme_runs() {
         fs::copy(file, home.path().join(name).join("responses.jsonl")).unwrap();
     }
     fs::copy("tests/fixtures/insights/benchmark_results.csv", home.path().join("benchmark_results.csv")).unwrap();
+    fs::create_dir(home.path().join("vllm_results")).unwrap();
+    fs::copy("tests/fixtures/import/vllm.json", home.path().join("vllm_results/run.json")).unwrap();
     let text = readme();
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
