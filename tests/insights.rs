@@ -9,10 +9,10 @@ use perfmodel::insights::budget::{TypeSpeed, budgets_mb};
 use perfmodel::insights::dial::{Dial, SliceDial};
 use perfmodel::insights::pareto::{original_front, strict_front};
 use perfmodel::insights::quality::panels;
-use perfmodel::insights::serving::{Memory, ServingRates, ServingSystem};
+use perfmodel::insights::serving::{Memory, ServingRates, ServingSystem, StepBound, link};
 use perfmodel::insights::variant::{LatentShape, Variant, VariantKind};
 use perfmodel::insights::{AttentionType, BenchmarkTable, Rule, Run};
-use perfmodel::spec::{Catalog, Deployment, Hardware, ModelArchitecture, Precision, SpecFile, System};
+use perfmodel::spec::{Catalog, Deployment, Hardware, LinkClass, ModelArchitecture, Precision, SpecFile, System};
 use perfmodel::units::Bytes;
 use serde_json::Value;
 
@@ -345,6 +345,45 @@ fn decode_steps_of_every_variant_and_device_match() {
 }
 
 #[test]
+fn link_costs_are_those_of_the_priors() {
+    let priors: toml::Table = toml::from_str(&std::fs::read_to_string("priors.toml").unwrap()).unwrap();
+    let value = |name: &str| {
+        let all = priors["prior"].as_array().unwrap();
+        all.iter().find(|prior| prior["parameter"].as_str() == Some(name)).unwrap()["value"].as_float().unwrap()
+    };
+    for (class, share, latency) in [
+        (LinkClass::Direct, "link_efficiency", "link_latency_us"),
+        (LinkClass::Pcie, "pcie_efficiency", "pcie_latency_us"),
+    ] {
+        let (found, time) = link(class);
+        assert_eq!(found, value(share));
+        assert!((time.get() * 1e6 / value(latency) - 1.0).abs() < 1e-12, "{latency}");
+    }
+}
+
+#[test]
+fn all_reduces_lengthen_steps_over_pcie_more_than_over_a_link_and_can_bind() {
+    let catalog = Catalog::built_in();
+    let step = |hardware: &str, gpus: u32| {
+        let deployment = Deployment {
+            tensor_parallel: gpus,
+            weight_precision: Precision::Bf16,
+            compute_precision: None,
+            kv_precision: Precision::Bf16,
+            max_sequences: None,
+            max_tokens_per_step: None,
+        };
+        let system =
+            System::new(catalog.hardware(hardware).unwrap(), catalog.model("llama31_8b").unwrap(), deployment).unwrap();
+        ServingSystem::new(system, ServingRates::default()).unwrap().step(2000.0, 512.0)
+    };
+    assert_eq!(step("h100_sxm_80gb", 1).link.get(), 0.0);
+    let (direct, pcie) = (step("h100_sxm_80gb", 4), step("l40s_48gb", 4));
+    assert!(pcie.link > direct.link * 5.0, "{:?} {:?}", pcie.link, direct.link);
+    assert_eq!((pcie.bound, direct.bound.name()), (StepBound::Link, "memory"));
+}
+
+#[test]
 fn a_limit_on_speed_takes_the_largest_batch_that_keeps_it_and_the_linear_rule_ends_where_it_is_said() {
     let catalog = Catalog::built_in();
     let model = catalog.model("llama2_7b").unwrap();
@@ -370,7 +409,11 @@ fn a_limit_on_speed_takes_the_largest_batch_that_keeps_it_and_the_linear_rule_en
         assert!(limited.per_sequence >= 50.0 && limited.sequences < fits, "{kind}");
         assert!(1.0 / system.step((limited.sequences + 1) as f64, 4096.0).time.get() < 50.0);
         assert_eq!(system.point(fits, 4096.0, Some(1e6)), None);
-        let until = system.linear_until(4096.0);
+        let until = system.linear_until(4096.0).unwrap();
+        // The memory that is said to hold one more holds it, and hardly more.
+        let held = |memory: Bytes| system.fits(system.cache_budget(memory, Memory::Devices), 4096.0);
+        let ends = system.memory_for(until + 1, 4096.0);
+        assert!(held(ends * 1.0001) > until && held(ends * 0.9999) <= until, "{kind}");
         let over = |batch: u64| system.step(batch as f64, 4096.0).time / system.step(1.0, 4096.0).time;
         assert!(over(until) <= 1.1 && over(until + 1) > 1.1, "{kind}: {until}");
     }

@@ -73,7 +73,7 @@ fn a_sweep_tells_overhead_from_growth_and_promises_nothing_beyond_the_first() {
     for (index, slope) in [(0, 0.0), (1, 0.06544), (2, 0.031)] {
         let (low, high) = (fit(index)["slope_low_ms"].as_f64().unwrap(), fit(index)["slope_high_ms"].as_f64().unwrap());
         assert!(low <= slope && slope <= high, "{index}: {slope} is not within {low} and {high}");
-        assert_eq!(fit(index)["overhead_bound"], index == 0);
+        assert_eq!(fit(index)["growth"], if index == 0 { "overhead_bound" } else { "grows" });
     }
     assert!(fit(0)["cache_gb_per_s"].is_null());
     // 50.33 MB a sequence in 0.0654 ms.
@@ -92,7 +92,7 @@ fn devices_serve_variants_of_a_model_and_of_the_table() {
     assert_eq!(serving.len(), 2);
     let variants = serving[0]["variants"].as_array().unwrap();
     let names: Vec<&str> = variants.iter().map(|variant| variant["attention"].as_str().unwrap()).collect();
-    assert_eq!(names, ["MHA", "GQA-8", "MQA", "MLA-512+64"]);
+    assert_eq!(names, ["MHA", "GQA-8", "MQA", "MLA-512+64/q1536"]);
     let own: Vec<bool> = variants.iter().map(|variant| variant["own"].as_bool().unwrap()).collect();
     assert_eq!(own, [false, true, false, false]);
     // A step that fills a budget reads all of it, whatever the attention.
@@ -114,8 +114,45 @@ fn devices_serve_variants_of_a_model_and_of_the_table() {
     }
     let table = object("benchmark_results.csv --hardware l4_24gb");
     assert_eq!(table["serving"][0]["model"], "the model of 256 wide, 12 layers, 8 heads, 512 tokens");
+    // Weights come as they are published, where a device computes in 16 bit with those it has no peak for.
+    let published = object("--model gpt_oss_20b --hardware h100_sxm_80gb --variants gqa-8,gqa-64,mha");
+    let serving = &published["serving"][0];
+    assert_eq!((&serving["weight_precision"], serving["variants"].as_array().unwrap().len()), (&"fp4".into(), 2));
+    assert!(serving["variants"][0]["weights_gb"].as_f64().unwrap() < 13.0, "{}", serving["variants"][0]["weights_gb"]);
+    // Too slow is not too large.
+    let slow = object("--model llama31_8b --hardware l4_24gb --min-tps-per-seq 1e9");
+    for variant in slow["serving"][0]["variants"].as_array().unwrap() {
+        assert!(variant["at_device"][0].is_null() && variant["fits_device"][0].as_u64().unwrap() > 0);
+    }
     let narrow = object("--model llama31_405b --hardware l4_24gb --variants mqa");
     assert!(narrow["serving"][0]["variants"][0]["at_device"][0].is_null());
+}
+
+#[test]
+fn dirty_cells_of_a_sweep_are_counted_and_its_settings_keep_series_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = "label,attn_type,batch_size,max_context,prompt_len,kv_cache_mb,decode_step_ms_p50,oom\n";
+    let mut text = header.to_owned();
+    for (prompt, first) in [(128, 10.0), (4096, 40.0)] {
+        for batch in [1, 8, 64] {
+            text += &format!("a,MHA,{batch},512,{prompt},{batch},{},False\n", first + 0.5 * f64::from(batch));
+        }
+    }
+    text += "a,MHA,n/a,512,128,1,3,False\na,MHA,128,512,128,,,True\n";
+    fs::write(folder.path().join("sweep.csv"), text).unwrap();
+    let result = run(folder.path(), "insights sweep.csv --format json");
+    let value = json(&result.stdout);
+    assert_matches_schema("insights.schema.json", &value);
+    let configurations = value["sweep"]["configurations"].as_array().unwrap();
+    assert_eq!(configurations.len(), 2);
+    for configuration in configurations {
+        assert_eq!(configuration["fit"]["growth"], "grows");
+        assert!((configuration["fit"]["slope_ms"].as_f64().unwrap() - 0.5).abs() < 1e-9);
+    }
+    assert_eq!(configurations[0]["out_of_memory"], serde_json::json!([128.0]));
+    let missing = value["sweep"]["missing"].as_array().unwrap();
+    assert_eq!((missing.len(), &missing[0]["column"], &missing[0]["no_value"]), (1, &"batch_size".into(), &1.into()));
+    assert_eq!(value["sweep"]["skipped_rows"], 1);
 }
 
 #[test]
@@ -125,7 +162,9 @@ fn what_is_wrong_is_named_with_its_remedy() {
         ("no_type.csv", "typ,moe,params_m,theoretical_cache_mb,val_loss,tps_512,down_dim_kv\nMHA,False,1,2,3,4,5\n"),
         ("empty.csv", "type,moe\n"),
         ("ragged.csv", "type,moe\nMHA,False\nMLA\n"),
-        ("batch.csv", "label,attn_type,batch_size,max_context,decode_step_ms_p50\na,MHA,many,512,3\n"),
+        ("batch.csv", "label,attn_type,batch_size,max_context,decode_step_ms_p50\na,MHA,many,512,3\na,MHA,1,512,3\n"),
+        ("no_step.csv", "label,attn_type,batch_size,max_context\na,MHA,1,512\n"),
+        ("twice.csv", "type,moe,type\nMHA,False,MHA\n"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -134,7 +173,8 @@ fn what_is_wrong_is_named_with_its_remedy() {
     };
     refused("no_type.csv", "no_type.csv:1: there is no column `type`", "did you mean `typ`?");
     refused("empty.csv", "empty.csv: there is no row below the header", "one line for each run");
-    refused("batch.csv", "batch.csv:2: column `batch_size`: `many` is no batch", "a number of sequences above 0");
+    refused("no_step.csv", "no_step.csv:1: there is no column `decode_step_ms_p50`", "needed: label");
+    refused("twice.csv", "twice.csv:1: column `type` is there twice", "keep one of them");
     refused(
         "batch.csv --original",
         "batch.csv: --original needs a table of runs; this is a sweep over batches",

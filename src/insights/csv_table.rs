@@ -13,20 +13,25 @@ pub struct ColumnCount {
     pub rows: usize,
     /// Cells with nothing in them.
     pub blank: usize,
-    /// Cells that say that there is no value (`nan`, `n/a`, `none`, `-`), or with a number that cannot be one.
+    /// Cells that say that there is no value (`nan`, `n/a`, `none`, `-`).
     pub no_value: usize,
+    /// Cells with a number that cannot be one, such as a size of 0.
+    pub impossible: usize,
     /// Cells with other text, such as `OOM`.
     pub unreadable: usize,
-    /// The first of these texts.
+    /// The first text that is no number, or no possible one.
     pub example: Option<String>,
 }
 
 impl ColumnCount {
     /// Cells without a number.
     pub fn missing(&self) -> usize {
-        self.blank + self.no_value + self.unreadable
+        self.blank + self.no_value + self.impossible + self.unreadable
     }
 }
+
+/// Numbers beyond this are slips.
+const LARGEST: f64 = 1e15;
 
 /// Texts that mean that there is no value, in lower case.
 const NO_VALUE: [&str; 7] = ["nan", "n/a", "na", "none", "null", "-", "inf"];
@@ -50,6 +55,7 @@ impl CsvTable {
             let line = error.position().map(csv::Position::line);
             let wrong = match error.kind() {
                 csv::ErrorKind::Io(error) => Error::input(format!("cannot read it ({error})")).help("check the path"),
+                csv::ErrorKind::Utf8 { .. } => Error::input("this is no UTF-8 text").help("save the file as UTF-8"),
                 _ => {
                     Error::input(format!("this is no CSV ({error})")).help("give every row as many cells as the header")
                 }
@@ -59,6 +65,12 @@ impl CsvTable {
         };
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
         let header: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
+        if let Some(twice) = header.iter().enumerate().find(|(index, name)| header[..*index].contains(name)) {
+            return Err(Error::input(format!("column `{}` is there twice", twice.1))
+                .at(path)
+                .line(1)
+                .help("keep one of them"));
+        }
         let rows: Vec<csv::StringRecord> = reader.records().collect::<csv::Result<_>>().map_err(unreadable)?;
         if rows.is_empty() {
             return Err(Error::input("there is no row below the header").at(path).help("give one line for each run"));
@@ -113,17 +125,36 @@ impl CsvTable {
 
     /// As [`CsvTable::numbers`]; a number that fails `valid` is none either.
     pub fn numbers_where(&mut self, column: &str, valid: impl Fn(f64) -> bool) -> Vec<Option<f64>> {
+        self.numbers_of(column, valid, &[])
+    }
+
+    /// As [`CsvTable::numbers_where`], but only cells of rows that are `counted` are counted; without any, all are.
+    pub fn numbers_of(&mut self, column: &str, valid: impl Fn(f64) -> bool, counted: &[bool]) -> Vec<Option<f64>> {
         let mut count = ColumnCount {
             column: column.to_owned(),
             rows: self.rows.len(),
             blank: 0,
             no_value: 0,
+            impossible: 0,
             unreadable: 0,
             example: None,
         };
-        let mut number = |text: &str| {
-            match text.parse::<f64>() {
-                Ok(number) if number.is_finite() && valid(number) => return Some(number),
+        let mut number = |(row, text): (usize, &str)| {
+            let parsed = text.parse::<f64>();
+            if let Ok(number) = parsed
+                && number.abs() <= LARGEST
+                && valid(number)
+            {
+                return Some(number);
+            }
+            if !counted.get(row).copied().unwrap_or(true) {
+                return None;
+            }
+            match parsed {
+                Ok(number) if number.is_finite() => {
+                    count.impossible += 1;
+                    count.example.get_or_insert_with(|| text.to_owned());
+                }
                 Ok(_) => count.no_value += 1,
                 Err(_) if text.is_empty() => count.blank += 1,
                 Err(_) if NO_VALUE.contains(&text.to_lowercase().as_str()) => count.no_value += 1,
@@ -134,7 +165,7 @@ impl CsvTable {
             }
             None
         };
-        let numbers = self.texts(column).into_iter().map(&mut number).collect();
+        let numbers = self.texts(column).into_iter().enumerate().map(&mut number).collect();
         if self.has(column) {
             self.counts.push(count);
         }

@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::prediction::Part;
 use crate::roofline::memory::{kv_bytes, weight_bytes};
 use crate::roofline::op::OpTime;
-use crate::roofline::{Bound, Efficiencies, Inventory, Phase, StepModel};
-use crate::spec::System;
+use crate::roofline::{Efficiencies, Inventory, Phase, StepModel};
+use crate::spec::{LinkClass, System};
 use crate::units::{Bytes, Flops, Seconds};
 
 /// The linear rule has broken where it promises this much more than the step allows.
@@ -38,20 +38,44 @@ pub struct ServingRates {
     pub usable: f64,
     /// Of that, what weights and caches do not get, on each device.
     pub reserve: Bytes,
-    /// Share of the link bandwidth, and latency of one all-reduce, as priors.toml has them from measurements.
-    pub link: (f64, Seconds),
+}
+
+/// Share of the link bandwidth and latency of one all-reduce: those that priors.toml has from measurements.
+pub const fn link(class: LinkClass) -> (f64, Seconds) {
+    match class {
+        LinkClass::Direct => (0.815, Seconds::from_us(9.59)),
+        LinkClass::Pcie => (0.514, Seconds::from_us(33.5)),
+    }
+}
+
+/// What makes a step as long as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepBound {
+    /// Traffic.
+    Memory,
+    /// Arithmetic.
+    Compute,
+    /// All-reduces between the devices.
+    Link,
+    /// The fixed cost of a step.
+    Overhead,
+}
+
+impl StepBound {
+    /// Name in files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Compute => "compute",
+            Self::Link => "link",
+            Self::Overhead => "overhead",
+        }
+    }
 }
 
 impl Default for ServingRates {
     fn default() -> Self {
-        Self {
-            memory: 0.8,
-            compute: 0.6,
-            overhead: Seconds::from_us(50.0),
-            usable: 0.9,
-            reserve: Bytes::new(1e9),
-            link: (0.815, Seconds::from_us(9.6)),
-        }
+        Self { memory: 0.8, compute: 0.6, overhead: Seconds::from_us(50.0), usable: 0.9, reserve: Bytes::new(1e9) }
     }
 }
 
@@ -82,7 +106,7 @@ pub struct ServingPoint {
     /// The step.
     pub step: Seconds,
     /// What binds it.
-    pub bound: Bound,
+    pub bound: StepBound,
     /// FLOP per byte.
     pub intensity: f64,
     /// Tokens/s of each sequence.
@@ -100,8 +124,12 @@ pub struct Step {
     pub roofs: OpTime,
     /// FLOP per byte.
     pub intensity: f64,
+    /// All-reduces.
+    pub link: Seconds,
     /// What it takes.
     pub time: Seconds,
+    /// The longest of its parts.
+    pub bound: StepBound,
 }
 
 /// A system whose decode steps are asked for.
@@ -153,8 +181,9 @@ impl ServingSystem {
 
     /// A decode step of `batch` sequences.
     pub fn step(&self, batch: f64, context: f64) -> Step {
-        let efficiencies =
-            Efficiencies { link: self.rates.link.0, link_latency: self.rates.link.1, ..Efficiencies::PEAK };
+        let class = self.system.hardware.group_link(self.system.deployment.tensor_parallel).class;
+        let (share, latency) = link(class);
+        let efficiencies = Efficiencies { link: share, link_latency: latency, ..Efficiencies::PEAK };
         let (mut bytes, mut flops, mut compute) = (Bytes::ZERO, Flops::ZERO, Seconds::ZERO);
         for operator in self.inventory.operators(Phase::Decode, batch, context, &efficiencies) {
             bytes += operator.work.bytes;
@@ -165,10 +194,19 @@ impl ServingSystem {
         }
         let link = self.steps.costs_at(context, context, &efficiencies).decode_step(batch).parts.get(Part::Link);
         let roofs = OpTime { memory: bytes / (self.system.hardware.bandwidth * self.rates.memory), compute };
+        let parts = [
+            (StepBound::Memory, roofs.memory),
+            (StepBound::Compute, roofs.compute),
+            (StepBound::Link, link),
+            (StepBound::Overhead, self.rates.overhead),
+        ];
+        let longest = parts.into_iter().fold(parts[0], |most, part| if part.1 > most.1 { part } else { most });
         Step {
             roofs,
             intensity: flops.get() / bytes.get(),
+            link,
             time: roofs.memory.max(roofs.compute) + link + self.rates.overhead,
+            bound: longest.0,
         }
     }
 
@@ -184,7 +222,7 @@ impl ServingSystem {
             fits,
             sequences,
             step: step.time,
-            bound: Bound::of(step.roofs),
+            bound: step.bound,
             intensity: step.intensity,
             per_sequence: 1.0 / step.time.get(),
             total: sequences as f64 / step.time.get(),
@@ -197,10 +235,18 @@ impl ServingSystem {
         last_true(fits, |batch| 1.0 / self.step(batch as f64, context).time.get() >= slowest)
     }
 
-    /// The most sequences for which the linear rule promises no more than [`BROKEN`] times what the step allows.
-    pub fn linear_until(&self, context: f64) -> u64 {
+    /// The most sequences for which the linear rule promises no more than [`BROKEN`] times what the step allows; `None` where
+    /// it never does.
+    pub fn linear_until(&self, context: f64) -> Option<u64> {
         let alone = self.step(1.0, context).time;
-        last_true(MOST_SEQUENCES, |batch| self.step(batch as f64, context).time <= alone * BROKEN)
+        let most = last_true(MOST_SEQUENCES, |batch| self.step(batch as f64, context).time <= alone * BROKEN);
+        (most < MOST_SEQUENCES).then_some(most)
+    }
+
+    /// Memory of all devices that just holds so many sequences.
+    pub fn memory_for(&self, sequences: u64, context: f64) -> Bytes {
+        let caches = self.sequence_bytes(context) * sequences as f64;
+        (caches + self.weights() + self.rates.reserve * self.system.deployment.gpus()) / self.rates.usable
     }
 }
 

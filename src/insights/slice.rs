@@ -15,9 +15,12 @@ pub struct Slice {
     pub context: u32,
 }
 
-/// A whole number that fits, where a column holds one.
-fn whole(value: Option<f64>) -> Option<u32> {
-    value.filter(|value| value.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(value)).map(|value| value as u32)
+/// Sizes beyond this are none of a model, and their products would not fit 64 bits.
+const LARGEST: f64 = 1e6;
+
+/// A whole number that can be a size, where a column holds one.
+pub(super) fn whole(value: Option<f64>) -> Option<u32> {
+    value.filter(|value| value.fract() == 0.0 && (1.0..=LARGEST).contains(value)).map(|value| value as u32)
 }
 
 impl Slice {

@@ -74,8 +74,8 @@ impl TableStudy {
         }
         if !self.speeds.is_empty() {
             cautions.push(
-                "tps_512 is the speed of one sequence; totals at a budget scale it by the sequences that fit, an upper bound \
-                 (--hardware says what a device serves)"
+                "tps_512 is the speed of one sequence, which for small models is mostly the launching of kernels; totals at a budget \
+                 scale it by the sequences that fit, an upper bound (--hardware says what a device serves)"
                     .to_owned(),
             );
         }
@@ -94,9 +94,13 @@ pub struct VariantCurve {
     pub weights: Bytes,
     /// Cache of one token, all layers and devices.
     pub token_bytes: Bytes,
-    /// The most sequences for which the linear rule holds, at the context of the curves.
-    pub linear_until: u64,
-    /// On the devices as they are, for each context.
+    /// The most sequences for which the linear rule holds, at the context of the curves; `None`: however many.
+    pub linear_until: Option<u64>,
+    /// The memory that holds one more, and what is served there.
+    pub linear_ends: Option<(Bytes, ServingPoint)>,
+    /// Sequences that fit the devices as they are, for each context.
+    pub fits: Vec<u64>,
+    /// What is served there; none where nothing fits or every sequence is too slow.
     pub at_device: Vec<Option<ServingPoint>>,
     /// Over the memory of the devices.
     pub devices: Vec<Option<ServingPoint>>,
@@ -182,12 +186,19 @@ impl ServingStudy {
             let over = |counted: Memory, context: f64| {
                 memory.iter().map(|memory| point(*memory, counted, context)).collect::<Vec<_>>()
             };
+            let linear_until = serving.linear_until(context);
+            let linear_ends = linear_until.and_then(|most| {
+                Some((serving.memory_for(most + 1, context), serving.point(most + 1, context, None)?))
+            });
+            let budget = serving.cache_budget(size, Memory::Devices);
             Ok(VariantCurve {
                 kind: *kind,
                 own,
                 weights: serving.weights(),
                 token_bytes: serving.sequence_bytes(1.0),
-                linear_until: serving.linear_until(context),
+                linear_until,
+                linear_ends,
+                fits: question.contexts.iter().map(|context| serving.fits(budget, *context)).collect(),
                 at_device: question.contexts.iter().map(|context| point(size, Memory::Devices, *context)).collect(),
                 devices: over(Memory::Devices, context),
                 cache: over(Memory::Cache, context),
@@ -241,6 +252,18 @@ fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
     }
     if latent && question.deployment.tensor_parallel > 1 {
         cautions.push("under tensor parallelism every device holds the whole latent cache".to_owned());
+    }
+    let gpus = question.deployment.tensor_parallel;
+    for kind in question.kinds {
+        let heads = match kind {
+            VariantKind::Grouped(heads) => *heads,
+            VariantKind::MultiQuery => 1,
+            VariantKind::MultiHead | VariantKind::Latent(_) => continue,
+        };
+        if heads < gpus {
+            cautions
+                .push(format!("{kind} has fewer key/value heads than {gpus} devices, so that some hold the same ones"));
+        }
     }
     for context in question.contexts {
         if *context > f64::from(model.max_context_tokens) {

@@ -13,6 +13,10 @@ const REQUIRED: [&str; 7] = ["type", "moe", "params_m", "theoretical_cache_mb", 
 /// Bytes of the cache's numbers in the column `theoretical_cache_mb`, which assumes 32 bit.
 pub const CACHE_BYTES: f64 = 4.0;
 
+/// Losses of two tokenizers lie apart by this much in nats, and by this factor more than losses of one do.
+const LARGE_GAP: f64 = 1.0;
+const GAP_FACTOR: f64 = 2.0;
+
 /// A kind of attention as the table names it, in the order in which figures draw them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttentionType {
@@ -29,11 +33,11 @@ pub enum AttentionType {
 impl AttentionType {
     /// From its name in the table.
     pub fn named(name: &str) -> Self {
-        match name {
+        match name.to_uppercase().as_str() {
             "MLA" => Self::Mla,
-            "GQA" => Self::Gqa,
+            "GQA" | "MQA" => Self::Gqa,
             "MHA" => Self::Mha,
-            other => Self::Other(other.to_owned()),
+            _ => Self::Other(name.to_owned()),
         }
     }
 }
@@ -104,12 +108,17 @@ impl Run {
         }
     }
 
-    /// Width of the rotary key of latent attention: as given, or what the cache holds besides the latent, in whole eights.
+    /// Width of the rotary key of latent attention: as given, or what the cache holds besides the latent, in whole eights. `None`
+    /// where the two decimals of the cache leave it open.
     pub fn rope_dim(&self) -> Option<f64> {
         if self.attention != AttentionType::Mla {
             return None;
         }
-        let rest = || Some(self.elements_per_token_and_layer()? - self.rank?);
+        let rounding = || Some(0.005e6 / (self.layers? * self.context? * CACHE_BYTES));
+        let rest = || {
+            let rest = self.elements_per_token_and_layer()? - self.rank?;
+            rounding().filter(|elements| *elements < 4.0).map(|_| rest)
+        };
         self.rope.or_else(|| rest().map(|rest| (rest / 8.0).round() * 8.0)).filter(|rope| *rope >= 0.0)
     }
 
@@ -159,7 +168,8 @@ impl BenchmarkTable {
             .map(&mut positive);
         let [params, layers, dim, heads, kv_heads, context, cache] = &columns;
         let (ranks, speeds) = (positive("down_dim_kv"), positive("tps_512"));
-        let (losses, ropes) = (table.numbers("val_loss"), table.numbers("rope_dim"));
+        let ropes = table.numbers_where("rope_dim", |rope| rope >= 0.0);
+        let losses = table.numbers("val_loss");
         let run = |row: usize| Run {
             row,
             name: if names[row].is_empty() { format!("row {}", row + 1) } else { names[row].clone() },
@@ -241,15 +251,15 @@ impl BenchmarkTable {
         cautions
     }
 
-    /// The widest gap between losses, if it is wider than all that lies below and above it.
+    /// The widest gap between losses, if it is twice as wide as any other between losses that differ.
     fn loss_gap(&self) -> Option<(f64, f64)> {
         let mut losses: Vec<f64> = self.runs.iter().filter_map(|run| run.loss).collect();
         losses.sort_by(f64::total_cmp);
         let gap = |at: &usize| losses[at + 1] - losses[*at];
         let widest = (0..losses.len().saturating_sub(1)).max_by(|a, b| gap(a).total_cmp(&gap(b)))?;
-        let spread = (losses[widest] - losses[0]).max(losses[losses.len() - 1] - losses[widest + 1]);
+        let others = (0..losses.len() - 1).filter(|at| *at != widest).map(|at| gap(&at)).fold(0.0, f64::max);
         let repeated = widest > 0 && widest + 2 < losses.len();
-        (repeated && gap(&widest) > spread).then(|| (losses[widest], losses[widest + 1]))
+        (repeated && gap(&widest) >= LARGE_GAP.max(GAP_FACTOR * others)).then(|| (losses[widest], losses[widest + 1]))
     }
 
     /// The row whose cache is furthest from what its architecture asks for, if that is more than rounding.
@@ -273,9 +283,10 @@ impl BenchmarkTable {
 /// Says what a column lacks.
 pub fn dirty_in_words(count: &ColumnCount) -> String {
     let mut kinds = Vec::new();
+    let odd = count.impossible + count.unreadable;
     for (cells, what) in [(count.blank, "blank".to_owned()), (count.no_value, "without a value".to_owned())]
         .into_iter()
-        .chain(count.example.iter().map(|text| (count.unreadable, format!("like `{text}`"))))
+        .chain(count.example.iter().map(|text| (odd, format!("like `{text}`"))))
     {
         if cells > 0 {
             kinds.push(format!("{cells} {what}"));

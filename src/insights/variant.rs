@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::slice::Slice;
+use super::slice::{Slice, whole};
 use super::table::{AttentionType, Run};
 use crate::error::{Error, Result};
 use crate::spec::{Attention, DenseFfn, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, QkNorm};
@@ -38,7 +38,10 @@ impl fmt::Display for VariantKind {
             Self::MultiHead => "MHA".to_owned(),
             Self::Grouped(heads) => format!("GQA-{heads}"),
             Self::MultiQuery => "MQA".to_owned(),
-            Self::Latent(shape) => format!("MLA-{}+{}", shape.rank, shape.rope),
+            Self::Latent(LatentShape { rank, rope, query_rank: None }) => format!("MLA-{rank}+{rope}"),
+            Self::Latent(LatentShape { rank, rope, query_rank: Some(queries) }) => {
+                format!("MLA-{rank}+{rope}/q{queries}")
+            }
         })
     }
 }
@@ -46,7 +49,7 @@ impl fmt::Display for VariantKind {
 impl FromStr for VariantKind {
     type Err = Error;
 
-    /// Reads `mha`, `mqa`, `gqa-8`, `mla-512+64`.
+    /// Reads `mha`, `mqa`, `gqa-8`, `mla-512+64`, `mla-512+64/q1536`.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
             Error::input(format!("`{text}` is no attention variant")).help(
@@ -64,13 +67,31 @@ impl FromStr for VariantKind {
                 match kind {
                     "gqa" => count(size).map(Self::Grouped),
                     "mla" => {
-                        let (rank, rope) = size.split_once('+').ok_or_else(wrong)?;
-                        let shape = LatentShape { rank: count(rank)?, rope: count(rope)?, query_rank: None };
+                        let (rank, rest) = size.split_once('+').ok_or_else(wrong)?;
+                        let (rope, queries) = rest.split_once("/q").map_or((rest, None), |(rope, q)| (rope, Some(q)));
+                        let shape = LatentShape {
+                            rank: count(rank)?,
+                            rope: count(rope)?,
+                            query_rank: queries.map(count).transpose()?,
+                        };
                         Ok(Self::Latent(shape))
                     }
                     _ => Err(wrong()),
                 }
             }
+        }
+    }
+}
+
+impl VariantKind {
+    /// The same by its simplest name for a model: one key/value head is MQA, as many as query heads MHA.
+    pub fn simplest(self, model: &ModelArchitecture) -> Self {
+        match self {
+            Self::Grouped(1) => Self::MultiQuery,
+            Self::Grouped(heads) if model.layers.iter().all(|group| group.attention.query_heads() == heads) => {
+                Self::MultiHead
+            }
+            other => other,
         }
     }
 }
@@ -153,11 +174,10 @@ fn replaced(attention: &Attention, kind: VariantKind, model: &ModelArchitecture)
 
 fn latent(attention: &Attention, shape: LatentShape) -> Attention {
     match attention {
-        Attention::Latent(a) if a.kv_lora_rank == shape.rank && a.qk_rope_head_dim == shape.rope => *attention,
         Attention::Latent(a) => Attention::Latent(LatentAttention {
             kv_lora_rank: shape.rank,
             qk_rope_head_dim: shape.rope,
-            q_lora_rank: shape.query_rank.or(a.q_lora_rank),
+            q_lora_rank: shape.query_rank,
             ..*a
         }),
         Attention::Grouped(a) => Attention::Latent(LatentAttention {
@@ -208,8 +228,7 @@ pub fn kinds_of_runs(slice: &Slice, runs: &[&Run]) -> Vec<VariantKind> {
     let mut grouped: Vec<u32> = runs
         .iter()
         .filter(|run| run.attention == AttentionType::Gqa)
-        .filter_map(|run| run.kv_heads)
-        .map(|heads| heads as u32)
+        .filter_map(|run| whole(run.kv_heads))
         .filter(|heads| *heads > 1 && *heads < slice.heads && slice.heads.is_multiple_of(*heads))
         .collect();
     grouped.sort_unstable();
@@ -220,12 +239,9 @@ pub fn kinds_of_runs(slice: &Slice, runs: &[&Run]) -> Vec<VariantKind> {
     let loss = |run: &Run| run.loss.unwrap_or(f64::INFINITY);
     let best = runs
         .iter()
-        .filter_map(|run| Some((run, run.rank?, run.rope_dim()?)))
-        .filter(|(_, rank, rope)| *rank >= 1.0 && *rope >= 1.0)
+        .filter_map(|run| Some((run, whole(run.rank)?, whole(run.rope_dim())?)))
         .min_by(|a, b| loss(a.0).total_cmp(&loss(b.0)));
-    kinds.extend(best.map(|(_, rank, rope)| {
-        VariantKind::Latent(LatentShape { rank: rank as u32, rope: rope as u32, query_rank: None })
-    }));
+    kinds.extend(best.map(|(_, rank, rope)| VariantKind::Latent(LatentShape { rank, rope, query_rank: None })));
     kinds
 }
 
@@ -254,10 +270,10 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
     let of_run = |run: &&Run| -> Option<u64> {
         let kind = match run.attention {
             AttentionType::Mha => VariantKind::MultiHead,
-            AttentionType::Gqa => VariantKind::Grouped(run.kv_heads? as u32),
+            AttentionType::Gqa => VariantKind::Grouped(whole(run.kv_heads)?),
             AttentionType::Mla => VariantKind::Latent(LatentShape {
-                rank: run.rank? as u32,
-                rope: run.rope_dim()? as u32,
+                rank: whole(run.rank)?,
+                rope: whole(run.rope_dim())?,
                 query_rank: None,
             }),
             AttentionType::Other(_) => return None,
@@ -276,8 +292,11 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
     let mut widths: Vec<u64> = runs.iter().filter_map(of_run).filter(|width| *width > 0).collect();
     widths.sort_unstable();
     let Some(width) = widths.get(widths.len() / 2).and_then(|width| u32::try_from(*width).ok()) else {
-        return Err(Error::input(format!("no dense run of {} tells how many parameters it has", slice.label()))
-            .help("fill in `params_m`, or name a model with --model"));
+        return Err(Error::input(format!(
+            "no dense run of {} tells, with `params_m` and its attention, how wide its feed-forward blocks are",
+            slice.label()
+        ))
+        .help("fill in `params_m`, more than the attention alone has, or name a model with --model"));
     };
     Ok(ModelArchitecture {
         id: format!("d{}_l{}_h{}_s{}", slice.dim, slice.layers, slice.heads, slice.context),
@@ -316,11 +335,11 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for text in ["MHA", "MQA", "GQA-8", "MLA-512+64"] {
+        for text in ["MHA", "MQA", "GQA-8", "MLA-512+64", "MLA-512+64/q1536"] {
             assert_eq!(text.parse::<VariantKind>().unwrap().to_string(), text);
         }
         assert_eq!("gqa8".parse::<VariantKind>().unwrap(), VariantKind::Grouped(8));
-        for text in ["", "gqa", "gqa-0", "mla-512", "mla512+", "xha", "é"] {
+        for text in ["", "gqa", "gqa-0", "mla-512", "mla512+", "mla-512+64/q", "xha", "é"] {
             let error = text.parse::<VariantKind>().unwrap_err().to_string();
             assert!(error.contains("is no attention variant"), "{error}");
         }
@@ -329,7 +348,7 @@ mod tests {
     #[test]
     fn a_models_own_variant_is_known_and_unchanged() {
         for (id, own) in
-            [("llama31_8b", "GQA-8"), ("olmo2_7b", "MHA"), ("deepseek_v3", "MLA-512+64"), ("qwen25_7b", "GQA-4")]
+            [("llama31_8b", "GQA-8"), ("olmo2_7b", "MHA"), ("deepseek_v3", "MLA-512+64/q1536"), ("qwen25_7b", "GQA-4")]
         {
             let model = Catalog::built_in().model(id).unwrap();
             let kinds = default_kinds(&model);

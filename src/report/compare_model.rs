@@ -28,8 +28,8 @@ pub fn model_table(report: &CompareReport) -> Option<ReportTable> {
     let names = [
         "run",
         "clients",
-        "input",
-        "output",
+        "median input",
+        "mean output",
         "latency",
         "predicted ms",
         "interval",

@@ -21,7 +21,7 @@ const HEIGHT: usize = 520;
 const INK: &str = "#1B1F24";
 const GREY: &str = "#8A9199";
 
-/// Area of the largest marker of a panel and floor of all, in square pixels.
+/// Area of the largest marker and floor of all, in square pixels.
 const AREAS: (f64, f64) = (900.0, 80.0);
 
 /// Opacity of runs on the front and off it, 0.90 and 0.33, as the end of a colour.
@@ -73,8 +73,13 @@ pub fn upright(x: f64) -> Shape {
 /// The figures of the page.
 pub fn table_figures(study: &TableStudy, log: bool) -> Vec<Figure> {
     let panels = study.panels();
-    let mut figures: Vec<Figure> =
-        panels.iter().filter(|panel| !panel.runs.is_empty()).map(|panel| quality(panel, study.rule, log)).collect();
+    // The same model has the same size in both panels.
+    let largest = panels.iter().flat_map(|panel| &panel.runs).filter_map(|run| run.params_m).fold(0.0, f64::max);
+    let mut figures: Vec<Figure> = panels
+        .iter()
+        .filter(|panel| !panel.runs.is_empty())
+        .map(|panel| quality(panel, study.rule, largest, log))
+        .collect();
     if !study.speeds.is_empty() {
         figures.push(totals(study));
         if study.speeds.iter().any(|speed| speed.attention == AttentionType::Mha) {
@@ -91,8 +96,7 @@ pub fn table_figures(study: &TableStudy, log: bool) -> Vec<Figure> {
     figures
 }
 
-fn quality(panel: &Panel<'_>, rule: Rule, log: bool) -> Figure {
-    let largest = panel.runs.iter().filter_map(|run| run.params_m).fold(0.0, f64::max);
+fn quality(panel: &Panel<'_>, rule: Rule, largest: f64, log: bool) -> Figure {
     let mut chart = plot(
         layout(HEIGHT)
             .x_axis(scaled("KV cache of one sequence of the longest context, MB (32 bit)", log))
@@ -200,13 +204,17 @@ fn faint(index: usize) -> String {
     format!("{}26", colour(index))
 }
 
-fn totals(study: &TableStudy) -> Figure {
-    let budgets = budgets_mb();
-    // MB are 10⁶ bytes; the original divides them by 1024 and calls that GB.
-    let (unit, divisor) = match study.rule {
+/// The unit of budgets and how many MB it has. MB are 10⁶ bytes; the original divides them by 1024 and calls that GB.
+const fn budget_unit(rule: Rule) -> (&'static str, f64) {
+    match rule {
         Rule::Right => ("GB (10⁹ bytes)", 1000.0),
         Rule::Original => ("MB / 1024", 1024.0),
-    };
+    }
+}
+
+fn totals(study: &TableStudy) -> Figure {
+    let budgets = budgets_mb();
+    let (unit, divisor) = budget_unit(study.rule);
     let x: Vec<f64> = budgets.iter().map(|budget| budget / divisor).collect();
     let mut chart = plot(
         banded()
@@ -250,11 +258,11 @@ fn totals(study: &TableStudy) -> Figure {
 
 fn ratios(study: &TableStudy) -> Figure {
     let budgets = budgets_mb();
-    let divisor = if study.rule == Rule::Right { 1000.0 } else { 1024.0 };
+    let divisor = budget_unit(study.rule).1;
     let x: Vec<f64> = budgets.iter().map(|budget| budget / divisor).collect();
     let mut chart = plot(
         layout(HEIGHT)
-            .x_axis(scaled("memory for KV caches, GB", true))
+            .x_axis(scaled(&format!("memory for KV caches, {}", budget_unit(study.rule).0), true))
             .y_axis(scaled("total tokens/s, as a multiple of MHA", false).range_mode(RangeMode::ToZero))
             .shapes(TABLED_GB.map(upright).to_vec()),
     );
@@ -291,7 +299,7 @@ fn ratios(study: &TableStudy) -> Figure {
         caption: match study.rule {
             Rule::Right => {
                 "Ratios of the totals. Where nearly everything is linear the ratio hardly depends on the budget. Markers at the right \
-                 edge are ratios within one architecture (width, layers, heads, context)."
+                 edge are ratios within one architecture (width, layers, heads, context), ranks and numbers of key/value heads pooled."
             }
             Rule::Original => "As first published; the ratio of two straight lines is one number.",
         }

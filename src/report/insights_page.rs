@@ -5,9 +5,9 @@ use super::figure::Figure;
 use super::insights_charts::table_figures;
 use super::insights_serving::{serving_figures, sweep_figures};
 use super::insights_tables::{
-    InsightsReport, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table, equal_table,
-    front_table, front_title, matched_table, ratio_title, runs_in_words, serving_basis, serving_table, serving_title,
-    slice_lines, slice_title, speeds_table, sweep_title,
+    InsightsReport, batch_sweep_table, budget_title, devices, dial_cache_title, dial_loss_title, dial_table,
+    equal_table, front_table, front_title, linear_lines, matched_table, ratio_title, runs_in_words, serving_basis,
+    serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
 };
 use super::page::{escaped, header, html_table, page, section, summary};
 use crate::insights::Rule;
@@ -76,8 +76,10 @@ fn table_sections(study: &TableStudy) -> String {
 fn serving_sections(study: &ServingStudy) -> String {
     let basis = format!("<p>{}</p>\n", escaped(&serving_basis(study)));
     let tables = study.contexts.iter().enumerate().map(|(index, context)| {
-        let heading = format!("Sequences of {} tokens", short(*context));
-        section(&heading, &(basis.clone() + &html_table(serving_table(study, index))))
+        let heading = format!("{}: sequences of {} tokens", devices(study), short(*context));
+        let limits: String = linear_lines(study).iter().map(|line| format!("<p>{}</p>\n", escaped(line))).collect();
+        let limits = if index == 0 { limits } else { String::new() };
+        section(&heading, &(basis.clone() + &html_table(serving_table(study, index)) + &limits))
     });
     tables.collect()
 }

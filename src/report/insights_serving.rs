@@ -5,12 +5,13 @@ use plotly::layout::{Annotation, RangeMode, Shape};
 use plotly::{Contour, HeatMap, Plot, Scatter};
 
 use super::charts::short;
-use super::figure::{Figure, axis, colour, dash, layout, plot, symbol};
+use super::figure::{Figure, axis, colour, layout, plot, symbol};
 use super::insights_charts::{scaled, upright};
 use super::insights_tables::{devices, series_name, serving_title, sweep_title};
 use super::number::number;
 use crate::insights::serving::ServingPoint;
 use crate::insights::study::{ServingStudy, VariantCurve};
+use crate::insights::sweep::Growth;
 use crate::insights::{SweepTable, VariantKind};
 use crate::units::Bytes;
 
@@ -76,7 +77,7 @@ fn frame(study: &ServingStudy, y: &str) -> Plot {
 fn hover(variant: &VariantCurve, memory: &Bytes, point: Option<&ServingPoint>) -> String {
     let head = format!("<b>{}</b>, {} GiB", variant.kind, number(memory.as_gib()));
     point.map_or_else(
-        || format!("{head}<br>does not fit"),
+        || format!("{head}<br>serves none"),
         |point| {
             format!(
                 "{head}<br>{} sequences of {} that fit<br>step {} ms, {} bound<br>{} tokens/s, {} each",
@@ -89,6 +90,11 @@ fn hover(variant: &VariantCurve, memory: &Bytes, point: Option<&ServingPoint>) -
             )
         },
     )
+}
+
+/// The dash of a variant; dots are those of caches alone.
+fn thick_dash(index: usize) -> DashType {
+    [DashType::Solid, DashType::Dash, DashType::DashDot, DashType::LongDash, DashType::LongDashDot][index % 5].clone()
 }
 
 /// A line over memory; gaps where nothing fits.
@@ -105,7 +111,7 @@ fn line(
     Scatter::new(gib(study), y.collect())
         .mode(Mode::Lines)
         .connect_gaps(false)
-        .line(Line::new().color(colour(index)).width(2.5).dash(dash(index)))
+        .line(Line::new().color(colour(index)).width(2.5).dash(thick_dash(index)))
         .text_array(texts)
         .hover_info(HoverInfo::Text)
         .name(variant.kind.to_string())
@@ -122,11 +128,16 @@ fn total(study: &ServingStudy, prefix: &str) -> Figure {
                 .name("dotted: memory for caches alone")
                 .show_legend(index == 0),
         );
-        // The first size at which more sequences run than the linear rule holds for.
-        let broken = study.memory.iter().zip(&variant.devices).find_map(|(memory, point)| {
-            point.filter(|point| point.sequences > variant.linear_until).map(|point| (memory.as_gib(), point))
-        });
-        if let Some((x, point)) = broken {
+        // The memory that holds one sequence more than the linear rule does.
+        if let (Some(until), Some((memory, point))) = (variant.linear_until, variant.linear_ends) {
+            let (x, ends) = (memory.as_gib(), gib(study));
+            let (place, x) = if x < ends[0] {
+                (", left of the picture", f64::NAN)
+            } else if x > ends[ends.len() - 1] {
+                (", right of the picture", f64::NAN)
+            } else {
+                ("", x)
+            };
             chart.add_trace(
                 Scatter::new(vec![x], vec![point.total])
                     .mode(Mode::Markers)
@@ -137,12 +148,9 @@ fn total(study: &ServingStudy, prefix: &str) -> Figure {
                             .symbol(symbol(index))
                             .line(Line::new().color(INK).width(1.5)),
                     )
-                    .text(format!(
-                        "{}: beyond {} sequences the linear rule promises over 10 % more",
-                        variant.kind, variant.linear_until
-                    ))
+                    .text(format!("{}: beyond {until} sequences the linear rule promises over 10 % more", variant.kind))
                     .hover_info(HoverInfo::Text)
-                    .name(format!("{}: linear rule holds up to {}", variant.kind, variant.linear_until))
+                    .name(format!("{}: linear rule holds up to {until}{place}", variant.kind))
                     .legend_group(variant.kind.to_string()),
             );
         }
@@ -151,9 +159,9 @@ fn total(study: &ServingStudy, prefix: &str) -> Figure {
         id: format!("{prefix}_total"),
         title: serving_title(study),
         caption: format!(
-            "Contexts of {} tokens. Solid: the memory of whole devices, weights and reserve taken off; dotted: that much for caches \
-             alone. At a marker the linear rule, the speed of one sequence times their number, begins to promise 10 % more than a \
-             step allows.{}",
+            "Contexts of {} tokens. Thick lines: the memory of whole devices, weights and reserve taken off; thin and dotted: that much \
+             for caches alone. At a marker the linear rule, the speed of one sequence times their number, begins to promise 10 % more \
+             than a step allows.{}",
             short(study.contexts[0]),
             limit(study)
         ),
@@ -189,8 +197,8 @@ fn ratio(study: &ServingStudy, prefix: &str) -> Figure {
         } else {
             format!("Against MHA on {}: {}", devices(study), found.join(", "))
         },
-        caption: "While caches outweigh weights, a step reads all of the memory whatever the attention, so the ratio is that of the \
-                  cache of a token. It is higher where MHA hardly fits, and falls where arithmetic binds."
+        caption: "Where the caches of a batch outweigh all else, a step reads all of the memory whatever the attention, and the ratio is that of \
+                  the caches of a token."
             .to_owned(),
         height: HEIGHT,
         wide: false,
@@ -224,7 +232,7 @@ fn per_sequence(study: &ServingStudy, prefix: &str) -> Figure {
         } else {
             format!("Tokens/s of each sequence on {}, {what}: {}", devices(study), found.join(", "))
         },
-        caption: format!("The more memory, the more sequences, the slower each.{}", limit(study)),
+        caption: format!("Tokens/s of one sequence among all that run.{}", limit(study)),
         height: HEIGHT,
         wide: false,
         plot: chart,
@@ -344,7 +352,7 @@ pub fn sweep_figures(sweep: &SweepTable) -> Vec<Figure> {
         let (Some(fit), Some(first), Some(last)) = (series.fit, batches.first(), batches.last()) else { continue };
         // Beyond what was measured, a line that does not grow says nothing.
         let mut parts = vec![(*first, *last, DashType::Solid)];
-        if !fit.is_overhead_bound() {
+        if fit.growth == Growth::Grows {
             parts.push((*last, last * BEYOND, DashType::Dot));
         }
         for (from, to, dash) in parts {

@@ -5,8 +5,8 @@ use super::number::{number, number_or_dash};
 use super::roofline_tables::ReportTable;
 use crate::insights::budget::{MatchedRatio, Quartiles, TypeSpeed};
 use crate::insights::dial::{Dial, SliceDial, Spread};
-use crate::insights::study::{ServingStudy, TableStudy};
-use crate::insights::sweep::BatchSeries;
+use crate::insights::study::{ServingStudy, TableStudy, VariantCurve};
+use crate::insights::sweep::{BatchSeries, Growth};
 use crate::insights::{AttentionType, Panel, Rule, SweepTable};
 
 /// Everything that was found.
@@ -83,7 +83,7 @@ pub fn runs_in_words(study: &TableStudy) -> String {
 pub fn front_title(panel: &Panel<'_>) -> String {
     let what = if panel.with_moe { "Dense and mixtures" } else { "Dense" };
     if panel.runs.is_empty() {
-        return format!("{what}: no run has a cache, a loss and a size");
+        return format!("{what}: there is no such run with a cache, a loss and a size");
     }
     format!(
         "{what}: {} of {} runs are on the front, {}; hypervolume {} MB·nats",
@@ -173,14 +173,24 @@ pub fn ratio_title(study: &TableStudy) -> String {
         let matched = matched(study, &speed.attention);
         let matched = match (matched.first(), matched.last()) {
             (Some(first), Some(last)) if study.rule == Rule::Right => {
-                format!(" ({}–{}× where nothing else differs, n = {})", number(*first), number(*last), matched.len())
+                format!(
+                    " ({}–{}× within {} architecture{})",
+                    number(*first),
+                    number(*last),
+                    matched.len(),
+                    if matched.len() == 1 { "" } else { "s" }
+                )
             }
             _ => String::new(),
         };
         parts.push(format!("{} {}×{matched}", speed.attention, number(pooled)));
     }
+    let has_base = study.speeds.iter().any(|speed| speed.attention == AttentionType::Mha);
+    if !has_base {
+        return "No dense run of multi-head attention with a speed to compare with".to_owned();
+    }
     if parts.is_empty() {
-        return "No dense run of multi-head attention to compare with".to_owned();
+        return "No other dense run with a speed to compare with multi-head attention".to_owned();
     }
     format!("Against MHA at 80 GB: {}", parts.join(", "))
 }
@@ -275,10 +285,16 @@ pub fn slice_title(dial: &SliceDial) -> String {
                 AttentionType::Gqa => format!("GQA-{}", short(equal.kv_heads)),
                 ref other => other.to_string(),
             };
-            match (equal.crossings.first(), equal.rank) {
-                (Some(at), _) => format!("{name} at {}", number(*at)),
-                (None, Some(rank)) => format!("{name} at {} (beyond the runs)", short(rank)),
-                (None, None) => format!("{name} nowhere in range"),
+            let beyond = |rank: f64| dial.points.iter().all(|point| point.rank < rank);
+            match (&equal.crossings[..], equal.rank) {
+                ([], Some(rank)) if rank <= 0.0 => format!("{name} at none, its cache is smaller than the rotary key"),
+                ([], Some(rank)) if beyond(rank) => format!("{name} at {} (beyond the runs)", short(rank)),
+                ([], Some(rank)) => format!("{name} at {} (by algebra)", short(rank)),
+                ([], None) => format!("{name} nowhere in range"),
+                (all, _) => {
+                    let all: Vec<String> = all.iter().map(|at| number(*at)).collect();
+                    format!("{name} at {}", all.join(" and "))
+                }
             }
         })
         .collect();
@@ -334,11 +350,9 @@ pub fn slice_lines(dial: &SliceDial) -> Vec<String> {
 
 /// The name of a configuration of a sweep.
 pub fn series_name(series: &BatchSeries) -> String {
-    if series.label.contains(&series.attention) {
-        series.label.clone()
-    } else {
-        format!("{} {}", series.label, series.attention)
-    }
+    let attention = if series.label.contains(&series.attention) { "" } else { &series.attention };
+    let prompt = if series.prompt.is_empty() { String::new() } else { format!(", prompts of {}", series.prompt) };
+    format!("{}{}{attention}{prompt}", series.label, if attention.is_empty() { "" } else { " " })
 }
 
 /// What lines through the steps say of each configuration.
@@ -361,16 +375,9 @@ pub fn batch_sweep_table(sweep: &SweepTable) -> ReportTable {
                 format!("{} ± {}", number(1e3 * fit.line.slope), number(reach))
             }),
             fit.map_or_else(dash, |fit| format!("{:.3}", fit.r_squared())),
-            number_or_dash(
-                fit.filter(|fit| !fit.is_overhead_bound()).and_then(|fit| fit.bandwidth).map(|rate| rate / 1e9),
-            ),
+            number_or_dash(fit.and_then(|fit| fit.bandwidth).map(|rate| rate / 1e9)),
             series.out_of_memory.iter().copied().reduce(f64::min).map_or_else(dash, short),
-            match fit {
-                None => "too few batches for a line",
-                Some(fit) if fit.is_overhead_bound() => "overhead-bound, extrapolation unsupported",
-                Some(_) => "grows with the batch",
-            }
-            .to_owned(),
+            fit.map_or("too few batches for a line", |fit| fit.growth.words()).to_owned(),
         ]
     });
     table(
@@ -392,16 +399,24 @@ pub fn batch_sweep_table(sweep: &SweepTable) -> ReportTable {
 
 /// What a sweep tells, in a sentence.
 pub fn sweep_title(sweep: &SweepTable) -> String {
-    let fitted: Vec<_> = sweep.series.iter().filter_map(|series| series.fit).collect();
-    let overhead = fitted.iter().filter(|fit| fit.is_overhead_bound()).count();
-    format!("{overhead} of {} configurations are overhead-bound: their step does not grow with the batch", fitted.len())
+    let of = |growth: Growth| sweep.series.iter().filter(|s| s.fit.is_some_and(|fit| fit.growth == growth)).count();
+    let parts = [
+        (of(Growth::Grows), "growing with the batch"),
+        (of(Growth::Flat), "overhead-bound"),
+        (of(Growth::Open), "too uncertain to tell"),
+        (of(Growth::Falls), "falling, which casts doubt on them"),
+        (sweep.series.iter().filter(|series| series.fit.is_none()).count(), "with too few batches for a line"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    format!("Steps of {} configurations: {}", sweep.series.len(), parts.join(", "))
 }
 
 fn sweep_cautions(sweep: &SweepTable) -> Vec<String> {
     let mut cautions: Vec<String> = sweep.dirty.iter().map(crate::insights::table::dirty_in_words).collect();
     if sweep.skipped > 0 {
         cautions.push(format!(
-            "{} of {} rows are left out: without a cache, or with neither a step nor the mark of running out of memory",
+            "{} of {} rows are left out: without a batch or a cache, or with neither a step nor the mark of running out of memory",
             sweep.skipped, sweep.rows
         ));
     }
@@ -435,7 +450,9 @@ pub fn serving_table(study: &ServingStudy, context: usize) -> ReportTable {
                 format!("{}×", number(point.linear / point.total)),
             ]),
             None => {
-                row.push("does not fit".to_owned());
+                let fits = variant.fits[context];
+                row.push(if fits == 0 { "none".to_owned() } else { fits.to_string() });
+                row.push(if fits == 0 { "does not fit" } else { "too slow" }.to_owned());
                 row.resize(11, "–".to_owned());
             }
         }
@@ -461,29 +478,39 @@ pub fn serving_table(study: &ServingStudy, context: usize) -> ReportTable {
 
 /// What a study found, in a sentence.
 pub fn serving_title(study: &ServingStudy) -> String {
-    let place = format!("{} at {} tokens", devices(study), short(study.contexts[0]));
+    let limit = study.slowest.map_or_else(String::new, |slowest| format!(" and {} tokens/s each", short(slowest)));
+    let place = format!("{} at contexts of {}{limit}", devices(study), short(study.contexts[0]));
     let Some((best, point)) = study.best() else {
-        return match study.slowest {
-            Some(slowest) => format!("{place}: no variant serves a sequence at {} tokens/s", number(slowest)),
-            None => format!("{place}: no variant fits"),
-        };
+        let fits = study.variants.iter().any(|variant| variant.fits[0] > 0);
+        return format!("{place}: {}", if fits { "every variant is too slow" } else { "no variant fits" });
     };
     let base = study.multi_head().map(|index| &study.variants[index]);
     let against = match base.map(|base| base.at_device[0]) {
         Some(Some(base)) if best.kind != crate::insights::VariantKind::MultiHead => {
             format!(", {}× MHA", number(point.total / base.total))
         }
-        Some(None) => ", and MHA none".to_owned(),
+        Some(None) if base.is_some_and(|base| base.fits[0] > 0) => ", and MHA is too slow".to_owned(),
+        Some(None) => ", and MHA does not fit".to_owned(),
         _ => String::new(),
     };
     format!("{place}: {} serves most, {} tokens/s{against}", best.kind, number(point.total))
+}
+
+/// Up to where the speed of one sequence may be multiplied, a line for each variant.
+pub fn linear_lines(study: &ServingStudy) -> Vec<String> {
+    let line = |variant: &VariantCurve| match variant.linear_until {
+        Some(1) => format!("{}: the linear rule promises over 10 % more from 2 sequences on", variant.kind),
+        Some(most) => format!("{}: the linear rule promises over 10 % more beyond {most} sequences", variant.kind),
+        None => format!("{}: the linear rule never promises 10 % more", variant.kind),
+    };
+    study.variants.iter().map(line).collect()
 }
 
 /// What a study assumes.
 pub fn serving_basis(study: &ServingStudy) -> String {
     let rates = study.rates;
     let slo = study.slowest.map_or_else(String::new, |slowest| {
-        format!(" Batches are kept so small that each sequence makes {} tokens/s.", number(slowest))
+        format!(" Batches are kept so small that each sequence makes {} tokens/s.", short(slowest))
     });
     format!(
         "{} weights, {} cache; {} % of peak bandwidth, {} % of peak arithmetic, {} µs a step; caches get {} % of memory less weights and {} GB a device.{slo}",
@@ -491,7 +518,7 @@ pub fn serving_basis(study: &ServingStudy) -> String {
         study.deployment.kv_precision,
         short(100.0 * rates.memory),
         short(100.0 * rates.compute),
-        short(rates.overhead.get() * 1e6),
+        short((rates.overhead.get() * 1e7).round() / 10.0),
         short(100.0 * rates.usable),
         short(rates.reserve.get() / 1e9)
     )

@@ -40,8 +40,8 @@ pub use compare_tables::{
 };
 pub use insights_tables::{
     InsightsReport, TABLED_GB, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
-    equal_table, front_table, front_title, matched_table, pooled_ratio, ratio_title, runs_in_words, serving_basis,
-    serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+    equal_table, front_table, front_title, linear_lines, matched_table, pooled_ratio, ratio_title, runs_in_words,
+    serving_basis, serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
 };
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;

@@ -4,8 +4,8 @@ use clap::Args;
 
 use crate::cli::predict::cautions;
 use crate::cli::target::{ResolvedTarget, TargetArgs};
-use crate::comparison::{Asked, ModelLatencies, Predicted, Side};
-use crate::error::Result;
+use crate::comparison::{Asked, ModelLatencies, Predicted};
+use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
 use crate::report::{CompareReport, HeldModel};
 use crate::spec::Catalog;
@@ -27,7 +27,7 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
-    /// Fills in the clients where a run does not tell them.
+    /// Clients of the runs that do not tell.
     pub fn clients(&self) -> Option<u32> {
         self.clients
     }
@@ -38,17 +38,21 @@ impl ModelArgs {
     /// Flags of a system without one, or one that cannot be.
     pub fn resolve(&self, catalog: &Catalog) -> Result<Option<ResolvedTarget>> {
         if self.target.is_named() {
-            self.target.resolve(catalog).map(Some)
-        } else {
-            self.target.check_unused().map(|()| None)
+            return self.target.resolve(catalog).map(Some);
+        }
+        self.target.check_unused()?;
+        match self.clients {
+            Some(_) => Err(Error::input("--clients is for predictions, and no system is named")
+                .help("give --scenario ID, or --model and --hardware")),
+            None => Ok(None),
         }
     }
 }
 
-/// Predicts every side of a report under its own workload.
+/// Predicts every side of a report under its own workload; a side that cannot be is a caution.
 ///
 /// # Errors
-/// The system cannot be predicted, or a request does not fit its memory.
+/// The system cannot be predicted.
 pub fn hold(report: &mut CompareReport, target: &ResolvedTarget) -> Result<()> {
     let forecaster = target.forecaster(LoadKind::ClosedLoop)?;
     let capacity = Capacity::of(&target.system, &forecaster)?;
@@ -56,25 +60,19 @@ pub fn hold(report: &mut CompareReport, target: &ResolvedTarget) -> Result<()> {
     let mut unheld = Vec::new();
     for group in &mut report.groups {
         for side in &group.sides {
-            let found = match Asked::of(side) {
-                Ok(asked) => predict(&forecaster, &capacity, asked, &mut workloads).map(Some),
-                Err(why) => {
-                    unheld.push(format!("not held against the model, {why}"));
-                    Ok(None)
-                }
-            };
-            group.model.push(found.map_err(|error| named(error, side))?);
+            let predicted = Asked::of(side).and_then(|asked| {
+                predict(&forecaster, &capacity, asked, &mut workloads)
+                    .map_err(|error| format!("{}: {}", side.name, error.message()))
+            });
+            if let Err(why) = &predicted {
+                unheld.push(format!("not held against the model, {why}"));
+            }
+            group.model.push(predicted.ok());
         }
     }
     unheld.extend(cautions(target, &forecaster, &workloads));
     report.model = Some(HeldModel { title: target.title.clone(), basis: target.basis(), cautions: unheld });
     Ok(())
-}
-
-/// An error with the side that it is about.
-fn named(error: crate::error::Error, side: &Side) -> crate::error::Error {
-    crate::error::Error::input(format!("{}: {}", side.name, error.message()))
-        .help("compare it without a model, or name the system that it was measured on")
 }
 
 fn predict(

@@ -63,7 +63,11 @@ impl Given {
     pub fn assume_clients(&mut self, clients: u32) {
         if let Self::Runs(sides) = self {
             for run in sides.iter_mut().flat_map(|side| &mut side.runs) {
-                run.info.clients.get_or_insert(clients);
+                let told = *run.info.clients.get_or_insert(clients);
+                if told != clients {
+                    run.warnings
+                        .push(format!("{}: it had {told} clients, so --clients {clients} is not used", run.name));
+                }
             }
         }
     }

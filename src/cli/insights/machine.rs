@@ -12,7 +12,7 @@ use crate::insights::dial::{Dial, DialPoint, EqualCache, SliceDial, Spread};
 use crate::insights::serving::ServingPoint;
 use crate::insights::slice::Slice;
 use crate::insights::study::{ServingStudy, TableStudy, VariantCurve};
-use crate::insights::sweep::BatchSeries;
+use crate::insights::sweep::{BatchSeries, Growth};
 use crate::insights::{Panel, Rule, Run, SweepTable};
 use crate::report::{InsightsReport, TABLED_GB, pooled_ratio};
 
@@ -45,6 +45,7 @@ struct MissingOutput<'a> {
     column: &'a str,
     blank: usize,
     no_value: usize,
+    impossible: usize,
     unreadable: usize,
     example: Option<&'a str>,
 }
@@ -165,6 +166,7 @@ struct EqualOutput {
 #[derive(Debug, Serialize)]
 struct SweepOutput<'a> {
     rows: usize,
+    missing: Vec<MissingOutput<'a>>,
     skipped_rows: usize,
     configurations: Vec<SeriesOutput<'a>>,
 }
@@ -174,6 +176,7 @@ struct SeriesOutput<'a> {
     label: &'a str,
     attention: &'a str,
     dtype: &'a str,
+    prompt_len: &'a str,
     max_context: Option<f64>,
     points: Vec<StepOutput>,
     out_of_memory: &'a [f64],
@@ -194,7 +197,7 @@ struct FitOutput {
     slope_high_ms: f64,
     r_squared: f64,
     cache_gb_per_s: Option<f64>,
-    overhead_bound: bool,
+    growth: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,19 +215,22 @@ struct ServingOutput<'a> {
     reserve_gb: f64,
     contexts: &'a [f64],
     memory_gib: Vec<f64>,
-    variants: Vec<VariantOutput>,
+    map_contexts: &'a [f64],
+    variants: Vec<VariantOutput<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct VariantOutput {
+struct VariantOutput<'a> {
     attention: String,
     own: bool,
     weights_gb: f64,
     cache_bytes_per_token: f64,
-    linear_rule_until_sequences: u64,
+    linear_rule_until_sequences: Option<u64>,
+    fits_device: &'a [u64],
     at_device: Vec<Option<PointOutput>>,
     over_device_memory: Vec<Option<PointOutput>>,
     over_cache_memory: Vec<Option<PointOutput>>,
+    map_tokens_per_s: Vec<Vec<Option<f64>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -277,6 +283,7 @@ fn missing(count: &ColumnCount) -> MissingOutput<'_> {
         column: &count.column,
         blank: count.blank,
         no_value: count.no_value,
+        impossible: count.impossible,
         unreadable: count.unreadable,
         example: count.example.as_deref(),
     }
@@ -386,6 +393,7 @@ fn slice(dial: &SliceDial) -> SliceOutput {
 fn sweep(sweep: &SweepTable) -> SweepOutput<'_> {
     SweepOutput {
         rows: sweep.rows,
+        missing: sweep.dirty.iter().map(missing).collect(),
         skipped_rows: sweep.skipped,
         configurations: sweep.series.iter().map(series).collect(),
     }
@@ -396,6 +404,7 @@ fn series(series: &BatchSeries) -> SeriesOutput<'_> {
         label: &series.label,
         attention: &series.attention,
         dtype: &series.dtype,
+        prompt_len: &series.prompt,
         max_context: finite(series.context),
         points: series.points.iter().map(|point| StepOutput { batch: point.batch, step_ms: point.step_ms }).collect(),
         out_of_memory: &series.out_of_memory,
@@ -405,8 +414,13 @@ fn series(series: &BatchSeries) -> SeriesOutput<'_> {
             slope_low_ms: fit.slope.0,
             slope_high_ms: fit.slope.1,
             r_squared: fit.r_squared(),
-            cache_gb_per_s: fit.bandwidth.filter(|_| !fit.is_overhead_bound()).map(|rate| rate / 1e9),
-            overhead_bound: fit.is_overhead_bound(),
+            cache_gb_per_s: fit.bandwidth.map(|rate| rate / 1e9),
+            growth: match fit.growth {
+                Growth::Grows => "grows",
+                Growth::Flat => "overhead_bound",
+                Growth::Open => "open",
+                Growth::Falls => "falls",
+            },
         }),
     }
 }
@@ -427,11 +441,12 @@ fn serving(study: &ServingStudy) -> ServingOutput<'_> {
         reserve_gb: rates.reserve.get() / 1e9,
         contexts: &study.contexts,
         memory_gib: study.memory.iter().map(|memory| memory.as_gib()).collect(),
+        map_contexts: &study.map_contexts,
         variants: study.variants.iter().map(variant).collect(),
     }
 }
 
-fn variant(variant: &VariantCurve) -> VariantOutput {
+fn variant(variant: &VariantCurve) -> VariantOutput<'_> {
     let points = |points: &[Option<ServingPoint>]| points.iter().map(|found| found.map(point)).collect();
     VariantOutput {
         attention: variant.kind.to_string(),
@@ -439,9 +454,15 @@ fn variant(variant: &VariantCurve) -> VariantOutput {
         weights_gb: variant.weights.get() / 1e9,
         cache_bytes_per_token: variant.token_bytes.get(),
         linear_rule_until_sequences: variant.linear_until,
+        fits_device: &variant.fits,
         at_device: points(&variant.at_device),
         over_device_memory: points(&variant.devices),
         over_cache_memory: points(&variant.cache),
+        map_tokens_per_s: variant
+            .map
+            .iter()
+            .map(|row| row.iter().map(|found| found.map(|point| point.total)).collect())
+            .collect(),
     }
 }
 

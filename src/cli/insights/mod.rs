@@ -104,5 +104,7 @@ fn id(report: &InsightsReport) -> String {
     if report.table.as_ref().is_some_and(|study| study.rule == Rule::Original) {
         parts.push("original".to_owned());
     }
-    parts.join("_")
+    let name = parts.join("_");
+    // A file that is called `.csv` leaves nothing, `..csv` a dot.
+    if name.trim_matches('.').is_empty() { "table".to_owned() } else { name }
 }

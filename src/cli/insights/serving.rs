@@ -3,13 +3,14 @@
 use clap::Args;
 
 use crate::cli::numbers::Numbers;
+use crate::cli::target::served_precision;
 use crate::error::{Error, Result};
 use crate::insights::serving::ServingRates;
 use crate::insights::slice::Slice;
 use crate::insights::study::{ServingQuestion, ServingStudy};
 use crate::insights::variant::{architecture, default_kinds, kinds_of_runs};
 use crate::insights::{BenchmarkTable, VariantKind};
-use crate::spec::{Catalog, Deployment, ModelArchitecture, Precision};
+use crate::spec::{Catalog, Deployment, Hardware, ModelArchitecture, Precision};
 use crate::units::{Bytes, Seconds};
 
 /// Context unless given, in tokens; that of the model if it is shorter.
@@ -35,16 +36,21 @@ pub struct ServingArgs {
     context: Option<Numbers>,
 
     /// Tensor-parallel degree
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "hardware")]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "hardware", value_parser = clap::value_parser!(u32).range(1..=1024))]
     tp: u32,
 
-    /// Precision of the weights
-    #[arg(long, value_name = "PRECISION", default_value_t = Precision::Bf16, requires = "hardware")]
-    weights: Precision,
+    /// Precision of the weights [default: as the model is published if that is 16 bit or narrower, else bf16]
+    #[arg(long, value_name = "PRECISION", requires = "hardware")]
+    weights: Option<Precision>,
 
-    /// Precision of the KV cache
-    #[arg(long, value_name = "PRECISION", default_value_t = Precision::Bf16, requires = "hardware")]
-    kv: Precision,
+    /// Precision in which linear layers compute, for weight-only quantisation [default: that of the weights; without --weights 16 bit
+    /// where the device has no peak for it]
+    #[arg(long, value_name = "PRECISION", requires = "hardware")]
+    compute: Option<Precision>,
+
+    /// Precision of the KV cache [default: fp16 for fp16 weights, bf16 for all others]
+    #[arg(long, value_name = "PRECISION", requires = "hardware")]
+    kv: Option<Precision>,
 
     /// Fewest tokens/s that each sequence must make: limits the batch
     #[arg(long, value_name = "TPS", value_parser = positive, requires = "hardware")]
@@ -97,15 +103,25 @@ impl ServingArgs {
             return Ok(Vec::new());
         }
         let (model, found) = self.model(catalog, table)?;
-        let kinds = if self.variants.is_empty() { found } else { self.variants.clone() };
+        let mut kinds: Vec<VariantKind> = Vec::new();
+        for kind in if self.variants.is_empty() { &found } else { &self.variants } {
+            let kind = kind.simplest(&model);
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
         let contexts = self.contexts(&model)?;
-        let deployment = Deployment {
-            tensor_parallel: self.tp,
-            weight_precision: self.weights,
-            compute_precision: None,
-            kv_precision: self.kv,
-            max_sequences: None,
-            max_tokens_per_step: None,
+        let weights = self.weights.unwrap_or_else(|| served_precision(&model));
+        let deployment = |hardware: &Hardware| {
+            let stored_only = self.weights.is_none() && hardware.known_peak(weights).is_none();
+            Deployment {
+                tensor_parallel: self.tp,
+                weight_precision: weights,
+                compute_precision: self.compute.or(stored_only.then_some(weights.unquantised())),
+                kv_precision: self.kv.unwrap_or(weights.unquantised()),
+                max_sequences: None,
+                max_tokens_per_step: None,
+            }
         };
         let rates = ServingRates {
             memory: self.bandwidth_share,
@@ -115,19 +131,25 @@ impl ServingArgs {
             reserve: Bytes::new(1e9 * self.reserve_gb),
             ..ServingRates::default()
         };
-        let study = |name: &String| {
+        let mut devices: Vec<Hardware> = Vec::new();
+        for name in &self.hardware {
             let hardware = catalog.hardware(name)?;
+            if devices.iter().all(|known| known.id != hardware.id) {
+                devices.push(hardware);
+            }
+        }
+        let study = |hardware: &Hardware| {
             ServingStudy::run(&ServingQuestion {
-                hardware: &hardware,
+                hardware,
                 model: &model,
                 kinds: &kinds,
-                deployment: &deployment,
+                deployment: &deployment(hardware),
                 contexts: &contexts,
                 slowest: self.min_tps_per_seq,
                 rates,
             })
         };
-        self.hardware.iter().map(study).collect()
+        devices.iter().map(study).collect()
     }
 
     /// The model with the variants that suit it: the one that is named, or the architecture of most dense runs.

@@ -7,7 +7,7 @@ use crate::insights::Rule;
 use crate::insights::study::{ServingStudy, TableStudy};
 use crate::report::{
     InsightsReport, ReportTable, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
-    equal_table, front_table, front_title, matched_table, number, ratio_title, runs_in_words, serving_basis,
+    equal_table, front_table, front_title, linear_lines, matched_table, ratio_title, runs_in_words, serving_basis,
     serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
 };
 
@@ -67,16 +67,11 @@ fn table_text(text: &mut String, study: &TableStudy) {
 fn serving_text(text: &mut String, study: &ServingStudy) {
     let _ = writeln!(text, "\n{}\n{}", serving_title(study), serving_basis(study));
     for (index, context) in study.contexts.iter().enumerate() {
-        let _ = writeln!(text, "\nSequences of {} tokens", number(*context));
+        let _ = writeln!(text, "\nSequences of {} tokens", context);
         *text += &report_table(serving_table(study, index), 1..11);
     }
-    for variant in &study.variants {
-        let _ = writeln!(
-            text,
-            "{}{}: the linear rule promises over 10 % more beyond {} sequences",
-            if variant.kind == study.variants[0].kind { "\n" } else { "" },
-            variant.kind,
-            variant.linear_until
-        );
+    text.push('\n');
+    for line in linear_lines(study) {
+        let _ = writeln!(text, "{line}");
     }
 }
