@@ -129,7 +129,6 @@ impl ServingArgs {
             overhead: Seconds::from_us(self.overhead_us),
             usable: self.memory_share,
             reserve: Bytes::new(1e9 * self.reserve_gb),
-            ..ServingRates::default()
         };
         let mut devices: Vec<Hardware> = Vec::new();
         for name in &self.hardware {
