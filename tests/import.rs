@@ -238,6 +238,22 @@ fn a_folder_takes_what_it_knows_and_names_the_rest() {
 }
 
 #[test]
+fn compressed_files_with_a_byte_order_mark_and_names_with_blanks_are_read() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read(Path::new(FIXTURES).join("import/guidellm.json")).unwrap();
+    let file = fs::File::create(folder.path().join("größe 1.json.gz")).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    encoder.write_all(b"\xEF\xBB\xBF").unwrap();
+    encoder.write_all(&text).unwrap();
+    encoder.finish().unwrap();
+    let result = common::perfmodel(folder.path()).args(["import", "größe 1.json.gz", "--format", "json"]).output().unwrap();
+    let result = Run::from(result);
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    assert_eq!(row(&json(&result.stdout), 0), row(&object("import/guidellm.json"), 0));
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let folder = copied(&["inferencemax.json", "guidellm.json"]);
     fs::write(folder.path().join("notes.json"), "{\"a\": 1}").unwrap();

@@ -156,6 +156,40 @@ fn dirty_cells_of_a_sweep_are_counted_and_its_settings_keep_series_apart() {
 }
 
 #[test]
+fn runs_with_other_rotary_keys_make_no_crossing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = "type,moe,params_m,theoretical_cache_mb,val_loss,tps_512,down_dim_kv,num_blocks,dim,n_heads,kv_heads,max_context\n\
+                    GQA,False,12,3.15,2.1,80,,12,256,8,2,512\n"
+        .to_owned();
+    for (rank, rope) in [(32, 16), (64, 32), (128, 16), (192, 32)] {
+        let cache = f64::from((rank + rope) * 12 * 512 * 4) / 1e6;
+        text += &format!("MLA,False,12,{cache:.2},2.2,70,{rank},12,256,8,8,512\n");
+    }
+    fs::write(folder.path().join("runs.csv"), text).unwrap();
+    let value = json(&run(folder.path(), "insights runs.csv --format json").stdout);
+    assert_matches_schema("insights.schema.json", &value);
+    let slice = &value["table"]["slices"][0];
+    assert!(slice["rope_dim"].is_null() && slice["cache_mb_per_rank"].is_null());
+    assert_eq!(slice["equal_cache"][0]["crossings"], serde_json::json!([]));
+    let text = run(folder.path(), "insights runs.csv").stdout;
+    assert!(text.contains("The runs have rotary keys of 16, 32 wide"), "{text}");
+}
+
+#[test]
+fn a_model_of_the_table_has_its_parameters_and_its_attention() {
+    let value = object("benchmark_results.csv --hardware l4_24gb --weights fp32 --kv fp32 --context 512");
+    let variants = value["serving"][0]["variants"].as_array().unwrap();
+    // 12 layers, 8 heads of 32: 2·8·32 elements in 4 bytes and 12 layers for a token of multi-head attention, a quarter for GQA-2.
+    let bytes = |index: usize| variants[index]["cache_bytes_per_token"].as_f64().unwrap();
+    assert_eq!((bytes(0), bytes(2)), (2.0 * 8.0 * 32.0 * 4.0 * 12.0, 2.0 * 2.0 * 32.0 * 4.0 * 12.0));
+    // The runs of this architecture have about 12 M parameters in 4 bytes.
+    for variant in variants {
+        let gb = variant["weights_gb"].as_f64().unwrap();
+        assert!((0.040..0.060).contains(&gb), "{gb}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_remedy() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [

@@ -120,8 +120,8 @@ fn insights_draw_every_figure() {
     let home = tempfile::tempdir().unwrap();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/insights");
     for (arguments, figures) in [
-        // Two fronts, two of a budget, two of the dial, three architectures, four of a device.
-        (format!("{fixtures}/benchmark_results.csv --hardware l4_24gb --log"), 13),
+        // Two fronts, two of a budget, two of the dial, cache and loss of three architectures, four of a device.
+        (format!("{fixtures}/benchmark_results.csv --hardware l4_24gb --log"), 16),
         (format!("{fixtures}/benchmark_results.csv --original"), 6),
         (format!("{fixtures}/inference_sweep.csv"), 2),
         ("--model deepseek_v2_lite --hardware h200_sxm_141gb --min-tps-per-seq 20".to_owned(), 4),

@@ -158,6 +158,10 @@ pub struct SliceDial {
     pub slice: Slice,
     /// By rising rank.
     pub points: Vec<DialPoint>,
+    /// Rank and loss of each run.
+    pub losses: Vec<(f64, f64)>,
+    /// Widths of rotary keys, rising; where there is more than one, caches do not tell ranks.
+    pub ropes: Vec<f64>,
     /// Width of the rotary key, where all runs agree.
     pub rope: Option<f64>,
     /// Cache in MB over the rank by least squares.
@@ -200,12 +204,22 @@ impl SliceDial {
                     kv_heads,
                     elements: wanted,
                     rank: rope.map(|rope| wanted - rope),
-                    crossings: crossings(&elements, wanted),
+                    // Runs with other rotary keys make no line.
+                    crossings: if ropes.len() > 1 { Vec::new() } else { crossings(&elements, wanted) },
                 });
             }
         }
         equal.sort_by(|a, b| b.kv_heads.total_cmp(&a.kv_heads));
-        Some(Self { slice, points, rope, cache_line: line(|run| run.cache_mb), loss_line: line(|run| run.loss), equal })
+        Some(Self {
+            losses: latent.iter().filter_map(|run| Some((run.rank?, run.loss?))).collect(),
+            slice,
+            points,
+            rope,
+            cache_line: line(|run| run.cache_mb).filter(|_| ropes.len() < 2),
+            loss_line: line(|run| run.loss),
+            equal,
+            ropes,
+        })
     }
 }
 

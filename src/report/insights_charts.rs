@@ -9,7 +9,7 @@ use plotly::{Plot, Scatter};
 use super::charts::short;
 use super::figure::{Figure, colour, dash, layout, legend, plot};
 use super::insights_tables::{
-    TABLED_GB, budget_title, dial_cache_title, dial_loss_title, front_title, ratio_title, slice_title,
+    TABLED_GB, budget_title, dial_cache_title, dial_loss_title, front_title, ratio_title, slice_loss_title, slice_title,
 };
 use super::number::{number, number_or_dash};
 use crate::insights::budget::budgets_mb;
@@ -91,7 +91,12 @@ pub fn table_figures(study: &TableStudy, log: bool) -> Vec<Figure> {
         figures.push(dial_figure(dial, study.rule, Measure::Cache));
     }
     if study.rule == Rule::Right {
-        figures.extend(study.slices.iter().map(slice_figure));
+        for slice in &study.slices {
+            figures.push(slice_figure(slice));
+            if !slice.losses.is_empty() {
+                figures.push(slice_loss(slice));
+            }
+        }
     }
     figures
 }
@@ -418,7 +423,43 @@ fn crossing_markers(at: &[f64], height: f64, index: usize, name: &str) -> Box<Sc
         .show_legend(false)
 }
 
-/// Loss and cache of one architecture: cache in elements, where the dial is a straight line.
+/// The loss of one architecture over the rank, with a line and its band where there are runs enough.
+fn slice_loss(dial: &SliceDial) -> Figure {
+    let mut chart = plot(
+        banded()
+            .x_axis(scaled("down_dim_kv, rank of the latent", false))
+            .y_axis(scaled("validation loss, nats per token", false)),
+    );
+    let (first, last) = dial.losses.iter().fold((f64::MAX, 0.0_f64), |(a, b), p| (a.min(p.0), b.max(p.0)));
+    if let Some(line) = dial.loss_line {
+        let places: Vec<f64> = (0..=40).map(|k| first + (last - first) * f64::from(k) / 40.0).collect();
+        let reach = |x: f64| line.height_reach(x, 0.95).unwrap_or(f64::NAN);
+        let edge = |side: f64| places.iter().map(|x| line.at(*x) + side * reach(*x)).collect::<Vec<_>>();
+        band(&mut chart, &places, edge(-1.0), edge(1.0), 0, false);
+        chart.add_trace(
+            Scatter::new(places.clone(), places.iter().map(|x| line.at(*x)).collect())
+                .mode(Mode::Lines)
+                .line(Line::new().color(colour(0)).width(2.0))
+                .name(format!("least squares, n = {} (band: 95 %)", line.count)),
+        );
+    }
+    chart.add_trace(
+        Scatter::new(dial.losses.iter().map(|p| p.0).collect(), dial.losses.iter().map(|p| p.1).collect())
+            .mode(Mode::Markers)
+            .marker(Marker::new().color(colour(0)).size(9))
+            .name("MLA, a run each"),
+    );
+    Figure {
+        id: format!("loss_d{}_l{}_h{}_s{}", dial.slice.dim, dial.slice.layers, dial.slice.heads, dial.slice.context),
+        title: slice_loss_title(dial),
+        caption: "Runs of one width, depth, number of heads and context; nothing else is held equal but what the table tells.".to_owned(),
+        height: HEIGHT,
+        wide: false,
+        plot: chart,
+    }
+}
+
+/// The cache of one architecture in elements, where the dial is a straight line.
 fn slice_figure(dial: &SliceDial) -> Figure {
     let mut chart = plot(
         layout(HEIGHT)

@@ -1,6 +1,6 @@
 //! The figures of variants of a model on a device, and of measured steps over the batch.
 
-use plotly::common::{ColorBar, ColorScale, ColorScalePalette, DashType, HoverInfo, Line, Marker, Mode};
+use plotly::common::{ColorBar, ColorScale, ColorScalePalette, DashType, HoverInfo, Line, Marker, MarkerSymbol, Mode};
 use plotly::layout::{Annotation, RangeMode, Shape};
 use plotly::{Contour, HeatMap, Plot, Scatter};
 
@@ -128,6 +128,28 @@ fn total(study: &ServingStudy, prefix: &str) -> Figure {
                 .name("dotted: memory for caches alone")
                 .show_legend(index == 0),
         );
+        // From here on more sequences fit than are fast enough.
+        let cut = study.memory.iter().zip(&variant.devices).find_map(|(memory, point)| {
+            point.filter(|point| point.sequences < point.fits).map(|point| (memory.as_gib(), point.total))
+        });
+        if let Some((x, total)) = cut {
+            chart.add_trace(
+                Scatter::new(vec![x], vec![total])
+                    .mode(Mode::Markers)
+                    .marker(
+                        Marker::new()
+                            .color(INK)
+                            .size(11)
+                            .symbol(MarkerSymbol::XThin)
+                            .line(Line::new().color(INK).width(2.0)),
+                    )
+                    .text(format!("{}: from here on the limit on speed holds the batch", variant.kind))
+                    .hover_info(HoverInfo::Text)
+                    .legend_group(variant.kind.to_string())
+                    .name("the limit on speed begins to hold")
+                    .show_legend(index == 0),
+            );
+        }
         // The memory that holds one sequence more than the linear rule does.
         if let (Some(until), Some((memory, point))) = (variant.linear_until, variant.linear_ends) {
             let (x, ends) = (memory.as_gib(), gib(study));

@@ -275,6 +275,22 @@ pub fn dial_cache_title(dial: &Dial, rule: Rule) -> String {
     format!("The mean cache of latent attention meets {}", parts.join(", "))
 }
 
+/// How the loss of one architecture goes with the rank.
+pub fn slice_loss_title(dial: &SliceDial) -> String {
+    let name = dial.slice.label();
+    match dial.loss_line.and_then(|line| Some((line, line.slope_reach(0.95)?))) {
+        Some((line, reach)) if line.slope.abs() > reach => format!(
+            "{name}: loss {} by {:.1e} ± {:.0e} per unit of rank (n = {})",
+            if line.slope < 0.0 { "falls" } else { "rises" },
+            line.slope.abs(),
+            reach,
+            line.count
+        ),
+        Some((line, _)) => format!("{name}: no trend of the loss that {} runs could tell from none", line.count),
+        None => format!("{name}: {} losses, too few for a line", dial.losses.len()),
+    }
+}
+
 /// Where one architecture's latent cache meets other attention.
 pub fn slice_title(dial: &SliceDial) -> String {
     let parts: Vec<String> = dial
@@ -328,6 +344,10 @@ pub fn equal_table(dial: &SliceDial) -> ReportTable {
 /// What lines through losses and caches of one architecture say.
 pub fn slice_lines(dial: &SliceDial) -> Vec<String> {
     let mut lines = Vec::new();
+    if dial.ropes.len() > 1 {
+        let ropes: Vec<String> = dial.ropes.iter().map(|rope| short(*rope)).collect();
+        lines.push(format!("The runs have rotary keys of {} wide, so their caches do not follow from the rank alone.", ropes.join(", ")));
+    }
     if let Some(line) = dial.cache_line {
         lines.push(format!(
             "Cache {} + {} MB per unit of rank (R² {:.4}, n = {}){}.",

@@ -89,6 +89,10 @@ pub struct Line {
     pub correlation: f64,
     /// Points.
     pub count: usize,
+    /// Mean of x.
+    pub mean_x: f64,
+    /// Squares of x about its mean, summed.
+    pub squares_x: f64,
 }
 
 impl Line {
@@ -107,8 +111,16 @@ impl Line {
                 slope_error: ((yy - slope * xy).max(0.0) / (n - 2.0) / xx).sqrt(),
                 correlation: if yy > 0.0 { xy / (xx * yy).sqrt() } else { 0.0 },
                 count: points.len(),
+                mean_x: mx,
+                squares_x: xx,
             }
         })
+    }
+
+    /// Half the width of an interval for the line's own height at x at this confidence; `None` without a degree of freedom.
+    pub fn height_reach(&self, x: f64, confidence: f64) -> Option<f64> {
+        let leverage = self.squares_x / self.count as f64 + (x - self.mean_x).powi(2);
+        Some(self.slope_reach(confidence)? * leverage.sqrt())
     }
 
     /// Half the width of an interval for the slope at this confidence; `None` without a degree of freedom.
@@ -140,6 +152,9 @@ mod tests {
         // By hand: slope 1.1, residual squares 2.7, so stderr √(2.7/2/5) = 0.519615242; t(0.975, 2) = 4.302652730 (tables).
         let line = Line::through(&[(1.0, 1.0), (2.0, 3.0), (3.0, 2.0), (4.0, 5.0)]).unwrap();
         assert!((line.slope_reach(0.95).unwrap() - 4.302_652_73 * 0.519_615_242).abs() < 1e-6);
+        // At the mean of x the height is as uncertain as a mean of four: s/√4, s = √(2.7/2).
+        assert!((line.height_reach(2.5, 0.95).unwrap() - 4.302_652_73 * (2.7_f64 / 2.0 / 4.0).sqrt()).abs() < 1e-6);
+        assert!(line.height_reach(4.0, 0.95) > line.height_reach(3.0, 0.95));
     }
 
     #[test]
