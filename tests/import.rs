@@ -247,7 +247,8 @@ fn compressed_files_with_a_byte_order_mark_and_names_with_blanks_are_read() {
     encoder.write_all(b"\xEF\xBB\xBF").unwrap();
     encoder.write_all(&text).unwrap();
     encoder.finish().unwrap();
-    let result = common::perfmodel(folder.path()).args(["import", "größe 1.json.gz", "--format", "json"]).output().unwrap();
+    let result =
+        common::perfmodel(folder.path()).args(["import", "größe 1.json.gz", "--format", "json"]).output().unwrap();
     let result = Run::from(result);
     assert_eq!(result.code, 0, "{}", result.stderr);
     assert_eq!(row(&json(&result.stdout), 0), row(&object("import/guidellm.json"), 0));

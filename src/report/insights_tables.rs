@@ -346,7 +346,10 @@ pub fn slice_lines(dial: &SliceDial) -> Vec<String> {
     let mut lines = Vec::new();
     if dial.ropes.len() > 1 {
         let ropes: Vec<String> = dial.ropes.iter().map(|rope| short(*rope)).collect();
-        lines.push(format!("The runs have rotary keys of {} wide, so their caches do not follow from the rank alone.", ropes.join(", ")));
+        lines.push(format!(
+            "The runs have rotary keys of {} wide, so their caches do not follow from the rank alone.",
+            ropes.join(", ")
+        ));
     }
     if let Some(line) = dial.cache_line {
         lines.push(format!(

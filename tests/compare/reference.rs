@@ -295,7 +295,7 @@ fn lines_and_rank_correlations_are_those_of_scipy() {
     let adjusted = comparison.adjusted_ttft[0].unwrap();
     for (index, name) in ["run_a", "run_b"].into_iter().enumerate() {
         let want = &all["ttft_vs_input_tokens_ols"][name];
-        let Line { intercept, slope, slope_error, correlation, count } = adjusted.lines[index];
+        let Line { intercept, slope, slope_error, correlation, count, .. } = adjusted.lines[index];
         for (key, got) in [
             ("slope_s_per_token", slope),
             ("intercept_s", intercept),
