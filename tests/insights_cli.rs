@@ -179,6 +179,13 @@ fn runs_with_other_rotary_keys_make_no_crossing() {
 fn a_model_of_the_table_has_its_parameters_and_its_attention() {
     let value = object("benchmark_results.csv --hardware l4_24gb --weights fp32 --kv fp32 --context 512");
     let variants = value["serving"][0]["variants"].as_array().unwrap();
+    let wide = object("benchmark_results.csv --hardware l4_24gb --architecture 512x16");
+    assert_eq!(wide["serving"][0]["model"], "the model of 512 wide, 16 layers, 16 heads, 512 tokens");
+    assert_refused(
+        &insights("benchmark_results.csv --hardware l4_24gb --architecture 64x2"),
+        "no dense run has the architecture 64x2",
+        "there are 256x12",
+    );
     // 12 layers, 8 heads of 32: 2·8·32 elements in 4 bytes and 12 layers for a token of multi-head attention, a quarter for GQA-2.
     let bytes = |index: usize| variants[index]["cache_bytes_per_token"].as_f64().unwrap();
     assert_eq!((bytes(0), bytes(2)), (2.0 * 8.0 * 32.0 * 4.0 * 12.0, 2.0 * 2.0 * 32.0 * 4.0 * 12.0));

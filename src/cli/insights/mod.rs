@@ -37,6 +37,7 @@ enum Format {
     perfmodel insights benchmark_results.csv --plot --png               with a page and pictures\n  \
     perfmodel insights benchmark_results.csv --original                 as the figures were first published\n  \
     perfmodel insights benchmark_results.csv --hardware l4_24gb         what a device serves with its main architecture\n  \
+    perfmodel insights benchmark_results.csv --hardware l4_24gb --architecture 512x16\n  \
     perfmodel insights inference_sweep.csv                              how steps grow with the batch\n  \
     perfmodel insights --model llama31_8b --hardware h100_sxm_80gb --context 4096,32768\n  \
     perfmodel insights --model llama31_8b --hardware h100_sxm_80gb,l4_24gb --variants mha,gqa-8,mla-512+64 --min-tps-per-seq 20\n\n\

@@ -23,6 +23,10 @@ pub struct ServingArgs {
     #[arg(long, value_name = "ID", requires = "hardware")]
     model: Option<String>,
 
+    /// Architecture of the CSV instead of that of most runs, as WIDTHxLAYERS or WIDTHxLAYERSxHEADSxCONTEXT (512x16)
+    #[arg(long, value_name = "SIZES", value_parser = sizes, conflicts_with = "model", requires_all = ["hardware", "csv"])]
+    architecture: Option<Sizes>,
+
     /// Hardware ids: what each of these devices serves with each variant
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     hardware: Vec<String>,
@@ -75,6 +79,18 @@ pub struct ServingArgs {
     /// GB of that on each device that neither weights nor caches get
     #[arg(long, value_name = "GB", default_value_t = ServingRates::default().reserve.get() / 1e9, value_parser = not_negative, requires = "hardware")]
     reserve_gb: f64,
+}
+
+/// The first sizes of an architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sizes(Vec<u32>);
+
+fn sizes(text: &str) -> std::result::Result<Sizes, String> {
+    let sizes: Option<Vec<u32>> = text.split('x').map(|size| size.parse().ok().filter(|size| *size > 0)).collect();
+    sizes
+        .filter(|sizes| (2..=4).contains(&sizes.len()))
+        .map(Sizes)
+        .ok_or_else(|| "write WIDTHxLAYERS, such as 512x16, or WIDTHxLAYERSxHEADSxCONTEXT".to_owned())
 }
 
 fn number(text: &str, holds: impl Fn(f64) -> bool, wanted: &str) -> std::result::Result<f64, String> {
