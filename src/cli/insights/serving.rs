@@ -181,8 +181,24 @@ impl ServingArgs {
         let nameless = |message: &str| Error::input(message).help("name a model with --model");
         let table = table.ok_or_else(|| nameless("a sweep over batches does not tell the sizes of a model"))?;
         let slices = Slice::all(table.runs.iter().filter(|run| run.is_dense()));
-        let (slice, runs) =
-            slices.first().ok_or_else(|| nameless("no dense run tells num_blocks, dim, n_heads and max_context"))?;
+        let first = slices.first();
+        let first = first.ok_or_else(|| nameless("no dense run tells num_blocks, dim, n_heads and max_context"))?;
+        let (slice, runs) = match &self.architecture {
+            None => first,
+            Some(Sizes(wanted)) => slices
+                .iter()
+                .find(|(slice, _)| {
+                    let own = [slice.dim, slice.layers, slice.heads, slice.context];
+                    own.iter().zip(wanted).all(|(own, wanted)| own == wanted)
+                })
+                .ok_or_else(|| {
+                    let known: Vec<String> =
+                        slices.iter().map(|(slice, _)| format!("{}x{}", slice.dim, slice.layers)).collect();
+                    let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+                    Error::input(format!("no dense run has the architecture {}", wanted.join("x")))
+                        .help(format!("there are {}", known.join(", ")))
+                })?,
+        };
         Ok((architecture(slice, runs)?, kinds_of_runs(slice, runs)))
     }
 
