@@ -278,3 +278,89 @@ fn what_cannot_be_read_is_named() {
     );
     assert!(!folder.path().join("x").exists(), "nothing is written where an import fails");
 }
+
+/// What a mock server was made to do: TTFT 40 ms and a little, a token every 5 ms (tests/fixtures/import/made_by_tools/README.md).
+#[track_caller]
+fn assert_mock(of: &Value, index: usize, output_tokens: f64, load: f64) {
+    let [input, output, at, ttft, itl, _] = row(of, index);
+    let what = format!("{:?}", row(of, index));
+    assert!((60.0..=110.0).contains(&input), "{what}");
+    assert_eq!(output, output_tokens, "{what}");
+    assert!((at / load - 1.0).abs() < 0.05, "{what}");
+    assert!((40.0..90.0).contains(&ttft), "{what}");
+    assert!((itl - 5.0).abs() < 0.35, "{what}");
+}
+
+#[test]
+fn results_made_by_the_tools_say_what_the_server_did() {
+    for (path, tool, kind, load) in [
+        ("aiperf/c4", "aiperf", "closed_loop", 4.0),
+        ("aiperf/rate20", "aiperf", "open_loop", 20.0),
+        ("aiperf-0.3.0", "aiperf", "closed_loop", 4.0),
+        ("genai-perf/c4", "genai-perf", "closed_loop", 4.0),
+        ("genai-perf/rate20", "genai-perf", "open_loop", 20.0),
+        ("guidellm-0.3.1/benchmarks.json", "guidellm", "closed_loop", 4.0),
+        ("guidellm-0.3.1/benchmarks.csv", "guidellm", "closed_loop", 4.0),
+        ("guidellm-0.5.3/c4/benchmarks.json", "guidellm", "closed_loop", 4.0),
+        ("guidellm-0.5.3/c4/benchmarks.csv", "guidellm", "closed_loop", 4.0),
+        ("guidellm-0.5.3/rate10/benchmarks.json", "guidellm", "open_loop", 10.0),
+        ("inference-perf/conc4", "inference-perf", "closed_loop", 4.0),
+        ("sglang/bench_serving_single.jsonl", "sglang", "closed_loop", 4.0),
+        ("sglang/bench_serving_server_info.jsonl", "sglang", "closed_loop", 4.0),
+        ("sglang/bench_serving_v0.4.6.post5.jsonl", "sglang", "closed_loop", 4.0),
+        ("vllm/c4.json", "vllm", "closed_loop", 4.0),
+        ("vllm/rate20.json", "vllm", "open_loop", 20.0),
+        ("vllm-0.9.2/c4.json", "vllm", "closed_loop", 4.0),
+        ("vllm-0.9.2/rate20.json", "vllm", "open_loop", 20.0),
+    ] {
+        let value = object(&format!("import/made_by_tools/{path} --statistic median"));
+        assert_eq!((&value["tools"], &value["load"]), (&serde_json::json!([tool]), &kind.into()), "{path}");
+        let rows = value["rows"].as_array().unwrap().len();
+        assert!(rows > 0, "{path}");
+        for index in 0..rows {
+            assert_mock(&value, index, 16.0, load);
+        }
+        assert!(!value["cautions"].to_string().contains("no result of a tool"), "{path}: {}", value["cautions"]);
+    }
+}
+
+#[test]
+fn inference_perf_before_its_seventh_version_is_cautioned_about() {
+    let value = object("import/made_by_tools/inference-perf/stages");
+    // 10 and 20 requests a second were asked for; the rate that was achieved counts.
+    assert_eq!(value["rows"].as_array().unwrap().len(), 2);
+    for index in 0..2 {
+        assert!((row(&value, index)[4] - 5.0).abs() < 0.35, "{value}");
+    }
+    assert!(!value["cautions"].to_string().contains("inference-perf before 0.7"), "{value}");
+    let old = object("import/made_by_tools/inference-perf/v0.3.0_stages");
+    assert_eq!(old["cautions"].to_string().matches("inference-perf before 0.7").count(), 1, "{old}");
+}
+
+#[test]
+fn requests_made_by_the_tools_say_what_the_server_did() {
+    for path in [
+        "aiperf/c4/profile_export.jsonl",
+        "aiperf-0.3.0/profile_export.jsonl",
+        "guidellm-0.3.1/benchmarks.json",
+        "guidellm-0.5.3/c4/benchmarks.json",
+        "inference-perf/stages/per_request_lifecycle_metrics.json",
+        "inference-perf/v0.3.0_stages/per_request_lifecycle_metrics.json",
+        "sglang/bench_serving_v0.4.6.post5.jsonl",
+        "vllm/c4_detailed.json",
+        "vllm-0.9.2/c4_detailed.json",
+    ] {
+        let result =
+            run(FIXTURES.as_ref(), &format!("compare import/made_by_tools/{path} --dimension ttft,tpot --format json"));
+        assert_eq!(result.code, 0, "{path}: {}", result.stderr);
+        let value = json(&result.stdout);
+        let side = |index: usize| &value["groups"][0]["dimensions"][index]["sides"][0];
+        for side in [side(0), side(1)] {
+            assert!(side["values"].as_u64().unwrap() >= 8, "{path}: {side}");
+        }
+        // The first requests of one run waited for connections, so the shortest tell what the server did.
+        let (ttft, tpot) = (&side(0)["min"], &side(1)["quantiles"][0]["value"]);
+        assert!((0.040..0.055).contains(&ttft.as_f64().unwrap()), "{path}: {ttft}");
+        assert!((tpot.as_f64().unwrap() - 0.005).abs() < 0.0004, "{path}: {tpot}");
+    }
+}

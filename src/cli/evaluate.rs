@@ -77,7 +77,7 @@ pub struct EvaluateArgs {
     png: bool,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
@@ -166,7 +166,7 @@ pub fn run(catalog: &Catalog, args: EvaluateArgs) -> Result<()> {
             let output = output(&study, calibration, files, started.elapsed().as_secs_f64());
             print(&json_line(&output)?)
         }
-        Format::Text => {
+        Format::Table => {
             let mut text = text(&study, calibration.as_deref().map(|path| path.display().to_string()));
             // Writing to a String cannot fail.
             let _ = writeln!(text, "\nWrote in {:.1} s", started.elapsed().as_secs_f64());

@@ -26,7 +26,7 @@ pub struct ListArgs {
     what: Option<What>,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
@@ -56,7 +56,7 @@ pub fn run(catalog: &Catalog, args: &ListArgs) -> Result<()> {
                 listings.into_iter().map(|listing| (listing.key.to_owned(), listing.objects.into())).collect();
             terminal::print(&format!("{}\n", Value::Object(object)))
         }
-        Format::Text => {
+        Format::Table => {
             let mut text = String::new();
             for (index, listing) in listings.into_iter().enumerate() {
                 // Writing to a String cannot fail.

@@ -39,9 +39,22 @@ use crate::spec::Catalog;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Tables for people.
-    Text,
+    #[value(alias = "text")]
+    Table,
     /// One JSON object (see docs/schema).
     Json,
+}
+
+/// Output format of commands that print one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TableFormat {
+    /// Tables for people.
+    #[value(alias = "text")]
+    Table,
+    /// One JSON object (see docs/schema).
+    Json,
+    /// The table as comma-separated values.
+    Csv,
 }
 
 /// Predicts LLM inference latency from first principles and calibrates itself on measurements.

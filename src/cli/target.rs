@@ -9,7 +9,7 @@ use crate::calibration::{CalibrationRecord, Target};
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::forecast::Forecaster;
-use crate::spec::{Campaign, Catalog, Deployment, ModelArchitecture, Precision, System};
+use crate::spec::{Campaign, Catalog, Deployment, Hardware, ModelArchitecture, Precision, System};
 use crate::workload::LoadKind;
 
 /// Flags that name a system to predict. One of the first three must be there, unless a command makes the group `system` optional.
@@ -226,12 +226,11 @@ impl TargetArgs {
         let architecture = catalog.model_or_config(model)?;
         let weights = self.weights.unwrap_or_else(|| served_precision(&architecture));
         let hardware = catalog.hardware(hardware)?;
-        // Engines multiply weights that are only stored narrow in 16 bit, where the device cannot do it in their format.
-        let stored_only = self.weights.is_none() && hardware.known_peak(weights).is_none();
+        let stored_only = self.weights.map_or_else(|| computed_wider(&hardware, weights), |_| None);
         let deployment = Deployment {
             tensor_parallel: self.tp.unwrap_or(1),
             weight_precision: weights,
-            compute_precision: self.compute.or(stored_only.then_some(weights.unquantised())),
+            compute_precision: self.compute.or(stored_only),
             kv_precision: self.kv.unwrap_or(weights.unquantised()),
             max_sequences: self.max_sequences,
             max_tokens_per_step: self.max_tokens_per_step,
@@ -254,6 +253,12 @@ impl TargetArgs {
 pub fn served_precision(model: &ModelArchitecture) -> Precision {
     let narrow = |precision: &Precision| precision.bytes() <= Precision::Bf16.bytes();
     model.stored_precision.filter(narrow).unwrap_or(Precision::Bf16)
+}
+
+/// The precision to compute in where a device cannot in that of the weights: engines multiply weights that are only stored narrow in
+/// 16 bit.
+pub fn computed_wider(hardware: &Hardware, weights: Precision) -> Option<Precision> {
+    hardware.known_peak(weights).is_none().then_some(weights.unquantised())
 }
 
 /// A name for a system that is no scenario.

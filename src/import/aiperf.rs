@@ -1,5 +1,5 @@
-//! AIPerf's `profile_export_aiperf.json` and GenAI-Perf's `profile_export_genai_perf.json`, and the CSVs of both. Source: AIPerf 0.13.0
-//! (schema 1.4), perf_analyzer at 263c5f6e.
+//! AIPerf's `profile_export_aiperf.json` and GenAI-Perf's `profile_export_genai_perf.json`, and the CSVs of both. Source: AIPerf 0.3.0 and
+//! 0.13.0 (schema 1.4), perf_analyzer at 263c5f6e.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -57,8 +57,10 @@ struct Export {
 pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     let mut imported = Imported::of(tool);
     for export in values::<Export>(text, path)? {
-        let number = |key: &str| find(&export.input_config, key).and_then(Value::as_f64);
-        let rate = number("request_rate").filter(|rate| rate.is_finite());
+        let phase = measured_phase(&export.input_config);
+        let settings = phase.unwrap_or(&export.input_config);
+        let number = |key: &str| find(settings, key).and_then(Value::as_f64);
+        let rate = phase.and_then(|phase| phase["rate"].as_f64()).or_else(|| number("request_rate"));
         if export.was_cancelled == Some(true) {
             imported.warnings.push(format!("{}: the run was cancelled", path.display()));
         }
@@ -79,6 +81,11 @@ pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     Ok(imported)
 }
 
+/// The phase that was measured: 0.13 lists the phases of a run, before it settings belong to the whole.
+fn measured_phase(config: &Value) -> Option<&Value> {
+    config["phases"].as_array()?.iter().rfind(|phase| phase["kind"] == "profiling")
+}
+
 /// The first value of a key, however deep; versions nest their settings differently.
 fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     match value {
@@ -93,6 +100,9 @@ fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 
 /// The name of the first model.
 fn model(config: &Value) -> Option<String> {
+    if let Some(name) = config["models"]["items"][0]["name"].as_str() {
+        return Some(name.to_owned());
+    }
     let names = ["model_names", "model_name", "model"].into_iter().find_map(|key| find(config, key))?;
     let first = names.as_array().map_or(Some(names), |names| names.first())?;
     first.as_str().map(str::to_owned)

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::json::{NumberOrText, load, values};
 use super::point::{Facts, Latency, Point};
@@ -23,6 +24,8 @@ struct Run {
     total_input_tokens: Option<f64>,
     total_output_tokens: Option<f64>,
     output_throughput: Option<f64>,
+    /// SGLang's own settings, in newer versions.
+    server_info: Value,
     mean_ttft_ms: Option<f64>,
     median_ttft_ms: Option<f64>,
     mean_tpot_ms: Option<f64>,
@@ -54,7 +57,13 @@ pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
             failed: run.failed,
             ..Point::at(origin, load(run.max_concurrency, rate))
         });
-        imported.add_facts(Facts { model: run.model_id, engine: run.backend, ..Facts::default() });
+        let server = &run.server_info;
+        imported.add_facts(Facts {
+            model: run.model_id.or_else(|| server["model_path"].as_str().map(str::to_owned)),
+            engine: run.backend,
+            tensor_parallel: server["tp_size"].as_u64().and_then(|degree| u32::try_from(degree).ok()),
+            ..Facts::default()
+        });
     }
     Ok(imported)
 }

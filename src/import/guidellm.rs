@@ -1,4 +1,4 @@
-//! GuideLLM's JSON and CSV, 0.8.1 and layouts before it, told by their keys.
+//! GuideLLM's JSON and CSV, 0.8.1 and layouts before it down to 0.3.1, told by their keys.
 
 use std::path::Path;
 
@@ -129,18 +129,56 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
     Ok(imported)
 }
 
+/// The settings of a run in a CSV of 0.5, with the strategy of every row.
+#[derive(Debug, Deserialize)]
+struct Profile {
+    completed_strategies: Vec<Strategy>,
+}
+
 /// Rows of the header: group, status with unit, statistic.
 const HEADER_ROWS: usize = 3;
 
-/// The CSV: three rows of header, then one for each benchmark.
+/// Columns of the one row of header that versions before 0.4 write, and where they stand under three.
+const ONE_ROW: [(&str, [&str; HEADER_ROWS]); 10] = [
+    ("Name", ["Benchmark", "Strategy", ""]),
+    ("Successful Requests", ["Request Counts", "Successful", ""]),
+    ("Errored Requests", ["Request Counts", "Errored", ""]),
+    ("Successful Prompt token count mean", ["Token Metrics", "Successful Input", "Mean"]),
+    ("Successful Output token count mean", ["Token Metrics", "Successful Output", "Mean"]),
+    ("Successful Time to first token ms mean", ["Time to First Token", "Successful", "Mean"]),
+    ("Successful Time to first token ms median", ["Time to First Token", "Successful", "Median"]),
+    ("Successful Inter token latency ms mean", ["Inter Token Latency", "Successful", "Mean"]),
+    ("Successful Inter token latency ms median", ["Inter Token Latency", "Successful", "Median"]),
+    ("Successful Output tokens per second mean", ["Token Throughput", "Successful Output", "Mean"]),
+];
+
+/// The three rows of header of a CSV and the rows below them.
+fn below_header(mut records: Vec<csv::StringRecord>) -> Option<(Vec<csv::StringRecord>, Vec<csv::StringRecord>)> {
+    let is_one_row = records.first()?.get(0).is_some_and(|name| name.trim_start_matches('\u{feff}') == "Type");
+    let height = if is_one_row { 1 } else { HEADER_ROWS };
+    if records.len() <= height {
+        return None;
+    }
+    let rows = records.split_off(height);
+    let header = if is_one_row {
+        let place =
+            |name: &str| ONE_ROW.iter().find(|(own, _)| *own == name).map_or([""; HEADER_ROWS], |(_, place)| *place);
+        (0..HEADER_ROWS).map(|level| records[0].iter().map(|name| place(name)[level]).collect()).collect()
+    } else {
+        records
+    };
+    Some((header, rows))
+}
+
+/// The CSV: a header of three rows, of one before 0.4, then a row for each benchmark.
 pub fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::Guidellm);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text);
     let records: Vec<csv::StringRecord> = reader.records().collect::<csv::Result<_>>().map_err(|error| {
         Error::input(format!("this is no CSV ({error})")).at(path).help("give the file as the tool wrote it")
     })?;
-    let Some((header, rows)) = records.split_at_checked(HEADER_ROWS).filter(|(_, rows)| !rows.is_empty()) else {
-        return Err(Error::input("there is no benchmark below the three rows of header")
+    let Some((header, rows)) = below_header(records) else {
+        return Err(Error::input("there is no benchmark below the header")
             .at(path)
             .help("give the file as the tool wrote it"));
     };
@@ -157,7 +195,14 @@ pub fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
             mean: number(group, "Successful", "Mean"),
             median: number(group, "Successful", "Median"),
         };
-        let (kind, streams) = strategy(cell("Benchmark", "Strategy", "").unwrap_or(""));
+        let (kind, asked) = strategy(cell("Benchmark", "Strategy", "").unwrap_or(""));
+        let listed = cell("Run Info", "Profile", "").and_then(|profile| serde_json::from_str::<Profile>(profile).ok());
+        let Strategy { streams, rate, .. } = match (asked, listed) {
+            (None, Some(mut profile)) if index < profile.completed_strategies.len() => {
+                profile.completed_strategies.swap_remove(index)
+            }
+            (number, _) => Strategy { streams: number, rate: number, ..Strategy::default() },
+        };
         imported.points.push(Point {
             input_tokens: number("Token Metrics", "Successful Input", "Mean")
                 .or_else(|| number("Text Tokens", "Successful Input", "Mean")),
@@ -168,13 +213,13 @@ pub fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
             throughput: number("Token Throughput", "Successful Output", "Mean"),
             completed: number("Request Counts", "Successful", ""),
             failed: number("Request Counts", "Errored", ""),
-            ..Point::at(format!("{}, benchmark {}", path.display(), index + 1), load(kind, streams, streams))
+            ..Point::at(format!("{}, benchmark {}", path.display(), index + 1), load(kind, streams, rate))
         });
     }
     Ok(imported)
 }
 
-/// A strategy as the CSV names it: `concurrent@4`.
+/// A strategy as the CSV names it: `concurrent@4`, without its number in 0.5.
 fn strategy(text: &str) -> (&str, Option<f64>) {
     match text.split_once('@') {
         Some((kind, number)) => (kind, number.parse().ok()),

@@ -1,4 +1,4 @@
-//! inference-perf of llm-d at 7de5ef2: `stage_N_lifecycle_metrics.json`. All times are in seconds.
+//! inference-perf of llm-d, 0.3.0 to 0.7.0: `stage_N_lifecycle_metrics.json`. All times are in seconds.
 
 use std::path::Path;
 
@@ -32,7 +32,9 @@ struct Successes {
     count: Option<f64>,
     latency: Latencies,
     throughput: Throughput,
-    prompt_len: Summary,
+    /// `prompt_len` before 0.7.
+    prompt_tokens: Option<Summary>,
+    prompt_len: Option<Summary>,
     output_len: Summary,
 }
 
@@ -58,12 +60,16 @@ struct Failures {
 /// A server that answers more slowly than this share of what it was asked is behind.
 const BEHIND: f64 = 0.95;
 
+/// What the layout before 0.7 leaves open; 0.3.0 against a server that sends a closing chunk is low by this much.
+const CLOSING_CHUNK: &str = "inference-perf before 0.7 takes the chunk that closes an answer for a token: where the server sends one, \
+                             ITL is low by one part in the number of output tokens";
+
 pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::InferencePerf);
     for stage in values::<Stage>(text, path)? {
         let origin = path.display().to_string();
         let LoadSummary { requested_rate, achieved_rate, concurrency } = stage.load_summary;
-        if let (Some(requested), Some(achieved)) = (requested_rate, achieved_rate)
+        if let (Some(requested), Some(achieved), None) = (requested_rate, achieved_rate, concurrency)
             && achieved < BEHIND * requested
         {
             imported.warnings.push(format!(
@@ -76,9 +82,12 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
             (None, None) => Load::Unknown,
         };
         let successes = stage.successes;
+        if successes.prompt_tokens.is_none() && !imported.warnings.iter().any(|warning| warning == CLOSING_CHUNK) {
+            imported.warnings.push(CLOSING_CHUNK.to_owned());
+        }
         let ms = |summary: Option<Summary>| summary.unwrap_or_default().latency(1e3);
         imported.points.push(Point {
-            input_tokens: successes.prompt_len.mean,
+            input_tokens: successes.prompt_tokens.or(successes.prompt_len).and_then(|lengths| lengths.mean),
             output_tokens: successes.output_len.mean,
             ttft: ms(successes.latency.time_to_first_token),
             itl: ms(successes.latency.time_per_output_token),

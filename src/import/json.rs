@@ -1,4 +1,4 @@
-//! JSON as Python programs write it: several values in a file, bare `NaN` and `Infinity`.
+//! What the JSON of several tools has in common.
 
 use std::path::Path;
 
@@ -7,24 +7,15 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::point::{Latency, Load};
 use crate::error::{Error, Result};
-use crate::requests::without_python_numbers;
+use crate::requests::json;
 
 /// Every value of a text: one, or one after another, as tools write that append.
 ///
 /// # Errors
 /// It is no JSON, or lacks what `T` needs.
 pub fn values<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
-    let read =
-        |text: &[u8]| serde_json::Deserializer::from_slice(text).into_iter().collect::<serde_json::Result<Vec<T>>>();
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    let found = read(text).or_else(|error| without_python_numbers(text).map_or(Err(error), |mended| read(&mended)));
-    let found = found.map_err(|error| {
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or(&message);
-        Error::input(format!("this is no result of that tool ({message})"))
-            .at(path)
-            .line(error.line())
-            .column(error.column())
+    let found = json::values(text).map_err(|error| {
+        json::wrong(&error, path, "result of that tool")
             .help("give the file as the tool wrote it, or name the tool with --as")
     })?;
     if found.is_empty() {
@@ -85,8 +76,10 @@ impl Summary {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Telling {
-    /// AIPerf.
+    /// AIPerf, not before it had a schema.
     pub aiperf_version: Option<IgnoredAny>,
+    /// AIPerf of every version.
+    pub error_summary: Option<IgnoredAny>,
     /// AIPerf and GenAI-Perf.
     pub time_to_first_token: Option<IgnoredAny>,
     /// AIPerf and GenAI-Perf.

@@ -64,6 +64,11 @@ impl Imported {
         self.facts = std::mem::take(&mut self.facts).or(facts);
     }
 
+    /// What was taken for what, of every tool.
+    pub fn conversions(&self) -> impl Iterator<Item = &'static str> {
+        self.tools.iter().flat_map(|tool| tool.conversions()).copied()
+    }
+
     /// With another one's results behind its own.
     pub fn with(mut self, other: Self) -> Self {
         self.add(other);
@@ -73,7 +78,11 @@ impl Imported {
     fn add(&mut self, other: Self) {
         self.tools.extend(other.tools);
         self.points.extend(other.points);
-        self.warnings.extend(other.warnings);
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
         self.unknown.extend(other.unknown);
         self.add_facts(other.facts);
     }
@@ -102,8 +111,6 @@ pub fn read(path: &Path, tool: Option<Tool>) -> Result<Imported> {
         match file(&path, tool) {
             Ok(Some(other)) => imported.add(other),
             Ok(None) => imported.unknown.push(path),
-            // A folder holds other files too; only what is named must be a result.
-            Err(_) if tool.is_none() && recognised(&path)?.is_none() => imported.unknown.push(path),
             Err(error) => return Err(error),
         }
     }
@@ -154,8 +161,11 @@ fn chosen(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
         let own = name(path);
         let stem = own.split('.').next().unwrap_or("").to_owned();
         let twin = |other: &str| other.starts_with(&format!("{stem}.json"));
+        let sums =
+            |other: &str| ["aiperf", "genai_perf"].iter().any(|tool| other.starts_with(&format!("{stem}_{tool}.json")));
         let stage = |other: &str| other.starts_with("stage_");
         !(own.starts_with("per_request_")
+            || beside(path, &sums)
             || (ending(path) == "csv" && beside(path, &twin))
             || (own.starts_with("summary_lifecycle") && beside(path, &stage)))
     });
@@ -184,10 +194,6 @@ fn file(path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
     .map(Some)
 }
 
-fn recognised(path: &Path) -> Result<Option<Tool>> {
-    Ok(told(&read_bytes(path)?, path, ending(path) == "csv"))
-}
-
 /// The tool that a file's keys tell.
 fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
     if is_csv {
@@ -196,7 +202,7 @@ fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
         return if text.starts_with(b"Metric,") {
             Some(if genai { Tool::GenaiPerf } else { Tool::Aiperf })
         } else {
-            text.starts_with(b"Run Info,").then_some(Tool::Guidellm)
+            (text.starts_with(b"Run Info,") || text.starts_with(b"Type,Run Id,")).then_some(Tool::Guidellm)
         };
     }
     // InferenceMAX writes lists too; serde would take a list for the fields of an object in their order.
@@ -213,7 +219,9 @@ fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
         Some(Tool::InferencePerf)
     } else if telling.benchmarks.is_some() {
         Some(Tool::Guidellm)
-    } else if telling.time_to_first_token.is_some() && telling.aiperf_version.is_some() {
+    } else if telling.time_to_first_token.is_some()
+        && (telling.aiperf_version.is_some() || telling.error_summary.is_some())
+    {
         Some(Tool::Aiperf)
     } else if telling.time_to_first_token.is_some() && telling.input_config.is_some() {
         Some(Tool::GenaiPerf)

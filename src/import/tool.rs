@@ -101,7 +101,7 @@ impl Tool {
                  chunks, and normalized_time_per_output_token, which includes the first token, are not used",
                 "seconds are converted to milliseconds",
                 "the rate is the achieved one",
-                "lengths are those counted: prompt_len, output_len",
+                "lengths are those counted: prompt_tokens (prompt_len before 0.7), output_len",
             ],
             Self::Llmeter => &[
                 "ITL is time_per_output_token, (TTLT − TTFT)/(output − 1) of each request; failed requests do not count",

@@ -91,9 +91,10 @@ fn file(path: &Path) -> Result<Run> {
         }
         Some("jsonl" | "ndjson") => {
             let (log, warnings) = jsonl::read(path)?;
-            if log.has_no_latency() && foreign::is_bench_serving(&source::read_bytes(path)?) {
-                // SGLang appends its runs: lines that are no requests, but hold lists of them.
-                foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?
+            // SGLang appends its runs: lines that are no requests, but hold lists of them.
+            let text = if log.has_no_latency() { source::read_bytes(path)? } else { Vec::new() };
+            if foreign::is_bench_serving(&text) {
+                foreign::read_json(&text, path).map(|(log, info)| (log, info, Vec::new()))?
             } else {
                 (log, no_info(), warnings)
             }

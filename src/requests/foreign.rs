@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::Dimension;
 use super::log::{Request, RequestLog};
 use super::metadata::RunInfo;
-use super::row::{BadRow, without_place, without_python_numbers};
+use super::row::BadRow;
+use super::{Dimension, inference_perf, json};
 use crate::error::{Error, Result};
 
 /// A run of `vllm bench serve --save-detailed` or of SGLang's `bench_serving --output-details`. Times are in seconds.
@@ -84,6 +84,9 @@ pub(super) fn is_bench_serving(text: &[u8]) -> bool {
 /// # Errors
 /// It is no such file, or one of several runs.
 pub(super) fn read_json(text: &[u8], path: &Path) -> Result<(RequestLog, RunInfo)> {
+    if json::is_list(text) {
+        return Ok(inference_perf::log(&parsed::<Vec<_>>(text, path)?.concat()));
+    }
     let guidellm: Guidellm = parsed(text, path)?.pop().unwrap_or_default();
     match guidellm.benchmarks.len() {
         0 => bench_serving(text, path),
@@ -145,15 +148,8 @@ fn bench_serving(text: &[u8], path: &Path) -> Result<(RequestLog, RunInfo)> {
 
 /// Every JSON value of a text.
 fn parsed<T: serde::de::DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    let read =
-        |text: &[u8]| serde_json::Deserializer::from_slice(text).into_iter().collect::<serde_json::Result<Vec<T>>>();
-    let values = read(text).or_else(|error| without_python_numbers(text).map_or(Err(error), |mended| read(&mended)));
-    values.map_err(|error| {
-        Error::input(format!("this is no result of a tool that is known ({})", without_place(&error)))
-            .at(path)
-            .line(error.line())
-            .column(error.column())
+    json::values(text).map_err(|error| {
+        json::wrong(&error, path, "result of a tool that is known")
             .help("give a file with requests one by one as the tool wrote it")
     })
 }
@@ -213,8 +209,7 @@ pub(super) fn is_aiperf(line: &[u8]) -> bool {
 
 /// Reads a line of AIPerf; `None` for a request of the warm-up.
 pub(super) fn aiperf(line: &[u8]) -> std::result::Result<Option<Request>, BadRow> {
-    let record: AiperfRecord = serde_json::from_slice(line)
-        .map_err(|error| BadRow { column: Some(error.column()), message: without_place(&error) })?;
+    let record: AiperfRecord = serde_json::from_slice(line).map_err(|error| BadRow::of(&error))?;
     if record.metadata.benchmark_phase.as_deref() == Some("warmup") {
         return Ok(None);
     }

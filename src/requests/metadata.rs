@@ -1,13 +1,11 @@
 //! What LLMeter writes of a run beside its requests.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::row::{without_place, without_python_numbers};
-use super::source;
-use crate::error::{Error, Result};
+use super::{json, source};
+use crate::error::Result;
 
 /// Which versions of LLMeter write such requests, told by the fields they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,20 +108,10 @@ impl RunInfo {
 /// A JSON object beside the requests; `None` where there is no such file.
 fn object(folder: &Path, name: &str) -> Result<Option<Value>> {
     let Some(path) = source::find(folder, name) else { return Ok(None) };
-    let mut text = Vec::new();
-    source::open(&path)?.read_to_end(&mut text).map_err(|error| source::unreadable(&path, &error))?;
-    let value: Value = lenient(&text).map_err(|error| {
-        Error::input(format!("this is no JSON ({})", without_place(&error)))
-            .at(&path)
-            .line(error.line())
-            .column(error.column())
-            .help("delete the file to read the run without it")
-    })?;
-    Ok(Some(value))
-}
-
-fn lenient(text: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(text).or_else(|error| serde_json::from_slice(&without_python_numbers(text).ok_or(error)?))
+    let value = json::lenient(&source::read_bytes(&path)?);
+    value
+        .map(Some)
+        .map_err(|error| json::wrong(&error, &path, "JSON").help("delete the file to read the run without it"))
 }
 
 /// The first request of a file, for its fields. A cut line has none.
@@ -132,5 +120,5 @@ fn first_request(responses: &Path) -> Result<Option<Value>> {
     let mut line = Vec::new();
     std::io::BufRead::read_until(&mut reader, b'\n', &mut line)
         .map_err(|error| source::unreadable(responses, &error))?;
-    Ok(lenient(line.trim_ascii()).ok())
+    Ok(json::lenient(line.trim_ascii()).ok())
 }

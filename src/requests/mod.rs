@@ -1,9 +1,11 @@
 //! Logs of single requests as measuring tools write them: LLMeter's result folders of every version, AIPerf's records, the details of
-//! vLLM, SGLang and GuideLLM, and tables.
+//! vLLM, SGLang, GuideLLM and inference-perf, and tables.
 
 mod dimension;
 mod folder;
 mod foreign;
+mod inference_perf;
+pub(crate) mod json;
 mod jsonl;
 mod log;
 mod metadata;
@@ -15,5 +17,4 @@ pub use dimension::Dimension;
 pub use folder::{LoadTest, Measured, Run, is_measured, open};
 pub use log::{Counts, RequestLog};
 pub use metadata::{LlmeterVersion, RunInfo};
-pub(crate) use row::without_python_numbers;
 pub(crate) use source::{plain_name, read_bytes};

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Dimension;
 use super::log::Request;
 use super::source::unix_seconds;
+use super::{Dimension, json};
 
 /// The fields that count; every other is skipped, whatever it holds.
 #[derive(Debug, Default, Deserialize)]
@@ -29,14 +29,16 @@ pub(super) struct BadRow {
     pub column: Option<usize>,
 }
 
+impl BadRow {
+    /// Of a line that is not the JSON that it should be.
+    pub fn of(error: &serde_json::Error) -> Self {
+        Self { column: Some(error.column()), message: json::without_place(error) }
+    }
+}
+
 /// Reads a line. Python's bare `NaN` and `Infinity`, which JSON does not know, stand for nothing.
 pub(super) fn parse(line: &[u8]) -> Result<Request, BadRow> {
-    let row: Row = serde_json::from_slice(line)
-        .or_else(|error| {
-            let mended = without_python_numbers(line).ok_or(error)?;
-            serde_json::from_slice(&mended)
-        })
-        .map_err(|error| BadRow { column: Some(error.column()), message: without_place(&error) })?;
+    let row: Row = json::lenient(line).map_err(|error| BadRow::of(&error))?;
     let mut request = Request { failed: row.error.is_some(), ..Request::default() };
     let fields = [
         row.time_to_first_token,
@@ -62,38 +64,6 @@ pub(super) fn parse(line: &[u8]) -> Result<Request, BadRow> {
         request.sent = sent;
     }
     Ok(request.completed())
-}
-
-/// What a JSON error says, without the line and column at its end.
-pub(super) fn without_place(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
-}
-
-/// The text with `NaN`, `Infinity` and `-Infinity` outside of strings replaced by `null`; `None` where there is none of them.
-pub(crate) fn without_python_numbers(text: &[u8]) -> Option<Vec<u8>> {
-    let mut mended = Vec::with_capacity(text.len());
-    let (mut quoted, mut found, mut at) = (false, false, 0);
-    while at < text.len() {
-        let rest = &text[at..];
-        let word = [&b"-Infinity"[..], b"Infinity", b"NaN"].into_iter().find(|word| !quoted && rest.starts_with(word));
-        if let Some(word) = word {
-            mended.extend_from_slice(b"null");
-            found = true;
-            at += word.len();
-            continue;
-        }
-        if quoted && rest[0] == b'\\' {
-            // The escaped character too, which may be a quote.
-            mended.extend_from_slice(&rest[..rest.len().min(2)]);
-            at += 2;
-            continue;
-        }
-        quoted ^= rest[0] == b'"';
-        mended.push(rest[0]);
-        at += 1;
-    }
-    found.then_some(mended)
 }
 
 #[cfg(test)]

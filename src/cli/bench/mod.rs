@@ -160,7 +160,7 @@ pub struct BenchArgs {
     png: bool,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
@@ -236,7 +236,7 @@ pub fn run(catalog: &Catalog, args: BenchArgs) -> Result<()> {
     files.extend(write_live_page(&results, &folder.path, args.png)?);
     match args.format {
         Format::Json => print(&json_line(&Output { folder: &folder.path, results: &results, files: &files })?)?,
-        Format::Text => print(&format!("{}\n{}", results_text(&results), written_lines(&files)))?,
+        Format::Table => print(&format!("{}\n{}", results_text(&results), written_lines(&files)))?,
     }
     failure.map_or(Ok(()), |error| Err(error.help("the rows measured before are kept")))
 }

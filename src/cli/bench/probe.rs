@@ -46,7 +46,7 @@ pub struct ProbeArgs {
     png: bool,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
@@ -95,7 +95,7 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
             let memory_bandwidth_gb_per_s = found.bandwidth_gb_per_s();
             print(&json_line(&Output { probe: &found, memory_bandwidth_gb_per_s, files })?)
         }
-        Format::Text => print(&text(&found, &files)),
+        Format::Table => print(&text(&found, &files)),
     }
 }
 

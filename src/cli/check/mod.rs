@@ -89,7 +89,7 @@ pub struct CheckArgs {
     limits: LimitArgs,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
     format: CheckFormat,
 }
 
@@ -136,7 +136,8 @@ fn limit(text: &str) -> std::result::Result<f64, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CheckFormat {
     /// A table for people.
-    Text,
+    #[value(alias = "text")]
+    Table,
     /// The table, and workflow commands that GitHub shows as annotations of the run.
     Github,
     /// JUnit XML: a test suite for each scenario, a test case for each comparison.
@@ -196,7 +197,7 @@ pub fn run(catalog: &Catalog, args: &CheckArgs) -> Result<()> {
 
     let elapsed_s = started.elapsed().as_secs_f64();
     print(&match args.format {
-        CheckFormat::Text => text(&report),
+        CheckFormat::Table => text(&report),
         CheckFormat::Github => format!("{}{}", text(&report), github(&report)),
         CheckFormat::Junit => junit(&report, elapsed_s),
         CheckFormat::Json => json(&report, elapsed_s)?,

@@ -6,13 +6,14 @@ mod model;
 mod sides;
 mod text;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::gate::Gate;
 use self::machine::output;
 use self::model::{ModelArgs, hold};
 use self::sides::{Given, groups};
 use self::text::{notes, report_text};
+use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::terminal::{print, spinner, written_lines};
@@ -25,15 +26,6 @@ use crate::stats::{IntervalMethod, QuantileRule};
 
 /// Fewest and most resamples.
 const RESAMPLES: std::ops::RangeInclusive<usize> = 100..=10_000_000;
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Table,
-    /// One JSON object (see docs/schema).
-    Json,
-}
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]

@@ -36,7 +36,7 @@ pub fn run(args: &FitArgs, hardware: &Hardware, runs: Vec<LiveRun>, started: Ins
     bar.finish_and_clear();
     match args.format {
         Format::Json => print(&json_line(&Output::new(&study, files, started.elapsed().as_secs_f64()))?),
-        Format::Text => {
+        Format::Table => {
             let mut text = text(&study);
             // Writing to a String cannot fail.
             let _ = writeln!(text, "\nWrote in {:.1} s", started.elapsed().as_secs_f64());

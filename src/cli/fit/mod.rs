@@ -95,7 +95,7 @@ pub struct FitArgs {
     png: bool,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
@@ -166,7 +166,7 @@ pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
             let output = output(&study, files, started.elapsed().as_secs_f64());
             print(&json_line(&output)?)
         }
-        Format::Text => {
+        Format::Table => {
             let mut text = text(&study);
             if !measured.unknown.is_empty() {
                 // Writing to a String cannot fail.

@@ -52,7 +52,7 @@ pub fn output<'a>(
         load: rows.load.name(),
         statistic: rows.statistic.name(),
         rows: rows.rows.iter().map(row).collect(),
-        conversions: imported.tools.iter().flat_map(|tool| tool.conversions()).copied().collect(),
+        conversions: imported.conversions().collect(),
         cautions: cautions(imported, rows, placed),
         scenario: placed.map(|placed| &placed.scenario),
         files,

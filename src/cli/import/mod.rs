@@ -6,10 +6,11 @@ mod scenario;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::machine::output;
 use self::scenario::{Placed, place, stage};
+use super::Format;
 use super::json::json_line;
 use super::terminal::{caution_lines, print, report_table, written_lines};
 use crate::error::{Error, Result, named};
@@ -17,15 +18,6 @@ use crate::import::{Imported, Rows, Tool, read, rows};
 use crate::report::{OutputFolder, ReportTable, number, number_or_dash};
 use crate::spec::{Catalog, Precision, Statistic};
 use crate::workload::LoadKind;
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Table,
-    /// One JSON object (see docs/schema).
-    Json,
-}
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
@@ -170,11 +162,9 @@ fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Optio
     );
     text += &report_table(rows_table(rows), 0..6);
     text += "\nConverted:\n";
-    for tool in &imported.tools {
-        for conversion in tool.conversions() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {conversion}");
-        }
+    for conversion in imported.conversions() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {conversion}");
     }
     text += &caution_lines(&cautions(imported, rows, placed));
     if !files.is_empty() {

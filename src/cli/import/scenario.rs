@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ImportArgs;
-use crate::cli::target::served_precision;
+use crate::cli::target::{computed_wider, served_precision};
 use crate::dataset::{columns_of, read_measurements};
 use crate::error::{Error, Result};
 use crate::import::{Imported, Rows};
@@ -53,11 +53,10 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         assumed.push(format!("the files do not tell the precision of the KV cache; {kv} is assumed (--kv)"));
         kv
     });
-    let stored_only = hardware.known_peak(weights).is_none();
     let deployment = Deployment {
         tensor_parallel,
         weight_precision: weights,
-        compute_precision: stored_only.then_some(weights.unquantised()),
+        compute_precision: computed_wider(&hardware, weights),
         kv_precision,
         max_sequences: None,
         max_tokens_per_step: None,
@@ -65,7 +64,7 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
     // Checks that they go together, and names them.
     let system = System::new(hardware, model, deployment)?;
     let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
-    let conversions: Vec<&str> = imported.tools.iter().flat_map(|tool| tool.conversions()).copied().collect();
+    let conversions: Vec<&str> = imported.conversions().collect();
     let engine = args.engine.clone().or_else(|| facts.engine.clone()).unwrap_or_else(|| {
         assumed.push("the files do not tell the serving engine (--engine)".to_owned());
         "unknown".to_owned()

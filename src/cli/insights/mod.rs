@@ -6,11 +6,12 @@ mod text;
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 
 use self::machine::json;
 use self::serving::ServingArgs;
 use self::text::report_text;
+use super::Format;
 use super::page_args::PageArgs;
 use super::terminal::{print, written_lines};
 use crate::error::{Error, Result};
@@ -19,15 +20,6 @@ use crate::insights::study::TableStudy;
 use crate::insights::{BenchmarkTable, Rule, SweepTable};
 use crate::report::{InsightsReport, write_insights};
 use crate::spec::Catalog;
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Table,
-    /// One JSON object (see docs/schema).
-    Json,
-}
 
 /// Arguments of `insights`.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::numbers::Numbers;
-use crate::cli::target::served_precision;
+use crate::cli::target::{computed_wider, served_precision};
 use crate::error::{Error, Result};
 use crate::insights::serving::ServingRates;
 use crate::insights::slice::Slice;
@@ -129,11 +129,11 @@ impl ServingArgs {
         let contexts = self.contexts(&model)?;
         let weights = self.weights.unwrap_or_else(|| served_precision(&model));
         let deployment = |hardware: &Hardware| {
-            let stored_only = self.weights.is_none() && hardware.known_peak(weights).is_none();
+            let stored_only = self.weights.map_or_else(|| computed_wider(hardware, weights), |_| None);
             Deployment {
                 tensor_parallel: self.tp,
                 weight_precision: weights,
-                compute_precision: self.compute.or(stored_only.then_some(weights.unquantised())),
+                compute_precision: self.compute.or(stored_only),
                 kv_precision: self.kv.unwrap_or(weights.unquantised()),
                 max_sequences: None,
                 max_tokens_per_step: None,

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
 
+use super::TableFormat;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::select::matching;
@@ -24,17 +25,6 @@ use crate::workload::{LoadKind, Workload};
 use answer::Answer;
 use machine::{csv, json};
 use text::text;
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Text,
-    /// One JSON object (see docs/schema).
-    Json,
-    /// The options as comma-separated values.
-    Csv,
-}
 
 impl ValueEnum for TtftStatistic {
     fn value_variants<'a>() -> &'a [Self] {
@@ -136,8 +126,8 @@ pub struct PlanArgs {
     top: usize,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    format: TableFormat,
 
     #[command(flatten)]
     page: PageArgs,
@@ -373,9 +363,9 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
         write_plan(&answer.title(), &answer.basis(), &question, &plan, &answer.cautions(), folder, png)
     })?;
     print(&match args.format {
-        Format::Text => text(&answer, args.top, &files),
-        Format::Json => json(&answer, &files)?,
-        Format::Csv => csv(&answer),
+        TableFormat::Table => text(&answer, args.top, &files),
+        TableFormat::Json => json(&answer, &files)?,
+        TableFormat::Csv => csv(&answer),
     })?;
     if plan.options.is_empty() {
         return Err(Error::failed("nothing meets the limits").help(answer.remedy()));

@@ -5,10 +5,11 @@ mod table;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::machine::{csv, output};
 use self::table::{heading, predictions_table};
+use super::TableFormat;
 use super::explain::explain;
 use super::json::json_line;
 use super::numbers::Numbers;
@@ -24,17 +25,6 @@ use crate::workload::{LoadKind, Workload};
 
 /// More workloads than this in one call look like a slip.
 const MOST_WORKLOADS: usize = 1_000_000;
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A table for people.
-    Table,
-    /// One JSON object (see docs/schema).
-    Json,
-    /// Comma-separated values.
-    Csv,
-}
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
@@ -79,8 +69,8 @@ pub struct PredictArgs {
     explain: bool,
 
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    format: TableFormat,
 
     #[command(flatten)]
     page: PageArgs,
@@ -121,7 +111,7 @@ impl PredictArgs {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
-    if args.explain && args.format == Format::Csv {
+    if args.explain && args.format == TableFormat::Csv {
         return Err(Error::input("--explain has no place in a CSV").help("--format json gives the parts as numbers"));
     }
     let target = args.target.resolve(catalog)?;
@@ -138,17 +128,17 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
         write_prediction(&target.title, &target.basis(), &forecasts, &cautions, folder, png)
     })?;
     match args.format {
-        Format::Json => {
+        TableFormat::Json => {
             let output = output(&target, &forecaster, &capacity, &forecasts, files);
             say(&cautions);
             print(&json_line(&output)?)
         }
-        Format::Csv => {
+        TableFormat::Csv => {
             say(&cautions);
             eprint!("{}", written_lines(&files));
             print(&csv(&target, &capacity, &forecasts))
         }
-        Format::Table => {
+        TableFormat::Table => {
             let mut text = heading(&target, &capacity, &forecasts, forecaster.is_calibrated());
             text += &predictions_table(&forecasts, &capacity, &target, kind);
             if args.explain {

@@ -4,9 +4,10 @@ mod output;
 
 use std::fmt::Write;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::output::output;
+use super::Format;
 use super::json::json_line;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
@@ -29,15 +30,6 @@ const MOST_STEPS: usize = 10_000;
 /// Batches and contexts of the sweep unless given; contexts end where those of the model do.
 const BATCHES: &str = "1,2,4..1024";
 const CONTEXTS: &str = "128,256..32768";
-
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Table,
-    /// One JSON object (see docs/schema).
-    Json,
-}
 
 /// Arguments of `roofline`.
 #[derive(Debug, Args)]
