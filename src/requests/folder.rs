@@ -46,7 +46,8 @@ pub enum Measured {
     LoadTest(LoadTest),
 }
 
-/// Reads a run's folder, a load test's folder, or a file of requests (`.jsonl`, `.csv`; each also `.gz` or `.zst`).
+/// Reads a run's folder, a load test's folder, or a file of requests (`.jsonl`, `.csv`; each also `.gz` or `.zst`;
+/// `.parquet`).
 ///
 /// # Errors
 /// There is nothing of the kind, or a file of it cannot be read.
@@ -86,6 +87,7 @@ fn file(path: &Path) -> Result<Run> {
     let no_info = RunInfo::default;
     let (log, info, warnings) = match ending.as_deref() {
         Some("csv") => (table::read(path)?, no_info(), Vec::new()),
+        Some("parquet") => (table::read_parquet(path)?, no_info(), Vec::new()),
         Some("json") => {
             foreign::read_json(&source::read_bytes(path)?, path).map(|(log, info)| (log, info, Vec::new()))?
         }
@@ -102,7 +104,7 @@ fn file(path: &Path) -> Result<Run> {
         _ => {
             return Err(Error::input("this is no log of requests")
                 .at(path)
-                .help("give a folder of LLMeter, or a file that ends in .jsonl, .json or .csv (.gz, .zst)"));
+                .help("give a folder of LLMeter, or a file that ends in .jsonl, .json or .csv (.gz, .zst), or .parquet"));
         }
     };
     checked(Run { path: path.to_owned(), name: name_of(path), info, log, warnings })

@@ -9,6 +9,11 @@ pub(crate) mod json;
 mod jsonl;
 mod log;
 mod metadata;
+#[cfg(not(feature = "parquet"))]
+#[path = "no_parquet.rs"]
+mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod row;
 mod source;
 mod table;
