@@ -180,7 +180,11 @@ fn features_are_tested_only_where_modules_are_listed() {
         .into_iter()
         .filter(|(_, text)| text.contains("feature = \""))
         .map(|(path, _)| path)
-        .filter(|path| !["src/lib.rs", "src/cli/mod.rs", "src/live/mod.rs", "src/requests/mod.rs"].map(Path::new).contains(&path.as_path()))
+        .filter(|path| {
+            !["src/lib.rs", "src/cli/mod.rs", "src/live/mod.rs", "src/requests/mod.rs"]
+                .map(Path::new)
+                .contains(&path.as_path())
+        })
         .collect();
     assert!(named.is_empty(), "{named:?}");
 }

@@ -102,9 +102,9 @@ fn file(path: &Path) -> Result<Run> {
             }
         }
         _ => {
-            return Err(Error::input("this is no log of requests")
-                .at(path)
-                .help("give a folder of LLMeter, or a file that ends in .jsonl, .json or .csv (.gz, .zst), or .parquet"));
+            return Err(Error::input("this is no log of requests").at(path).help(
+                "give a folder of LLMeter, or a file that ends in .jsonl, .json or .csv (.gz, .zst), or .parquet",
+            ));
         }
     };
     checked(Run { path: path.to_owned(), name: name_of(path), info, log, warnings })

@@ -1,6 +1,7 @@
 //! Logs of single requests as measuring tools write them: LLMeter's result folders of every version, AIPerf's records, the details of
 //! vLLM, SGLang, GuideLLM and inference-perf, and tables.
 
+mod column;
 mod dimension;
 mod folder;
 mod foreign;

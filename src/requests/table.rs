@@ -31,10 +31,9 @@ pub(super) fn read(path: &Path) -> Result<RequestLog> {
     while let Some(batch) = rows.next()? {
         let text = [&header[..], batch].concat();
         // Every cell is a text first, so that types do not change from batch to batch.
-        let options = CsvReadOptions::default()
-            .with_infer_schema_length(Some(0))
-            .with_columns(Some(columns.clone()));
-        let frame = options.into_reader_with_file_handle(Cursor::new(text)).finish().map_err(|error| no_csv(&error, path))?;
+        let options = CsvReadOptions::default().with_infer_schema_length(Some(0)).with_columns(Some(columns.clone()));
+        let frame =
+            options.into_reader_with_file_handle(Cursor::new(text)).finish().map_err(|error| no_csv(&error, path))?;
         append(&mut log, &frame, path)?;
     }
     Ok(log)
@@ -140,15 +139,22 @@ fn columns_of(names: &[String], path: &Path) -> Result<Arc<[PlSmallStr]>> {
             .line(1)
             .help(format!("{near}name columns {}; times in seconds", known.join(", "))));
     }
-    Ok(known.into_iter().chain(TEXTS).filter(|name| names.iter().any(|own| own == name)).map(PlSmallStr::from).collect())
+    Ok(known
+        .into_iter()
+        .chain(TEXTS)
+        .filter(|name| names.iter().any(|own| own == name))
+        .map(PlSmallStr::from)
+        .collect())
 }
 
 /// Adds the rows of a frame to a log.
 fn append(log: &mut RequestLog, frame: &DataFrame, path: &Path) -> Result<()> {
     let before = log.len();
     let line = |row: usize| before + row + 2;
-    let columns: Vec<_> =
-        Dimension::ALL.into_iter().map(|dimension| numbers(frame, dimension.name(), path, &line)).collect::<Result<_>>()?;
+    let columns: Vec<_> = Dimension::ALL
+        .into_iter()
+        .map(|dimension| numbers(frame, dimension.name(), path, &line))
+        .collect::<Result<_>>()?;
     let [errors, times] = TEXTS.map(|name| texts(frame, name));
     for row in 0..frame.height() {
         let mut request = Request::default();
