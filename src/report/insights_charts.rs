@@ -15,7 +15,7 @@ use super::number::{number, number_or_dash};
 use crate::insights::budget::budgets_mb;
 use crate::insights::dial::{Dial, DialPoint, SliceDial, Spread};
 use crate::insights::study::TableStudy;
-use crate::insights::{AttentionType, Panel, Rule, Run};
+use crate::insights::{AttentionType, CONFIDENCE, Panel, Rule, Run};
 
 const HEIGHT: usize = 520;
 const INK: &str = "#1B1F24";
@@ -191,12 +191,11 @@ fn banded() -> plotly::Layout {
 }
 
 /// A band between two lines in the colour of a series.
-fn band(chart: &mut Plot, x: &[f64], low: Vec<f64>, high: Vec<f64>, index: usize, step: bool) {
+fn band(chart: &mut Plot, x: &[f64], low: Vec<f64>, high: Vec<f64>, index: usize) {
     let edge = |y: Vec<f64>| {
-        let shape = if step { LineShape::Hv } else { LineShape::Linear };
         Scatter::new(x.to_vec(), y)
             .mode(Mode::Lines)
-            .line(Line::new().width(0.0).color(colour(index)).shape(shape))
+            .line(Line::new().width(0.0).color(colour(index)).shape(LineShape::Linear))
             .show_legend(false)
             .hover_info(HoverInfo::Skip)
     };
@@ -233,7 +232,7 @@ fn totals(study: &TableStudy) -> Figure {
         let of = |part: fn(&crate::insights::budget::Quartiles) -> f64| -> Vec<f64> {
             totals.iter().map(|total| part(total) / 1e3).collect()
         };
-        band(&mut chart, &x, of(|t| t.low), of(|t| t.high), index, false);
+        band(&mut chart, &x, of(|t| t.low), of(|t| t.high), index);
         chart.add_trace(
             Scatter::new(x.clone(), of(|t| t.median))
                 .mode(Mode::Lines)
@@ -343,7 +342,7 @@ fn dial_figure(dial: &Dial, rule: Rule, measure: Measure) -> Figure {
     // Bands end at gaps.
     for stretch in stretches(&part(|s| s.mean)) {
         let cut = |values: Vec<f64>| values[stretch.clone()].to_vec();
-        band(&mut chart, &x[stretch.clone()], cut(part(|s| s.low)), cut(part(|s| s.high)), 0, false);
+        band(&mut chart, &x[stretch.clone()], cut(part(|s| s.low)), cut(part(|s| s.high)), 0);
     }
     let counts = dial.points.iter().map(|point| format!("n={}", point.count)).collect::<Vec<_>>();
     chart.add_trace(
@@ -367,7 +366,7 @@ fn dial_figure(dial: &Dial, rule: Rule, measure: Measure) -> Figure {
         let index = place(&reference.attention);
         if rule == Rule::Original {
             let edge = |factor: f64| vec![height * factor; 2];
-            band(&mut chart, &[first, last], edge(1.0 - share), edge(1.0 + share), index, false);
+            band(&mut chart, &[first, last], edge(1.0 - share), edge(1.0 + share), index);
         }
         chart.add_trace(
             Scatter::new(vec![first, last], vec![height; 2])
@@ -433,9 +432,9 @@ fn slice_loss(dial: &SliceDial) -> Figure {
     let (first, last) = dial.losses.iter().fold((f64::MAX, 0.0_f64), |(a, b), p| (a.min(p.0), b.max(p.0)));
     if let Some(line) = dial.loss_line {
         let places: Vec<f64> = (0..=40).map(|k| first + (last - first) * f64::from(k) / 40.0).collect();
-        let reach = |x: f64| line.height_reach(x, 0.95).unwrap_or(f64::NAN);
+        let reach = |x: f64| line.height_reach(x, CONFIDENCE).unwrap_or(f64::NAN);
         let edge = |side: f64| places.iter().map(|x| line.at(*x) + side * reach(*x)).collect::<Vec<_>>();
-        band(&mut chart, &places, edge(-1.0), edge(1.0), 0, false);
+        band(&mut chart, &places, edge(-1.0), edge(1.0), 0);
         chart.add_trace(
             Scatter::new(places.clone(), places.iter().map(|x| line.at(*x)).collect())
                 .mode(Mode::Lines)

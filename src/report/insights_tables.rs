@@ -278,7 +278,7 @@ pub fn dial_cache_title(dial: &Dial, rule: Rule) -> String {
 /// How the loss of one architecture goes with the rank.
 pub fn slice_loss_title(dial: &SliceDial) -> String {
     let name = dial.slice.label();
-    match dial.loss_line.and_then(|line| Some((line, line.slope_reach(0.95)?))) {
+    match dial.loss_trend() {
         Some((line, reach)) if line.slope.abs() > reach => format!(
             "{name}: loss {} by {:.1e} ± {:.0e} per unit of rank (n = {})",
             if line.slope < 0.0 { "falls" } else { "rises" },
@@ -361,7 +361,7 @@ pub fn slice_lines(dial: &SliceDial) -> Vec<String> {
             dial.rope.map_or_else(String::new, |rope| format!(", a rotary key of {rope}"))
         ));
     }
-    if let Some((line, reach)) = dial.loss_line.and_then(|line| Some((line, line.slope_reach(0.95)?))) {
+    if let Some((line, reach)) = dial.loss_trend() {
         let verdict = if line.slope.abs() <= reach { ": no trend that the runs could tell from none" } else { "" };
         lines.push(format!(
             "Loss {:+.2e} ± {:.1e} per unit of rank (95 %, n = {}){verdict}.",

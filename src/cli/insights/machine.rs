@@ -385,7 +385,7 @@ fn slice(dial: &SliceDial) -> SliceOutput {
         points: dial.points.iter().map(dial_point).collect(),
         cache_mb_per_rank: dial.cache_line.map(|line| line.slope),
         loss_per_rank: dial.loss_line.map(|line| line.slope),
-        loss_per_rank_95_pct: dial.loss_line.and_then(|line| line.slope_reach(0.95)),
+        loss_per_rank_95_pct: dial.loss_trend().map(|(_, reach)| reach),
         equal_cache: dial.equal.iter().map(equal).collect(),
     }
 }
