@@ -255,12 +255,7 @@ fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
     }
     let gpus = question.deployment.tensor_parallel;
     for kind in question.kinds {
-        let heads = match kind {
-            VariantKind::Grouped(heads) => *heads,
-            VariantKind::MultiQuery => 1,
-            VariantKind::MultiHead | VariantKind::Latent(_) => continue,
-        };
-        if heads < gpus {
+        if kind.kv_heads().is_some_and(|heads| heads < gpus) {
             cautions
                 .push(format!("{kind} has fewer key/value heads than {gpus} devices, so that some hold the same ones"));
         }
