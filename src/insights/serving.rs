@@ -14,7 +14,7 @@
 //! Speeds measured with one sequence, multiplied by the sequences that fit, are the linear rule; it holds while weights and
 //! overhead outweigh the caches.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::prediction::Part;
 use crate::roofline::memory::{kv_bytes, weight_bytes};
 use crate::roofline::op::OpTime;
@@ -269,18 +269,6 @@ fn last_true(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
         }
     }
     yes
-}
-
-/// Amounts of memory at a constant factor from each other.
-///
-/// # Errors
-/// The ends are not above 0 and in order.
-pub fn memory_grid(first: Bytes, last: Bytes, count: u32) -> Result<Vec<Bytes>> {
-    if !(first.get() > 0.0 && last > first && last.get().is_finite() && count > 1) {
-        return Err(Error::input("the range of memory is empty").help("give a smaller and a larger size, both above 0"));
-    }
-    let factor = last / first;
-    Ok((0..count).map(|k| first * factor.powf(f64::from(k) / f64::from(count - 1))).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Rule;
 use super::budget::{MatchedRatio, TypeSpeed, matched_ratios};
 use super::dial::{Dial, SliceDial};
 use super::quality::{Noise, Panel, panels};
-use super::serving::{Memory, ServingPoint, ServingRates, ServingSystem, memory_grid};
+use super::serving::{Memory, ServingPoint, ServingRates, ServingSystem};
 use super::table::BenchmarkTable;
 use super::variant::{Variant, VariantKind};
 use crate::error::{Error, Result};
@@ -167,7 +167,7 @@ impl ServingStudy {
             return Err(Error::input("no context is given").help("name one in tokens"));
         };
         let size = hardware.memory * deployment.gpus();
-        let memory = memory_grid(size * AROUND.0, size * AROUND.1, GRID)?;
+        let memory = memory_around(size);
         let longest = question.contexts.iter().copied().fold(f64::from(model.max_context_tokens), f64::max);
         let doublings = std::iter::successors(Some(FIRST_CONTEXT), |tokens| Some(tokens * 2.0));
         let mut map_contexts: Vec<f64> = doublings.take_while(|tokens| *tokens <= longest).collect();
@@ -235,6 +235,13 @@ impl ServingStudy {
         let points = self.variants.iter().filter_map(|variant| Some((variant, variant.at_device[0]?)));
         points.max_by(|a, b| a.1.total.total_cmp(&b.1.total))
     }
+}
+
+/// Amounts of memory around one, at a constant factor from each other.
+fn memory_around(size: Bytes) -> Vec<Bytes> {
+    let (first, last) = (size * AROUND.0, size * AROUND.1);
+    let factor = last / first;
+    (0..GRID).map(|k| first * factor.powf(f64::from(k) / f64::from(GRID - 1))).collect()
 }
 
 fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
