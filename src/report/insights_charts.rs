@@ -1,13 +1,11 @@
 //! The figures of a table of runs: loss against cache, speed at a budget, and the dial of latent attention.
 
-use plotly::common::{
-    DashType, Fill, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mode, Position, SizeMode, Title,
-};
+use plotly::common::{DashType, Fill, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mode, Position, SizeMode};
 use plotly::layout::{Axis, AxisType, RangeMode, Shape, ShapeLine, ShapeType, TraceOrder};
 use plotly::{Plot, Scatter};
 
 use super::charts::short;
-use super::figure::{Figure, colour, dash, layout, legend, plot};
+use super::figure::{Figure, INK, colour, dash, layout, legend, plain_axis, plot, translucent};
 use super::insights_tables::{
     TABLED_GB, budget_title, dial_cache_title, dial_loss_title, front_title, ratio_title, slice_loss_title, slice_title,
 };
@@ -18,14 +16,14 @@ use crate::insights::study::TableStudy;
 use crate::insights::{AttentionType, CONFIDENCE, Panel, Rule, Run};
 
 const HEIGHT: usize = 520;
-const INK: &str = "#1B1F24";
 const GREY: &str = "#8A9199";
 
 /// Area of the largest marker and floor of all, in square pixels.
 const AREAS: (f64, f64) = (900.0, 80.0);
 
-/// Opacity of runs on the front and off it, 0.90 and 0.33, as the end of a colour.
-const OPACITIES: (&str, &str) = ("E6", "55");
+/// Opacity of runs on the front and off it, 0.90 and 0.33, and of bands, 0.15.
+const OPACITIES: (u8, u8) = (0xE6, 0x55);
+const BAND_OPACITY: u8 = 0x26;
 
 /// Place of a kind of attention among colours, dashes and markers, the same in every figure.
 pub fn place(attention: &AttentionType) -> usize {
@@ -53,8 +51,7 @@ fn marker_of(attention: &AttentionType, dense: bool) -> MarkerSymbol {
 
 /// An axis, logarithmic if asked for.
 pub fn scaled(title: &str, log: bool) -> Axis {
-    let axis = Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false);
-    if log { axis.type_(AxisType::Log) } else { axis }
+    if log { plain_axis(title).type_(AxisType::Log) } else { plain_axis(title) }
 }
 
 /// A dashed line across the picture, up at `x`.
@@ -129,7 +126,7 @@ fn quality(panel: &Panel<'_>, rule: Rule, largest: f64, log: bool) -> Figure {
         let painted = |run: &&Run| panel.painted.iter().any(|member| member.row == run.row);
         let sizes = runs.iter().map(|run| diameter(run.params_m, largest)).collect();
         let ink = colour(place(attention));
-        let inks = runs.iter().map(|run| format!("{ink}{}", if painted(run) { OPACITIES.0 } else { OPACITIES.1 }));
+        let inks = runs.iter().map(|run| translucent(ink, if painted(run) { OPACITIES.0 } else { OPACITIES.1 }));
         let name = if dense { attention.to_string() } else { format!("{attention}, experts") };
         chart.add_trace(
             Scatter::new(
@@ -200,12 +197,7 @@ fn band(chart: &mut Plot, x: &[f64], low: Vec<f64>, high: Vec<f64>, index: usize
             .hover_info(HoverInfo::Skip)
     };
     chart.add_trace(edge(low));
-    chart.add_trace(edge(high).fill(Fill::ToNextY).fill_color(faint(index)));
-}
-
-/// The colour of a series, nearly transparent.
-fn faint(index: usize) -> String {
-    format!("{}26", colour(index))
+    chart.add_trace(edge(high).fill(Fill::ToNextY).fill_color(translucent(colour(index), BAND_OPACITY)));
 }
 
 /// The unit of budgets and how many MB it has. MB are 10⁶ bytes; the original divides them by 1024 and calls that GB.

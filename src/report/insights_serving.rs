@@ -5,7 +5,7 @@ use plotly::layout::{Annotation, RangeMode, Shape};
 use plotly::{Contour, HeatMap, Plot, Scatter};
 
 use super::charts::short;
-use super::figure::{Figure, axis, colour, layout, plot, symbol};
+use super::figure::{Figure, INK, axis, colour, layout, plot, symbol};
 use super::insights_charts::{scaled, upright};
 use super::insights_tables::{devices, series_name, serving_title, sweep_title};
 use super::number::number;
@@ -16,7 +16,6 @@ use crate::insights::{SweepTable, VariantKind};
 use crate::units::Bytes;
 
 const HEIGHT: usize = 540;
-const INK: &str = "#1B1F24";
 
 /// Memory of devices that people know, in GiB: marks on the axis.
 const KNOWN_GIB: [f64; 6] = [24.0, 48.0, 80.0, 141.0, 192.0, 288.0];
