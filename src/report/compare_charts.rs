@@ -84,7 +84,7 @@ fn boxes(study: &DimensionStudy, group: &CompareGroup) -> Figure {
         plot(layout(height).x_axis(value_axis(&study.dimension.title(), positive)).y_axis(category).show_legend(false));
     let mut medians = Vec::new();
     // Categories rise from below: the first run is the topmost.
-    for (index, side, values) in present(study, group).into_iter().rev() {
+    for (index, side, _) in present(study, group).into_iter().rev() {
         let Some(sample) = &study.sides[index] else { continue };
         let figure = sample.box_figure;
         medians.push((side.name.as_str(), figure.median * scale));
@@ -100,9 +100,8 @@ fn boxes(study: &DimensionStudy, group: &CompareGroup) -> Figure {
                 .name(&side.name)
                 .marker(Marker::new().color(colour(index))),
         );
-        let (low, high) = (figure.lower_whisker * scale, figure.upper_whisker * scale);
-        let outside: Vec<f64> = values.iter().copied().filter(|value| *value < low || *value > high).collect();
-        let outside = thinned(&outside);
+        let outside: Vec<f64> =
+            thinned(&figure.outside(&sample.sample.sorted)).into_iter().map(|value| value * scale).collect();
         chart.add_trace(
             Scatter::new(outside.clone(), vec![side.name.clone(); outside.len()])
                 .mode(Mode::Markers)
