@@ -20,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ("prediction", &["units"]),
     ("parameter", &[]),
     ("roofline", &["error", "units", "spec", "workload", "prediction"]),
-    ("insights", &["error", "units", "stats", "spec", "prediction", "roofline"]),
+    ("insights", &["error", "units", "stats", "spec", "roofline"]),
     ("passes", &["error", "units", "spec", "poe", "parameter", "roofline"]),
     ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline"]),
     ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "serving", "dataset"]),

@@ -255,6 +255,18 @@ fn caches_follow_from_the_architecture() {
     }
 }
 
+/// Weights and cache of 16 bit on so many devices.
+fn bf16(gpus: u32) -> Deployment {
+    Deployment {
+        tensor_parallel: gpus,
+        weight_precision: Precision::Bf16,
+        compute_precision: None,
+        kv_precision: Precision::Bf16,
+        max_sequences: None,
+        max_tokens_per_step: None,
+    }
+}
+
 /// The model and the devices of the reference as files of ours.
 fn reference_model(base: &Value) -> ModelArchitecture {
     let text = format!(
@@ -280,14 +292,6 @@ fn reference_device(gpu: &Value) -> Hardware {
 fn decode_steps_of_every_variant_and_device_match() {
     let reference = reference("reference_roofline.json");
     let share = |key: &str| reference["efficiency"][key].as_f64().unwrap();
-    let bf16 = Deployment {
-        tensor_parallel: 1,
-        weight_precision: Precision::Bf16,
-        compute_precision: None,
-        kv_precision: Precision::Bf16,
-        max_sequences: None,
-        max_tokens_per_step: None,
-    };
     let model = reference_model(&reference["base_model"]);
     let defaults = ServingRates::default();
     assert_eq!((defaults.memory, defaults.compute, defaults.usable), (share("bw"), share("flops"), share("vram_util")));
@@ -308,7 +312,7 @@ fn decode_steps_of_every_variant_and_device_match() {
         let scale = device.peak(Precision::Bf16).unwrap().get() / gpu["peak"].as_f64().unwrap();
         let rates = ServingRates { compute: defaults.compute / scale, ..defaults };
         let variant = Variant::of(&model, kind).unwrap();
-        let system = ServingSystem::new(System::new(device, variant.model, bf16.clone()).unwrap(), rates).unwrap();
+        let system = ServingSystem::new(System::new(device, variant.model, bf16(1)).unwrap(), rates).unwrap();
         let context = case["context"].as_f64().unwrap();
         let stored = reference["kv"][name]["params_stored"].as_f64().unwrap() * 2.0;
         // The reference leaves out norms, which are 0.01 % of the weights.
@@ -365,16 +369,8 @@ fn link_costs_are_those_of_the_priors() {
 fn all_reduces_lengthen_steps_over_pcie_more_than_over_a_link_and_can_bind() {
     let catalog = Catalog::built_in();
     let step = |hardware: &str, gpus: u32| {
-        let deployment = Deployment {
-            tensor_parallel: gpus,
-            weight_precision: Precision::Bf16,
-            compute_precision: None,
-            kv_precision: Precision::Bf16,
-            max_sequences: None,
-            max_tokens_per_step: None,
-        };
         let system =
-            System::new(catalog.hardware(hardware).unwrap(), catalog.model("llama31_8b").unwrap(), deployment).unwrap();
+            System::new(catalog.hardware(hardware).unwrap(), catalog.model("llama31_8b").unwrap(), bf16(gpus)).unwrap();
         ServingSystem::new(system, ServingRates::default()).unwrap().step(2000.0, 512.0)
     };
     assert_eq!(step("h100_sxm_80gb", 1).link.get(), 0.0);
@@ -387,21 +383,12 @@ fn all_reduces_lengthen_steps_over_pcie_more_than_over_a_link_and_can_bind() {
 fn a_limit_on_speed_takes_the_largest_batch_that_keeps_it_and_the_linear_rule_ends_where_it_is_said() {
     let catalog = Catalog::built_in();
     let model = catalog.model("llama2_7b").unwrap();
-    let deployment = Deployment {
-        tensor_parallel: 1,
-        weight_precision: Precision::Bf16,
-        compute_precision: None,
-        kv_precision: Precision::Bf16,
-        max_sequences: None,
-        max_tokens_per_step: None,
-    };
     for kind in [VariantKind::MultiHead, VariantKind::Grouped(8), VariantKind::MultiQuery] {
         let model = Variant::of(&model, kind).unwrap().model;
         let hardware = catalog.hardware("h100_sxm_80gb").unwrap();
         let memory = hardware.memory;
         let system =
-            ServingSystem::new(System::new(hardware, model, deployment.clone()).unwrap(), ServingRates::default())
-                .unwrap();
+            ServingSystem::new(System::new(hardware, model, bf16(1)).unwrap(), ServingRates::default()).unwrap();
         let fits = system.fits(system.cache_budget(memory, Memory::Devices), 4096.0);
         let free = system.point(fits, 4096.0, None).unwrap();
         assert_eq!(free.sequences, fits);

@@ -145,6 +145,12 @@ impl BoxFigure {
             outliers: first + sorted.len() - end,
         })
     }
+
+    /// The values beyond the whiskers.
+    pub fn outside(&self, sorted: &[f64]) -> Vec<f64> {
+        let beyond = |value: &f64| *value < self.lower_whisker || *value > self.upper_whisker;
+        sorted.iter().copied().filter(beyond).collect()
+    }
 }
 
 /// One dimension on one side.

@@ -1,9 +1,9 @@
 //! The rank of latent attention: loss and cache over `down_dim_kv`, and where its cache equals that of other attention.
 
-use super::Rule;
 use super::budget::Quartiles;
 use super::slice::Slice;
 use super::table::{AttentionType, BenchmarkTable, Run};
+use super::{CONFIDENCE, Rule};
 use crate::stats::Line;
 
 /// Mean and ends of values.
@@ -220,6 +220,12 @@ impl SliceDial {
             equal,
             ropes,
         })
+    }
+
+    /// The line of the loss, and how far its slope may be off either way with 95 % confidence.
+    pub fn loss_trend(&self) -> Option<(Line, f64)> {
+        let line = self.loss_line?;
+        Some((line, line.slope_reach(CONFIDENCE)?))
     }
 }
 

@@ -24,6 +24,9 @@ pub use sweep::SweepTable;
 pub use table::{AttentionType, BenchmarkTable, Run};
 pub use variant::{Variant, VariantKind};
 
+/// Of the intervals of slopes and lines.
+pub const CONFIDENCE: f64 = 0.95;
+
 /// How a figure is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {

@@ -14,11 +14,10 @@
 //! Speeds measured with one sequence, multiplied by the sequences that fit, are the linear rule; it holds while weights and
 //! overhead outweigh the caches.
 
-use crate::error::{Error, Result};
-use crate::prediction::Part;
+use crate::error::Result;
 use crate::roofline::memory::{kv_bytes, weight_bytes};
 use crate::roofline::op::OpTime;
-use crate::roofline::{Efficiencies, Inventory, Phase, StepModel};
+use crate::roofline::{Efficiencies, Inventory, OtherCost, Phase};
 use crate::spec::{LinkClass, System};
 use crate::units::{Bytes, Flops, Seconds};
 
@@ -137,7 +136,8 @@ pub struct Step {
 pub struct ServingSystem {
     system: System,
     inventory: Inventory,
-    steps: StepModel,
+    /// Peaks, beside the share and latency of the link between the devices.
+    efficiencies: Efficiencies,
     rates: ServingRates,
 }
 
@@ -147,7 +147,9 @@ impl ServingSystem {
     /// # Errors
     /// A precision that the device has no peak for.
     pub fn new(system: System, rates: ServingRates) -> Result<Self> {
-        Ok(Self { inventory: Inventory::new(&system)?, steps: StepModel::new(&system)?, system, rates })
+        let (share, latency) = link(system.hardware.group_link(system.deployment.tensor_parallel).class);
+        let efficiencies = Efficiencies { link: share, link_latency: latency, ..Efficiencies::PEAK };
+        Ok(Self { inventory: Inventory::new(&system)?, efficiencies, system, rates })
     }
 
     /// The system.
@@ -181,18 +183,17 @@ impl ServingSystem {
 
     /// A decode step of `batch` sequences.
     pub fn step(&self, batch: f64, context: f64) -> Step {
-        let class = self.system.hardware.group_link(self.system.deployment.tensor_parallel).class;
-        let (share, latency) = link(class);
-        let efficiencies = Efficiencies { link: share, link_latency: latency, ..Efficiencies::PEAK };
+        let at_peak = self.inventory.step(Phase::Decode, batch, context, &self.efficiencies);
         let (mut bytes, mut flops, mut compute) = (Bytes::ZERO, Flops::ZERO, Seconds::ZERO);
-        for operator in self.inventory.operators(Phase::Decode, batch, context, &efficiencies) {
+        for operator in &at_peak.operators {
             bytes += operator.work.bytes;
             flops += operator.work.flops;
             // The roofs of operators know tiles; here every format reaches the same share of its peak.
             let peak = self.system.hardware.peak(operator.precision).expect("the inventory has asked for it before");
             compute += operator.work.flops / (peak * self.rates.compute);
         }
-        let link = self.steps.costs_at(context, context, &efficiencies).decode_step(batch).parts.get(Part::Link);
+        let all_reduces = at_peak.others.iter().filter(|(other, _)| *other == OtherCost::AllReduce);
+        let link: Seconds = all_reduces.map(|(_, time)| *time).sum();
         let roofs = OpTime { memory: bytes / (self.system.hardware.bandwidth * self.rates.memory), compute };
         let parts = [
             (StepBound::Memory, roofs.memory),
@@ -269,18 +270,6 @@ fn last_true(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
         }
     }
     yes
-}
-
-/// Amounts of memory at a constant factor from each other.
-///
-/// # Errors
-/// The ends are not above 0 and in order.
-pub fn memory_grid(first: Bytes, last: Bytes, count: u32) -> Result<Vec<Bytes>> {
-    if !(first.get() > 0.0 && last > first && last.get().is_finite() && count > 1) {
-        return Err(Error::input("the range of memory is empty").help("give a smaller and a larger size, both above 0"));
-    }
-    let factor = last / first;
-    Ok((0..count).map(|k| first * factor.powf(f64::from(k) / f64::from(count - 1))).collect())
 }
 
 #[cfg(test)]

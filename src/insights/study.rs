@@ -4,7 +4,7 @@ use super::Rule;
 use super::budget::{MatchedRatio, TypeSpeed, matched_ratios};
 use super::dial::{Dial, SliceDial};
 use super::quality::{Noise, Panel, panels};
-use super::serving::{Memory, ServingPoint, ServingRates, ServingSystem, memory_grid};
+use super::serving::{Memory, ServingPoint, ServingRates, ServingSystem};
 use super::table::BenchmarkTable;
 use super::variant::{Variant, VariantKind};
 use crate::error::{Error, Result};
@@ -167,7 +167,7 @@ impl ServingStudy {
             return Err(Error::input("no context is given").help("name one in tokens"));
         };
         let size = hardware.memory * deployment.gpus();
-        let memory = memory_grid(size * AROUND.0, size * AROUND.1, GRID)?;
+        let memory = memory_around(size);
         let longest = question.contexts.iter().copied().fold(f64::from(model.max_context_tokens), f64::max);
         let doublings = std::iter::successors(Some(FIRST_CONTEXT), |tokens| Some(tokens * 2.0));
         let mut map_contexts: Vec<f64> = doublings.take_while(|tokens| *tokens <= longest).collect();
@@ -237,6 +237,13 @@ impl ServingStudy {
     }
 }
 
+/// Amounts of memory around one, at a constant factor from each other.
+fn memory_around(size: Bytes) -> Vec<Bytes> {
+    let (first, last) = (size * AROUND.0, size * AROUND.1);
+    let factor = last / first;
+    (0..GRID).map(|k| first * factor.powf(f64::from(k) / f64::from(GRID - 1))).collect()
+}
+
 fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
     let model = question.model;
     let mut cautions = Vec::new();
@@ -255,12 +262,7 @@ fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
     }
     let gpus = question.deployment.tensor_parallel;
     for kind in question.kinds {
-        let heads = match kind {
-            VariantKind::Grouped(heads) => *heads,
-            VariantKind::MultiQuery => 1,
-            VariantKind::MultiHead | VariantKind::Latent(_) => continue,
-        };
-        if heads < gpus {
+        if kind.kv_heads().is_some_and(|heads| heads < gpus) {
             cautions
                 .push(format!("{kind} has fewer key/value heads than {gpus} devices, so that some hold the same ones"));
         }

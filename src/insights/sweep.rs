@@ -1,6 +1,7 @@
 //! Measured decode steps over the batch: a straight line through them says what a sequence costs, and whether more can be
 //! promised than was measured.
 
+use super::CONFIDENCE;
 use super::csv_table::{ColumnCount, CsvTable, yes_or_no};
 use crate::error::Result;
 use crate::stats::Line;
@@ -30,9 +31,6 @@ const SETTINGS: [&str; 16] = [
     "mla_rope_dim",
     "n_experts",
 ];
-
-/// Of the interval of a slope.
-const CONFIDENCE: f64 = 0.95;
 
 /// One measured batch.
 #[derive(Debug, Clone, Copy, PartialEq)]

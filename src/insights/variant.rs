@@ -84,6 +84,16 @@ impl FromStr for VariantKind {
 }
 
 impl VariantKind {
+    /// Key/value heads that it has in any model; `None` for multi-head attention, which has those of the queries, and for latent
+    /// attention.
+    pub fn kv_heads(self) -> Option<u32> {
+        match self {
+            Self::Grouped(heads) => Some(heads),
+            Self::MultiQuery => Some(1),
+            Self::MultiHead | Self::Latent(_) => None,
+        }
+    }
+
     /// The same by its simplest name for a model: one key/value head is MQA, as many as query heads MHA.
     pub fn simplest(self, model: &ModelArchitecture) -> Self {
         match self {
@@ -115,7 +125,15 @@ impl Variant {
     pub fn of(model: &ModelArchitecture, kind: VariantKind) -> Result<Self> {
         let mut changed = model.clone();
         for group in &mut changed.layers {
-            group.attention = replaced(&group.attention, kind, model)?;
+            let query = heads(&group.attention).query;
+            group.attention = replaced(&group.attention, kind).ok_or_else(|| {
+                let kv_heads = kind.kv_heads().unwrap_or(query);
+                Error::input(format!(
+                    "{kind} has {kv_heads} key/value heads, which do not divide the {query} query heads of {}",
+                    model.name
+                ))
+                .help("choose a number of key/value heads that divides the query heads")
+            })?;
         }
         let own = changed.layers == model.layers;
         if !own {
@@ -140,24 +158,14 @@ fn heads(attention: &Attention) -> Heads {
     }
 }
 
-fn replaced(attention: &Attention, kind: VariantKind, model: &ModelArchitecture) -> Result<Attention> {
+/// Other attention with the query heads of some; `None` for key/value heads that do not divide them.
+fn replaced(attention: &Attention, kind: VariantKind) -> Option<Attention> {
+    if let VariantKind::Latent(shape) = kind {
+        return Some(latent(attention, shape));
+    }
     let Heads { query, width } = heads(attention);
-    let kv_heads = match kind {
-        VariantKind::MultiHead => query,
-        VariantKind::MultiQuery => 1,
-        VariantKind::Grouped(kv_heads) => {
-            if !query.is_multiple_of(kv_heads) {
-                return Err(Error::input(format!(
-                    "{kind} has {kv_heads} key/value heads, which do not divide the {query} query heads of {}",
-                    model.name
-                ))
-                .help("choose a number of key/value heads that divides the query heads"));
-            }
-            kv_heads
-        }
-        VariantKind::Latent(shape) => return Ok(latent(attention, shape)),
-    };
-    Ok(Attention::Grouped(match attention {
+    let kv_heads = kind.kv_heads().unwrap_or(query);
+    query.is_multiple_of(kv_heads).then_some(Attention::Grouped(match attention {
         Attention::Grouped(a) => GroupedAttention { kv_heads, ..*a },
         Attention::Latent(_) => GroupedAttention {
             query_heads: query,
@@ -278,14 +286,7 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
             }),
             AttentionType::Other(_) => return None,
         };
-        let own = match kind {
-            VariantKind::Latent(shape) => latent(&attention, shape),
-            VariantKind::Grouped(kv_heads) if kv_heads == 0 || !slice.heads.is_multiple_of(kv_heads) => return None,
-            VariantKind::Grouped(kv_heads) => {
-                Attention::Grouped(GroupedAttention { kv_heads, ..grouped_of(&attention)? })
-            }
-            _ => attention,
-        };
+        let own = replaced(&attention, kind)?;
         let others = (run.params_m? * 1e6) - (layers * own.linear_weights(d)) as f64;
         (others > 0.0).then(|| (others / (3 * d * layers) as f64).round() as u64)
     };
@@ -319,13 +320,6 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
         extra: Vec::new(),
         sources: Vec::new(),
     })
-}
-
-fn grouped_of(attention: &Attention) -> Option<GroupedAttention> {
-    match attention {
-        Attention::Grouped(a) => Some(*a),
-        Attention::Latent(_) => None,
-    }
 }
 
 #[cfg(test)]

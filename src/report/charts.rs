@@ -7,7 +7,7 @@ use plotly::common::{
 use plotly::layout::{Annotation, Axis, AxisType, BarMode, Legend, Margin};
 use plotly::{Bar, HeatMap, Plot, Scatter};
 
-use super::figure::{Figure, axis, colour, layout, measured_and_predicted, part_colour, plot};
+use super::figure::{Figure, INK, axis, colour, layout, measured_and_predicted, part_colour, plot};
 use super::number::number;
 use crate::calibration::Fit;
 use crate::evaluation::EvaluatedRow;
@@ -150,7 +150,7 @@ fn error_heatmap(rows: Rows<'_>, metric: Metric) -> Figure {
         let at_y = workloads.iter().position(|w| *w == label).expect("every label is listed");
         let at_x = clients.iter().position(|c| *c == row.measured.workload.load()).expect("every load is listed");
         cells[at_y][at_x] = Some(error);
-        let ink = if error.abs() > 0.6 * metric.scale_pct { "white" } else { "#1B1F24" };
+        let ink = if error.abs() > 0.6 * metric.scale_pct { "white" } else { INK };
         annotations.push(
             Annotation::new()
                 // On a category axis a number is the position of a category; a text that looks like a number is not.

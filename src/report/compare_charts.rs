@@ -1,13 +1,13 @@
 //! The figures of compared distributions.
 
 use plotly::box_plot::BoxPoints;
-use plotly::common::{Fill, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mode, Orientation, Title};
+use plotly::common::{Fill, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mode, Orientation};
 use plotly::layout::{Axis, AxisType};
 use plotly::{BoxPlot, Scatter};
 
 use super::compare_model::{add_upright, mark, predictions};
 use super::compare_tables::CompareGroup;
-use super::figure::{Figure, colour, dash, layout, plot, symbol};
+use super::figure::{Figure, colour, dash, layout, plain_axis, plot, symbol, translucent};
 use super::number::number;
 use crate::comparison::{DimensionStudy, Side};
 use crate::stats::Bins;
@@ -20,6 +20,9 @@ pub struct CompareDrawing {
     /// Most bins of a histogram; by Freedman and Diaconis if not given.
     pub bins: Option<usize>,
 }
+
+/// Opacity of bands and below outlines, 0.2.
+const FILL_OPACITY: u8 = 0x33;
 
 /// Points of a curve or cloud at most; more are thinned out evenly.
 pub(super) const MOST_POINTS: usize = 2_000;
@@ -34,8 +37,7 @@ pub(super) fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
 }
 
 pub(super) fn value_axis(title: &str, log: bool) -> Axis {
-    let axis = Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false);
-    if log { axis.type_(AxisType::Log).n_ticks(8) } else { axis }
+    if log { plain_axis(title).type_(AxisType::Log).n_ticks(8) } else { plain_axis(title) }
 }
 
 /// The figures of a group, dimension by dimension; ids and titles carry its clients where it is a level of load tests.
@@ -82,7 +84,7 @@ fn boxes(study: &DimensionStudy, group: &CompareGroup) -> Figure {
         plot(layout(height).x_axis(value_axis(&study.dimension.title(), positive)).y_axis(category).show_legend(false));
     let mut medians = Vec::new();
     // Categories rise from below: the first run is the topmost.
-    for (index, side, values) in present(study, group).into_iter().rev() {
+    for (index, side, _) in present(study, group).into_iter().rev() {
         let Some(sample) = &study.sides[index] else { continue };
         let figure = sample.box_figure;
         medians.push((side.name.as_str(), figure.median * scale));
@@ -98,9 +100,8 @@ fn boxes(study: &DimensionStudy, group: &CompareGroup) -> Figure {
                 .name(&side.name)
                 .marker(Marker::new().color(colour(index))),
         );
-        let (low, high) = (figure.lower_whisker * scale, figure.upper_whisker * scale);
-        let outside: Vec<f64> = values.iter().copied().filter(|value| *value < low || *value > high).collect();
-        let outside = thinned(&outside);
+        let outside: Vec<f64> =
+            thinned(&figure.outside(&sample.sample.sorted)).into_iter().map(|value| value * scale).collect();
         chart.add_trace(
             Scatter::new(outside.clone(), vec![side.name.clone(); outside.len()])
                 .mode(Mode::Markers)
@@ -244,7 +245,7 @@ pub(super) fn outline(edges: &[f64], mut heights: Vec<f64>, index: usize, uprigh
         .mode(Mode::Lines)
         .line(Line::new().color(colour(index)).width(1.5).shape(shape).dash(dash(index)))
         .fill(if upright { Fill::ToZeroX } else { Fill::ToZeroY })
-        .fill_color(translucent(colour(index)))
+        .fill_color(translucent(colour(index), FILL_OPACITY))
 }
 
 /// Differences over quantiles with their band; `None` where there is no pair.
@@ -274,7 +275,8 @@ fn shift_function(study: &DimensionStudy, group: &CompareGroup) -> Option<Figure
                 .hover_info(HoverInfo::Skip)
         };
         chart.add_trace(edge(values(|point| point.low)));
-        chart.add_trace(edge(values(|point| point.high)).fill(Fill::ToNextY).fill_color(translucent(ink)));
+        chart
+            .add_trace(edge(values(|point| point.high)).fill(Fill::ToNextY).fill_color(translucent(ink, FILL_OPACITY)));
         chart.add_trace(
             Scatter::new(percent.clone(), values(|point| point.difference))
                 .mode(Mode::LinesMarkers)
@@ -314,11 +316,6 @@ fn shift_function(study: &DimensionStudy, group: &CompareGroup) -> Option<Figure
         wide: false,
         plot: chart,
     })
-}
-
-/// A colour through which lines are seen.
-fn translucent(colour: &str) -> String {
-    format!("{colour}33")
 }
 
 /// A cloud's symbol, which tells runs apart without colour.

@@ -25,6 +25,9 @@ pub struct Figure {
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), cycled.
 const COLOURS: [&str; 8] = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#5C5C5C", "#B8A600"];
 
+/// The colour of lines and texts that belong to no series.
+pub const INK: &str = "#1B1F24";
+
 /// The colour of a part, the same in every chart.
 pub fn part_colour(part: Part) -> &'static str {
     match part {
@@ -51,6 +54,11 @@ pub fn colour(index: usize) -> &'static str {
     COLOURS[index % COLOURS.len()]
 }
 
+/// A colour through which lines are seen; `opacity` is that of 255.
+pub fn translucent(colour: &str, opacity: u8) -> String {
+    format!("{colour}{opacity:02X}")
+}
+
 /// The dash of the n-th series: colour is not the only thing that tells series apart.
 pub fn dash(index: usize) -> DashType {
     [DashType::Solid, DashType::Dash, DashType::DashDot, DashType::LongDash, DashType::Dot][index % 5].clone()
@@ -72,11 +80,16 @@ pub fn symbol(index: usize) -> MarkerSymbol {
 /// An axis is logarithmic when its values span more than this factor.
 const LOG_SPAN: f64 = 30.0;
 
+/// The axis that all of numbers start from.
+pub fn plain_axis(title: &str) -> Axis {
+    Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false)
+}
+
 /// An axis with a title, logarithmic where the values ask for it.
 pub fn axis(title: &str, values: impl Iterator<Item = f64> + Clone) -> Axis {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(0.0, f64::max);
-    let axis = Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false);
+    let axis = plain_axis(title);
     if low > 0.0 && high / low > LOG_SPAN { axis.type_(AxisType::Log).dtick(1.0).n_ticks(8) } else { axis }
 }
 

@@ -3,11 +3,17 @@
 use super::charts::short;
 use super::figure::Figure;
 use super::insights_charts::table_figures;
-use super::insights_serving::{serving_figures, sweep_figures};
+use super::insights_dial_charts::dial_figures;
+use super::insights_dial_tables::{
+    dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title,
+};
+use super::insights_serving::serving_figures;
+use super::insights_serving_tables::{
+    batch_sweep_table, devices, linear_lines, serving_basis, serving_table, serving_title, sweep_title,
+};
+use super::insights_sweep_charts::sweep_figures;
 use super::insights_tables::{
-    InsightsReport, batch_sweep_table, budget_title, devices, dial_cache_title, dial_loss_title, dial_table,
-    equal_table, front_table, front_title, linear_lines, matched_table, ratio_title, runs_in_words, serving_basis,
-    serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+    InsightsReport, budget_title, front_table, front_title, matched_table, ratio_title, runs_in_words, speeds_table,
 };
 use super::page::{escaped, header, html_table, page, section, summary};
 use crate::insights::Rule;
@@ -15,7 +21,11 @@ use crate::insights::study::{ServingStudy, TableStudy};
 
 /// The figures of the page; `log` makes the axis of caches logarithmic.
 pub fn insights_figures(report: &InsightsReport, log: bool) -> Vec<Figure> {
-    let mut figures = report.table.as_ref().map_or_else(Vec::new, |study| table_figures(study, log));
+    let mut figures = Vec::new();
+    if let Some(study) = &report.table {
+        figures.extend(table_figures(study, log));
+        figures.extend(dial_figures(study));
+    }
     figures.extend(report.sweep.iter().flat_map(sweep_figures));
     for study in &report.serving {
         figures.extend(serving_figures(study, &format!("serving_{}", study.hardware.id)));

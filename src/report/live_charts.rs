@@ -2,11 +2,11 @@
 
 use plotly::Histogram;
 use plotly::Scatter;
-use plotly::common::{DashType, Fill, Line, Mode, Title};
-use plotly::layout::{Axis, BarMode, TraceOrder};
+use plotly::common::{DashType, Fill, Line, Mode};
+use plotly::layout::{BarMode, TraceOrder};
 use plotly::traces::histogram::{Bins, HistNorm};
 
-use super::figure::{Figure, layout, legend, plot};
+use super::figure::{Figure, layout, legend, plain_axis, plot};
 use crate::bench::{DecodePoint, GammaRun, Results, Timing, Variant};
 use crate::stats::density;
 
@@ -54,10 +54,6 @@ fn green(index: usize, count: usize) -> String {
     format!("#{:02x}{:02x}{:02x}", mixed(0), mixed(1), mixed(2))
 }
 
-fn plain(title: &str) -> Axis {
-    Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false)
-}
-
 /// The panels, left to right.
 pub fn live_figures(results: &Results) -> Vec<Figure> {
     let mut figures = Vec::new();
@@ -77,8 +73,9 @@ fn first_tokens(results: &Results) -> Figure {
     let curves: Vec<Option<(Vec<f64>, Vec<f64>)>> = timed.iter().map(|(_, timing)| curve(timing)).collect();
     let top = curves.iter().flatten().flat_map(|(_, y)| y.iter().copied()).fold(0.0, f64::max);
     let top = if top > 0.0 { top } else { 1.0 };
-    let mut chart =
-        plot(layout(HEIGHT).bar_mode(BarMode::Overlay).x_axis(plain("Latency (ms)")).y_axis(plain("Density")));
+    let mut chart = plot(
+        layout(HEIGHT).bar_mode(BarMode::Overlay).x_axis(plain_axis("Latency (ms)")).y_axis(plain_axis("Density")),
+    );
     for ((variant, timing), curve) in timed.iter().zip(curves) {
         let label = match variant {
             Variant::Poe => "Hydra + PoE (prefill)",
@@ -167,7 +164,7 @@ fn positions(results: &Results) -> [f64; 2] {
 fn decode_latency(results: &Results) -> Figure {
     // Areas turn the order of a legend round unless it is given.
     let layout = layout(HEIGHT).legend(legend().trace_order(TraceOrder::Normal));
-    let mut chart = plot(layout.x_axis(plain("KV Cache Position")).y_axis(plain("Latency (ms)")));
+    let mut chart = plot(layout.x_axis(plain_axis("KV Cache Position")).y_axis(plain_axis("Latency (ms)")));
     for variant in Variant::ALL {
         let points = results.decode(variant);
         let x: Vec<f64> = points.iter().map(|point| point.position as f64).collect();
@@ -241,7 +238,7 @@ fn add_predicted(chart: &mut plotly::Plot, variant: Variant, points: &[(f64, f64
 }
 
 fn decode_rate(results: &Results) -> Figure {
-    let mut chart = plot(layout(HEIGHT).x_axis(plain("KV Cache Position")).y_axis(plain("Tokens/sec")));
+    let mut chart = plot(layout(HEIGHT).x_axis(plain_axis("KV Cache Position")).y_axis(plain_axis("Tokens/sec")));
     for variant in Variant::ALL {
         let points = results.decode(variant);
         if points.is_empty() {

@@ -6,7 +6,7 @@ use plotly::common::{
 use plotly::layout::{Annotation, Axis, AxisType};
 use plotly::{HeatMap, Scatter};
 
-use super::figure::{Figure, axis, colour, layout, plot};
+use super::figure::{Figure, INK, axis, colour, layout, plot};
 use super::number::{number, number_or_dash};
 use super::page::{definitions, header, page, section, summary, table};
 use crate::bench::Variant;
@@ -198,7 +198,7 @@ fn heatmap(rows: &[(&LiveRow, Seconds)]) -> Figure {
         let y = configurations.iter().position(|name| *name == configuration(row)).expect("every one is listed");
         let error = 100.0 * (*predicted / row.measured - 1.0);
         cells[y][x] = Some(error);
-        let ink = if error.abs() > 0.6 * SCALE_PCT { "white" } else { "#1B1F24" };
+        let ink = if error.abs() > 0.6 * SCALE_PCT { "white" } else { INK };
         annotations.push(
             Annotation::new()
                 .x(x)

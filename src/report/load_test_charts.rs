@@ -3,7 +3,7 @@
 use plotly::box_plot::BoxPoints;
 use plotly::common::{DashType, Line, Marker, Mode, Title};
 use plotly::layout::{Axis, AxisType, BoxMode};
-use plotly::{BoxPlot, Plot, Scatter};
+use plotly::{BoxPlot, Scatter};
 
 use super::compare_charts::{thinned, value_axis};
 use super::compare_model::mark;
@@ -58,6 +58,14 @@ pub fn load_test_figures(report: &CompareReport) -> Vec<Figure> {
     boxes.chain(RATES.into_iter().filter_map(|rate| rate_over_clients(report, rate))).collect()
 }
 
+/// A latency of one level.
+struct LevelBox {
+    clients: String,
+    figure: BoxFigure,
+    /// Values beyond the whiskers, as many as are drawn.
+    outside: Vec<f64>,
+}
+
 fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
     let scale = dimension.scale();
     let mut chart = plot(
@@ -68,18 +76,28 @@ fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
     );
     let mut found = String::new();
     for (index, (name, levels)) in report.load_tests.iter().enumerate() {
-        let boxes: Vec<(String, BoxFigure)> = levels
+        let boxes: Vec<LevelBox> = levels
             .iter()
             .filter_map(|level| {
                 let group = report.groups.iter().find(|group| group.clients == Some(level.clients))?;
                 let side = group.sides.iter().find(|side| side.name == *name)?;
-                let sample = Sample::new(side.logs(), dimension, Filter::Positive);
-                Some((level.clients.to_string(), BoxFigure::of(&sample.sorted)?))
+                let sorted = Sample::new(side.logs(), dimension, Filter::Positive).sorted;
+                let figure = BoxFigure::of(&sorted)?;
+                Some(LevelBox {
+                    clients: level.clients.to_string(),
+                    figure,
+                    outside: thinned(&figure.outside(&sorted)),
+                })
             })
             .collect();
-        if let (Some((few, first)), Some((many, last))) = (boxes.first(), boxes.last()) {
-            let (first, last) = (first.median * scale, last.median * scale);
-            found = format!("{} to {} ms in the median from {few} to {many} clients", number(first), number(last));
+        if let (Some(first), Some(last)) = (boxes.first(), boxes.last()) {
+            found = format!(
+                "{} to {} ms in the median from {} to {} clients",
+                number(first.figure.median * scale),
+                number(last.figure.median * scale),
+                first.clients,
+                last.clients
+            );
         }
         let predicted: Vec<(String, f64)> = report
             .groups
@@ -90,9 +108,9 @@ fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
                 Some((group.clients?.to_string(), latency.value * scale))
             })
             .collect();
-        let of = |part: fn(&BoxFigure) -> f64| -> Vec<f64> { boxes.iter().map(|(_, b)| part(b) * scale).collect() };
+        let of = |part: fn(&BoxFigure) -> f64| -> Vec<f64> { boxes.iter().map(|b| part(&b.figure) * scale).collect() };
         chart.add_trace(
-            BoxPlot::<String, f64>::new_xy(boxes.iter().map(|(clients, _)| clients.clone()).collect(), Vec::new())
+            BoxPlot::<String, f64>::new_xy(boxes.iter().map(|b| b.clients.clone()).collect(), Vec::new())
                 .q1(of(|b| b.q1))
                 .median(of(|b| b.median))
                 .q3(of(|b| b.q3))
@@ -103,7 +121,7 @@ fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
                 .marker(Marker::new().color(colour(index))),
         );
         // After the boxes, which set the order of the clients.
-        add_outside(&mut chart, report, name, dimension, index);
+        chart.add_trace(outside(&boxes, scale, index, name));
         if !predicted.is_empty() {
             let (x, y) = predicted.into_iter().unzip();
             chart.add_trace(mark::<String, f64>(x, y, index, name));
@@ -123,28 +141,14 @@ fn latency_boxes(report: &CompareReport, dimension: Dimension) -> Figure {
 }
 
 /// The values beyond the whiskers of a load test's boxes.
-fn add_outside(chart: &mut Plot, report: &CompareReport, name: &str, dimension: Dimension, index: usize) {
-    let (mut clients, mut values) = (Vec::new(), Vec::new());
-    for group in &report.groups {
-        let (Some(level), Some(side)) = (group.clients, group.sides.iter().find(|side| side.name == *name)) else {
-            continue;
-        };
-        let sorted = Sample::new(side.logs(), dimension, Filter::Positive).sorted;
-        let Some(figure) = BoxFigure::of(&sorted) else { continue };
-        let beyond = |value: &f64| *value < figure.lower_whisker || *value > figure.upper_whisker;
-        let outside: Vec<f64> = sorted.into_iter().filter(beyond).collect();
-        for value in thinned(&outside) {
-            clients.push(level.to_string());
-            values.push(value * dimension.scale());
-        }
-    }
-    chart.add_trace(
-        Scatter::new(clients, values)
-            .mode(Mode::Markers)
-            .marker(Marker::new().color(colour(index)).size(5).symbol(symbol(index)).opacity(0.6))
-            .name(format!("{name}, outside"))
-            .show_legend(false),
-    );
+fn outside(boxes: &[LevelBox], scale: f64, index: usize, name: &str) -> Box<Scatter<String, f64>> {
+    let points = boxes.iter().flat_map(|b| b.outside.iter().map(|value| (b.clients.clone(), value * scale)));
+    let (clients, values) = points.unzip();
+    Scatter::new(clients, values)
+        .mode(Mode::Markers)
+        .marker(Marker::new().color(colour(index)).size(5).symbol(symbol(index)).opacity(0.6))
+        .name(format!("{name}, outside"))
+        .show_legend(false)
 }
 
 /// A rate over clients; `None` where no level has it.

@@ -9,8 +9,12 @@ mod compare_tables;
 mod coverage;
 mod figure;
 mod insights_charts;
+mod insights_dial_charts;
+mod insights_dial_tables;
 mod insights_page;
 mod insights_serving;
+mod insights_serving_tables;
+mod insights_sweep_charts;
 mod insights_tables;
 mod live_charts;
 mod live_page;
@@ -38,10 +42,13 @@ pub use compare_tables::{
     CompareGroup, CompareReport, HeldModel, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
+pub use insights_dial_tables::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
+pub use insights_serving_tables::{
+    batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title,
+};
 pub use insights_tables::{
-    InsightsReport, TABLED_GB, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
-    equal_table, front_table, front_title, linear_lines, matched_table, pooled_ratio, ratio_title, runs_in_words,
-    serving_basis, serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+    InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
+    runs_in_words, speeds_table,
 };
 pub use number::{number, number_or_dash};
 pub use output::OutputFolder;

@@ -5,7 +5,7 @@ use plotly::layout::Axis;
 use plotly::{Plot, Scatter};
 
 use super::charts::{distinct, short};
-use super::figure::{Figure, axis, colour, layout, plot};
+use super::figure::{Figure, axis, colour, layout, plot, translucent};
 use super::number::number;
 use super::page::{header, page, section, summary, table};
 use crate::calibration::{Interval, LEVEL};
@@ -14,6 +14,9 @@ use crate::workload::{LoadKind, Workload};
 
 /// With more intervals than these in one chart, filling them hides more than it shows.
 const MOST_FILLED: usize = 4;
+
+/// Opacity of intervals, 0.13.
+const BAND_OPACITY: u8 = 0x22;
 
 /// A quantity over what varies.
 struct Curve {
@@ -196,7 +199,7 @@ fn band(
             .legend_group(name)
             .show_legend(false);
         chart.add_trace(if upper && filled {
-            line.fill(Fill::ToNextY).fill_color(format!("{}22", colour(index)))
+            line.fill(Fill::ToNextY).fill_color(translucent(colour(index), BAND_OPACITY))
         } else {
             line
         });

@@ -11,7 +11,7 @@ use plotly::layout::{
 use plotly::{Contour, HeatMap, Plot, Scatter, Surface};
 
 use super::charts::{distinct, short};
-use super::figure::{Figure, axis, layout, plot};
+use super::figure::{Figure, INK, axis, layout, plot};
 use super::number::number;
 use super::roofline_page::RooflineReport;
 use crate::roofline::{
@@ -19,7 +19,6 @@ use crate::roofline::{
 };
 use crate::units::{BytesPerSec, Flops, FlopsPerSec};
 
-const INK: &str = "#1B1F24";
 const UNUSED: &str = "#B3BAC2";
 const CEILING: &str = "#8A9199";
 const MEMORY: &str = "#2166AC";

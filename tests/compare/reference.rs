@@ -89,6 +89,7 @@ fn each_sample_is_described_as_by_numpy() {
             ] {
                 assert_close(&what(key), got, number(&want["plotly_box"][key]), EXACT);
             }
+            assert_eq!(side.box_figure.outside(sorted).len(), outliers, "{}", what("outside"));
             for (p, want) in want["order_stat_ci95"].as_object().unwrap() {
                 let got = order_interval(sorted, p.parse().unwrap(), 0.95).unwrap();
                 assert_eq!((got.lower_rank as f64, got.upper_rank as f64), (number(&want["l"]), number(&want["u"])));

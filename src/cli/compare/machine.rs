@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::gate::Gate;
-use crate::cli::target::{ResolvedTarget, TargetOutput};
-use crate::comparison::{DimensionStudy, ModelLatencies, PairStudy, SampleStudy, Side, Similarity};
+use super::machine_predictions::{ModelOutput, PredictionOutput, model, predictions};
+use crate::cli::target::ResolvedTarget;
+use crate::comparison::{DimensionStudy, PairStudy, SampleStudy, Side, Similarity};
 use crate::report::{CompareGroup, CompareReport};
-use crate::requests::{Dimension, Run};
+use crate::requests::Run;
 use crate::stats::BootstrapInterval;
 
 /// The whole report; times in seconds, as in the logs.
@@ -61,34 +62,6 @@ struct GroupOutput<'a> {
     dimensions: Vec<DimensionOutput<'a>>,
     cautions: &'a [String],
     predictions: Vec<Option<PredictionOutput>>,
-}
-
-/// The system that the runs are held against.
-#[derive(Debug, Serialize)]
-struct ModelOutput<'a> {
-    #[serde(flatten)]
-    target: TargetOutput<'a>,
-    cautions: &'a [String],
-}
-
-/// What the model predicts for a side.
-#[derive(Debug, Serialize)]
-struct PredictionOutput {
-    side: String,
-    clients: u32,
-    input_tokens: f64,
-    output_tokens: f64,
-    latencies: Vec<LatencyOutput>,
-}
-
-#[derive(Debug, Serialize)]
-struct LatencyOutput {
-    dimension: &'static str,
-    predicted: f64,
-    low: f64,
-    high: f64,
-    median_error_pct: Option<f64>,
-    mean_error_pct: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -266,11 +239,7 @@ pub fn output<'a>(
             .collect(),
         groups: report.groups.iter().map(group).collect(),
         cautions: &report.cautions,
-        model: report
-            .model
-            .as_ref()
-            .zip(target)
-            .map(|(model, target)| ModelOutput { target: target.output(), cautions: &model.cautions }),
+        model: model(report, target),
         gate,
         files,
     }
@@ -290,33 +259,6 @@ fn group(group: &CompareGroup) -> GroupOutput<'_> {
         cautions: &group.cautions,
         predictions: predictions(group),
     }
-}
-
-fn predictions(group: &CompareGroup) -> Vec<Option<PredictionOutput>> {
-    let of_side = |(index, model): (usize, &Option<ModelLatencies>)| {
-        let model = model.as_ref()?;
-        let latencies = Dimension::LATENCIES.iter().filter_map(|dimension| {
-            let predicted = model.of(*dimension)?;
-            let study = group.comparison.dimensions.iter().find(|study| study.dimension == *dimension);
-            let sample = study.and_then(|study| study.sides[index].as_ref());
-            Some(LatencyOutput {
-                dimension: dimension.name(),
-                predicted: predicted.value,
-                low: predicted.low,
-                high: predicted.high,
-                median_error_pct: sample.map(|sample| predicted.error_pct(sample.box_figure.median)),
-                mean_error_pct: sample.map(|sample| predicted.error_pct(sample.moments.mean)),
-            })
-        });
-        Some(PredictionOutput {
-            side: group.sides[index].name.clone(),
-            clients: model.asked.clients,
-            input_tokens: model.asked.input_tokens,
-            output_tokens: model.asked.output_tokens,
-            latencies: latencies.collect(),
-        })
-    };
-    group.model.iter().enumerate().map(of_side).collect()
 }
 
 fn side(side: &Side, over_length: Option<(f64, f64)>) -> SideOutput<'_> {

@@ -2,6 +2,7 @@
 
 mod gate;
 mod machine;
+mod machine_predictions;
 mod model;
 mod sides;
 mod text;

@@ -1,6 +1,7 @@
 //! `perfmodel insights`: what attention variants cost and buy, from a table of runs, a sweep over batches, or a model.
 
 mod machine;
+mod machine_serving;
 mod serving;
 mod text;
 

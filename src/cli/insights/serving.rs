@@ -31,7 +31,8 @@ pub struct ServingArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     hardware: Vec<String>,
 
-    /// Attention variants, such as mha,gqa-8,mqa,mla-512+64 [default: MHA, GQA, MQA and MLA in sizes that suit the model]
+    /// Attention variants, such as mha,gqa-8,mqa,mla-512+64, latent ones also with the rank of their queries, mla-512+64/q1536
+    /// [default: MHA, GQA, MQA and MLA in sizes that suit the model]
     #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "hardware")]
     variants: Vec<VariantKind>,
 
