@@ -1,4 +1,5 @@
-//! How long `compare` takes for two runs of 320 requests, and for two logs of a million: `cargo bench --bench compare`.
+//! How long `compare` takes for two runs of 320 requests, and for two logs of a million: `cargo bench --bench compare`; or for one log of
+//! so many: `cargo bench --bench compare -- 10000000`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,11 +16,11 @@ use rand_chacha::ChaCha8Rng;
 const ROWS: usize = 1_000_000;
 
 /// Writes a log with LLMeter's fields; `slower` scales its latencies.
-fn write_log(path: &Path, seed: u64, slower: f64) -> std::io::Result<()> {
+fn write_log(path: &Path, rows: usize, seed: u64, slower: f64) -> std::io::Result<()> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut file = BufWriter::new(fs::File::create(path)?);
     let mut line = String::new();
-    for row in 0..ROWS {
+    for row in 0..rows {
         let (input, output) = (rng.random_range(50..2000), rng.random_range(2..400));
         let ttft = slower * (0.05 + 1e-4 * f64::from(input) * rng.random_range(0.8..1.6));
         let ttlt = ttft + slower * 0.012 * f64::from(output - 1) * rng.random_range(0.9..1.3);
@@ -38,16 +39,16 @@ fn write_log(path: &Path, seed: u64, slower: f64) -> std::io::Result<()> {
 }
 
 /// Opens both paths and compares them with the defaults of the command.
-fn compared(what: &str, paths: [&Path; 2]) {
+fn compared(what: &str, paths: &[&Path]) {
     let start = Instant::now();
-    let sides = ["before", "after"].into_iter().zip(paths).map(|(name, path)| {
+    let sides = ["before", "after"].into_iter().zip(paths.iter()).map(|(name, path)| {
         let Ok(Measured::Run(run)) = open(path) else { panic!("{} is no run", path.display()) };
         Side { name: name.to_owned(), runs: vec![*run] }
     });
     let sides: Vec<Side> = sides.collect();
     let read = start.elapsed().as_secs_f64();
     let comparison = compare(&sides, &Settings::default());
-    assert!(comparison.dimensions.iter().all(|study| study.pairs[0].is_some()));
+    assert!(comparison.dimensions.iter().flat_map(|study| &study.pairs).all(Option::is_some));
     println!("{what}: {:.2} s, of which {read:.2} s for reading{}", start.elapsed().as_secs_f64(), most_memory());
 }
 
@@ -61,14 +62,20 @@ fn most_memory() -> String {
 
 fn main() -> std::io::Result<()> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llmeter");
-    compared("two runs of 320 requests", [&fixtures.join("run_a"), &fixtures.join("run_b")]);
     let folder = tempfile::tempdir()?;
+    if let Some(rows) = std::env::args().find_map(|argument| argument.parse().ok()) {
+        let path = folder.path().join("requests.jsonl");
+        write_log(&path, rows, 1, 1.0)?;
+        compared(&format!("a log of {rows} requests, {} MB", fs::metadata(&path)?.len() / 1_000_000), &[&path]);
+        return Ok(());
+    }
+    compared("two runs of 320 requests", &[&fixtures.join("run_a"), &fixtures.join("run_b")]);
     let (before, after) = (folder.path().join("before.jsonl"), folder.path().join("after.jsonl"));
-    write_log(&before, 1, 1.0)?;
-    write_log(&after, 2, 1.02)?;
+    write_log(&before, ROWS, 1, 1.0)?;
+    write_log(&after, ROWS, 2, 1.02)?;
     compared(
         &format!("two logs of {ROWS} requests, {} MB each", fs::metadata(&before)?.len() / 1_000_000),
-        [&before, &after],
+        &[&before, &after],
     );
     Ok(())
 }

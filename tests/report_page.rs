@@ -35,12 +35,17 @@ fn chromium() -> Option<PathBuf> {
 
 /// What a browser leaves of a page: the document after its scripts ran, and its log.
 fn open(browser: &Path, page: &Path, width: usize) -> (String, String) {
+    open_with(browser, page, width, &[])
+}
+
+fn open_with(browser: &Path, page: &Path, width: usize, flags: &[&str]) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--enable-logging=stderr"])
         .args(["--virtual-time-budget=20000", "--dump-dom", &format!("--window-size={width},1200")])
         .arg("--enable-unsafe-swiftshader")
+        .args(flags)
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}", page.display()))
         .output()
@@ -137,6 +142,52 @@ fn insights_draw_every_figure() {
         let html = fs::read_to_string(&page).unwrap();
         assert!(!html.contains("<script src") && !html.contains("<link") && html.len() < 6_000_000);
     }
+}
+
+#[test]
+fn every_other_page_draws_every_figure_in_light_and_dark() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let project = env!("CARGO_MANIFEST_DIR");
+    let live = format!("{project}/evaluations_results/live/olmo2_190m_cpu");
+    let results = "evaluations_results";
+    for (command, page, figures) in [
+        ("predict --scenario llama31_8b_fp8_tp1 --input-tokens 500 --output-tokens 200 --concurrency 1,8,64 --plot".to_owned(), "predictions/llama31_8b_fp8_tp1/prediction.html", 4),
+        (
+            "plan --scenario llama31_8b_fp8_tp1 --hardware h100_sxm_80gb --users 100 --input-tokens 500 --output-tokens 200 \
+             --slo-itl-ms 30 --plot"
+                .to_owned(),
+            "plans/llama31_8b/plan.html",
+            1,
+        ),
+        (format!("plot {live}/results.json --out {results}/live"), "live/graph.html", 3),
+        (format!("fit --live {live}/results.json --hardware {live}/machine.toml"), "live_fits/olmo2_190m_cpu/report.html", 4),
+        (
+            format!("evaluate --scenario llama33_70b_fp8_tp2 --calibration {project}/{results}/llama31_8b_fp8_tp1/serving/calibration.toml --out {results}/transfer"),
+            "transfer/report.html",
+            6,
+        ),
+    ] {
+        let result = run(home.path(), &command);
+        assert_eq!(result.code, 0, "{command}: {}", result.stderr);
+        let page = home.path().join(results).join(page);
+        for scheme in ["0", "1"] {
+            let (dom, log) = open_with(&browser, &page, 500, &[&format!("--blink-settings=preferredColorScheme={scheme}")]);
+            let drawn = dom.matches("class=\"plot-container").count();
+            assert_eq!(drawn, dom.matches("class=\"figure").count(), "{command}");
+            assert!(drawn >= figures, "{command}: {drawn} figures");
+            let console: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+            assert!(console.is_empty(), "{command}: {console:?}");
+            // The text of figures, as plotly writes it into their pictures.
+            assert_eq!(dom.contains("fill: rgb(195, 204, 213)"), scheme == "0", "{command}");
+        }
+        assert!(fs::metadata(&page).unwrap().len() < 6_000_000);
+    }
+    let result = run(home.path(), "report");
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    let (dom, log) = open(&browser, &home.path().join(results).join("index.html"), 500);
+    assert_eq!(dom.matches("<article>").count(), 5, "{}", result.stdout);
+    assert!(!log.contains("CONSOLE"), "{log}");
 }
 
 #[test]

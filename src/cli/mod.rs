@@ -23,6 +23,7 @@ mod page_args;
 mod plan;
 mod plot;
 mod predict;
+mod report;
 mod roofline;
 mod select;
 mod target;
@@ -106,6 +107,8 @@ enum Command {
     Probe(bench::probe::ProbeArgs),
     /// Draw the results of a live run
     Plot(plot::PlotArgs),
+    /// Gather all results in one front page
+    Report(report::ReportArgs),
     /// Show the scenarios, devices and models there are
     List(list::ListArgs),
     /// Write a commented scenario folder to fill in
@@ -137,6 +140,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Bench(args) => bench::run(&catalog, *args),
         Command::Probe(args) => bench::probe::run(&args),
         Command::Plot(args) => plot::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),

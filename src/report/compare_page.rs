@@ -1,5 +1,6 @@
 //! The page of compared runs.
 
+use super::about::{About, ResultKind};
 use super::compare_charts::{CompareDrawing, distribution_figures};
 use super::compare_model::{model_table, model_title};
 use super::compare_scatter::scatter_figures;
@@ -9,7 +10,7 @@ use super::compare_tables::{
 };
 use super::figure::Figure;
 use super::load_test_charts::load_test_figures;
-use super::page::{header, html_table, page, section, summary};
+use super::page::{html_table, page, section, summary};
 
 /// Distributions are drawn for this many levels of load tests at most, those with the most clients; tables hold all.
 const MOST_LEVELS: usize = 2;
@@ -32,11 +33,11 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
         [only] => format!("{only} · measured"),
         _ => names.join(" against "),
     };
-    let mut body = header(&title, how);
-    if !report.cautions.is_empty() {
-        body += &summary(&[], &report.cautions);
-    }
+    let (mut words, mut cautions) = (Vec::new(), report.cautions.clone());
+    let mut body = String::new();
     if report.groups.len() == 1 {
+        words = in_words(&report.groups[0], report);
+        cautions.extend(cautions_at_level(&report.groups[0]));
         body += &group_sections(&report.groups[0], report);
     } else {
         body += &section("Levels", &html_table(levels_table(&report.load_tests)));
@@ -46,6 +47,7 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
             body += &section("Quantiles", &html_table(level_quantiles_table(report)));
         } else {
             for group in &report.groups {
+                body += &summary(&in_words(group, report), &cautions_at_level(group));
                 body += &group_sections(group, report);
             }
         }
@@ -55,14 +57,18 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
         body += &section(&title, &html_table(table));
         body += &summary(&[], cautions);
     }
-    page(&title, &body, figures)
+    let about = About { kind: ResultKind::Comparison, title, below: how.to_owned(), findings: words, cautions };
+    page(&about, &body, figures)
+}
+
+fn in_words(group: &CompareGroup, report: &CompareReport) -> Vec<String> {
+    findings(group, &report.settings).into_iter().chain(adjusted(group)).collect()
 }
 
 fn group_sections(group: &CompareGroup, report: &CompareReport) -> String {
     let settings = &report.settings;
     let at = group.clients.map_or_else(String::new, |clients| format!(", {clients} clients"));
-    let words: Vec<String> = findings(group, settings).into_iter().chain(adjusted(group)).collect();
-    let mut body = summary(&words, &cautions_at_level(group));
+    let mut body = String::new();
     if group.clients.is_none() {
         body += &section("Requests", &html_table(validity_table(&group.sides)));
         if !report.load_tests.is_empty() {

@@ -1,5 +1,6 @@
 //! The page of attention insights.
 
+use super::about::{About, ResultKind};
 use super::charts::short;
 use super::figure::Figure;
 use super::insights_charts::table_figures;
@@ -15,7 +16,7 @@ use super::insights_sweep_charts::sweep_figures;
 use super::insights_tables::{
     InsightsReport, budget_title, front_table, front_title, matched_table, ratio_title, runs_in_words, speeds_table,
 };
-use super::page::{escaped, header, html_table, page, section, summary};
+use super::page::{escaped, html_table, page, section};
 use crate::insights::Rule;
 use crate::insights::study::{ServingStudy, TableStudy};
 
@@ -39,14 +40,19 @@ pub fn insights_page(report: &InsightsReport, figures: &[Figure]) -> String {
     let mut words: Vec<String> = report.table.iter().flat_map(findings).collect();
     words.extend(report.sweep.iter().map(|sweep| format!("{}.", sweep_title(sweep))));
     words.extend(report.serving.iter().map(|study| format!("{}.", serving_title(study))));
-    let mut body = header(&title, "What attention variants cost and buy.");
-    body += &summary(&words, &report.cautions());
-    body += &report.table.as_ref().map_or_else(String::new, table_sections);
+    let about = About {
+        kind: ResultKind::Insights,
+        title,
+        below: "What attention variants cost and buy.".to_owned(),
+        findings: words,
+        cautions: report.cautions(),
+    };
+    let mut body = report.table.as_ref().map_or_else(String::new, table_sections);
     if let Some(sweep) = &report.sweep {
         body += &section("Steps over the batch, t(B) = a + b·B", &html_table(batch_sweep_table(sweep)));
     }
     body += &report.serving.iter().map(serving_sections).collect::<String>();
-    page(&title, &body, figures)
+    page(&about, &body, figures)
 }
 
 /// A table of runs in sentences.

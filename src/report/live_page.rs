@@ -1,18 +1,14 @@
 //! The page of a live run.
 
+use super::about::{About, ResultKind};
 use super::figure::Figure;
 use super::number::{number, number_or_dash};
-use super::page::{definitions, header, page, section, summary, table};
+use super::page::{definitions, page, section, table};
 use crate::bench::{DecodePoint, Results, Timing, Variant};
 
 /// The page.
 pub fn live_page(results: &Results, figures: &[Figure]) -> String {
-    let metadata = &results.metadata;
-    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-    let title = format!("{} on {} · live run", known(&metadata.size), known(&metadata.gpu));
-    let when = metadata.timestamp.as_ref().map_or_else(String::new, |timestamp| format!(" · {timestamp}"));
-    let mut body = header(&title, &format!("{}{when}", known(&metadata.dtype)));
-    body += &summary(&words(results), &cautions(results));
+    let mut body = String::new();
     body += &section("Latencies", &latencies(results));
     if !results.gammas().is_empty() {
         body += &section("Product of experts", &generations(results));
@@ -21,7 +17,21 @@ pub fn live_page(results: &Results, figures: &[Figure]) -> String {
         body += &section("Acceptance by place in the round", &acceptance(results));
     }
     body += &section("How it was measured", &definitions(&conditions(results)));
-    page(&title, &body, figures)
+    page(&about_run(results), &body, figures)
+}
+
+/// What a run says of itself.
+pub fn about_run(results: &Results) -> About {
+    let metadata = &results.metadata;
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+    let when = metadata.timestamp.as_ref().map_or_else(String::new, |timestamp| format!(" · {timestamp}"));
+    About {
+        kind: ResultKind::LiveRun,
+        title: format!("{} on {} · live run", known(&metadata.size), known(&metadata.gpu)),
+        below: format!("{}{when}", known(&metadata.dtype)),
+        findings: words(results),
+        cautions: cautions(results),
+    }
 }
 
 fn mean_ms(points: &[DecodePoint]) -> Option<f64> {

@@ -6,11 +6,12 @@ use plotly::common::{
 use plotly::layout::{Annotation, Axis, AxisType};
 use plotly::{HeatMap, Scatter};
 
+use super::about::{About, ResultKind};
 use super::figure::{Figure, INK, axis, colour, layout, plot};
 use super::number::{number, number_or_dash};
-use super::page::{definitions, header, page, section, summary, table};
+use super::page::{definitions, page, section, table};
 use crate::bench::Variant;
-use crate::evaluation::live::{KindErrors, LiveMetric, LiveRow, LiveRun, LiveStudy};
+use crate::evaluation::live::{KindErrors, LiveMetric, LiveRecord, LiveRow, LiveRun, LiveStudy};
 use crate::passes::LiveParameters;
 use crate::units::Seconds;
 
@@ -21,10 +22,8 @@ const HEIGHT: usize = 420;
 
 /// The page.
 pub fn live_study_page(study: &LiveStudy, figures: &[Figure]) -> String {
-    let ids: Vec<&str> = study.runs.iter().map(|run| run.id.as_str()).collect();
-    let title = format!("{} · fit to live runs", ids.join(" + "));
-    let mut body = header(&title, &format!("on {}", study.hardware));
-    body += &summary(&words(study), &study.cautions());
+    let about = About { findings: words(study), cautions: study.cautions(), ..about_record(&study.record) };
+    let mut body = String::new();
     body += &section("Errors by kind of row", &errors(study));
     body += &section("Parameters, shared by all variants", &parameters(study));
     if !study.break_even.is_empty() {
@@ -44,7 +43,20 @@ pub fn live_study_page(study: &LiveStudy, figures: &[Figure]) -> String {
         format!("seed {}, {} starts, perfmodel {}", record.seed, record.starts.len(), record.perfmodel_version),
     ));
     body += &section("What it was fitted to", &definitions(&lines));
-    page(&title, &body, figures)
+    page(&about, &body, figures)
+}
+
+/// What a record says of its fit.
+pub fn about_record(record: &LiveRecord) -> About {
+    let ids: Vec<&str> = record.runs.iter().map(|run| run.id.as_str()).collect();
+    let errors = record.after.iter().map(|kind| format!("{} {} {:.1} %", kind.variant, kind.metric, kind.mape_pct));
+    About {
+        kind: ResultKind::LiveFit,
+        title: format!("{} · fit to live runs", ids.join(" + ")),
+        below: format!("on {}", record.hardware),
+        findings: vec![format!("Mean absolute errors of the fit: {}.", errors.collect::<Vec<_>>().join(", "))],
+        cautions: Vec::new(),
+    }
 }
 
 fn words(study: &LiveStudy) -> Vec<String> {

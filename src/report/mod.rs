@@ -1,5 +1,6 @@
 //! What a command leaves behind: tables, charts, one self-contained page.
 
+mod about;
 mod charts;
 mod compare_charts;
 mod compare_model;
@@ -8,6 +9,8 @@ mod compare_scatter;
 mod compare_tables;
 mod coverage;
 mod figure;
+mod front;
+mod front_page;
 mod insights_charts;
 mod insights_dial_charts;
 mod insights_dial_tables;
@@ -36,12 +39,14 @@ mod transfer_page;
 
 use std::path::{Path, PathBuf};
 
+pub use about::{About, ResultKind};
 pub use compare_charts::CompareDrawing;
 pub use compare_model::{model_table, model_title};
 pub use compare_tables::{
     CompareGroup, CompareReport, HeldModel, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
+pub use front::{FoundResult, find_results};
 pub use insights_dial_tables::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
 pub use insights_serving_tables::{
     batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title,
@@ -185,6 +190,18 @@ pub fn write_comparison(
 pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let figures = insights_page::insights_figures(report, log);
     write_page("insights.html", &insights_page::insights_page(report, &figures), &figures, folder, png)
+}
+
+/// Writes `index.html`, the front page of the results below a folder.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_front_page(results: &[FoundResult], folder: &Path) -> Result<Vec<PathBuf>> {
+    let count = results.len();
+    let below = format!("{count} result{} below {}", if count == 1 { "" } else { "s" }, folder.display());
+    let mut output = OutputFolder::create(folder)?;
+    output.stage("index.html", front_page::front_page(results, &below).as_bytes())?;
+    output.commit()
 }
 
 /// Writes the rows of a live run: `results.json`, and as CSV. A picture of an earlier run does not stay beside them.

@@ -21,6 +21,11 @@ pub fn number_or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
+/// A share in percent with one digit behind the point.
+pub fn percent(value: f64) -> String {
+    format!("{value:.1} %")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,10 +4,14 @@ use std::fmt::Write;
 
 use plotly::Plot;
 
+use super::about::About;
 use super::figure::Figure;
 use super::roofline_tables::ReportTable;
 
 const STYLE: &str = include_str!("page.css");
+
+/// Figures in the colours of the reader's screen, and as wide as the paper when they are printed.
+const THEME: &str = include_str!("page.js");
 
 /// Text made safe for HTML.
 pub fn escaped(text: &str) -> String {
@@ -21,43 +25,99 @@ fn plotly_script() -> String {
     sources[..end].to_owned()
 }
 
-/// A page around figures: `body` stands before them.
-pub fn page(title: &str, body: &str, figures: &[Figure]) -> String {
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <style>\n{STYLE}</style>\n{}\n</head>\n<body>\n<main>\n{body}",
-        escaped(title),
-        plotly_script()
-    );
-    for figure in figures {
-        // Writing to a String cannot fail.
-        let _ = write!(
-            html,
-            "<section>\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"><div class=\"figure{}\" style=\"height:{}px\">{}</div></div>\n</section>\n",
-            escaped(&figure.title),
-            escaped(&figure.caption),
-            if figure.wide { " wide" } else { "" },
-            figure.height,
-            figure.plot.to_inline_html(Some(&figure.id))
-        );
-    }
-    html.push_str("</main>\n</body>\n</html>\n");
-    html
+/// A page: what it is about, sections in HTML, figures.
+pub fn page(about: &About, body: &str, figures: &[Figure]) -> String {
+    let drawn: String = figures.iter().map(figure_section).collect();
+    let sections = format!("{body}{drawn}");
+    frame(
+        about,
+        &format!("{}{}\n", about.to_html(), plotly_script()),
+        &sections,
+        &format!("<script type=\"module\">\n{THEME}</script>\n"),
+    )
 }
 
-/// The head of a page: its title and a line below it.
-pub fn header(title: &str, below: &str) -> String {
-    format!("<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n", escaped(title), escaped(below))
+/// A page of figures alone with a script of its own, for taking pictures of them.
+pub fn drawing_page(script: &str, figures: &[Figure]) -> String {
+    let drawn: String = figures.iter().map(figure_section).collect();
+    format!(
+        "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n{}\n</head>\n<body>\n{drawn}{script}</body>\n</html>\n",
+        plotly_script()
+    )
 }
+
+/// A page without figures, hence without their script.
+pub fn plain_page(about: &About, sections: &str) -> String {
+    frame(about, "", sections, "")
+}
+
+fn frame(about: &About, head: &str, sections: &str, scripts: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n{head}</head>\n<body>\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n\
+         <header>\n<h1>{title}</h1>\n<p>{}</p>\n</header>\n{}<main id=\"content\">\n{}{sections}</main>\n{scripts}</body>\n</html>\n",
+        escaped(&about.below),
+        contents(sections),
+        summary(&about.findings, &about.cautions),
+        title = escaped(&about.title),
+    )
+}
+
+/// Links to the sections of a page that has several, whose headings are in their HTML.
+fn contents(sections: &str) -> String {
+    let links: Vec<String> = sections
+        .split("<section id=\"")
+        .skip(1)
+        .filter_map(|section| {
+            let (id, rest) = section.split_once('"')?;
+            let (_, rest) = rest.split_once("<h2>")?;
+            Some(format!("<li><a href=\"#{id}\">{}</a></li>\n", rest.split_once("</h2>")?.0))
+        })
+        .collect();
+    if links.len() < 3 {
+        return String::new();
+    }
+    format!(
+        "<nav aria-label=\"Contents\"><details><summary>Contents</summary><ol>\n{}</ol></details></nav>\n",
+        links.concat()
+    )
+}
+
+/// The id of a section: its title in small letters, digits and hyphens.
+fn id_of(title: &str) -> String {
+    let plain: String =
+        title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
+    format!("s-{}", parts.join("-"))
+}
+
+fn figure_section(figure: &Figure) -> String {
+    format!(
+        "<section id=\"{}\">\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"{}><div class=\"figure{}\" style=\"height:{}px\">{}</div></div>\n</section>\n",
+        id_of(&figure.id),
+        escaped(&figure.title),
+        escaped(&figure.caption),
+        if figure.wide { SCROLLS } else { "" },
+        if figure.wide { " wide" } else { "" },
+        figure.height,
+        figure.plot.to_inline_html(Some(&figure.id))
+    )
+}
+
+/// What makes a region that scrolls sideways reachable by keyboard.
+const SCROLLS: &str = " tabindex=\"0\" role=\"region\" aria-label=\"scrolls sideways\"";
 
 /// A titled section; `content` is HTML.
 pub fn section(title: &str, content: &str) -> String {
-    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(title))
+    format!("<section id=\"{}\">\n<h2>{}</h2>\n{content}</section>\n", id_of(title), escaped(title))
 }
 
 /// The summary of a page in plain words, one paragraph each; a caution is marked as such.
 pub fn summary(paragraphs: &[String], cautions: &[String]) -> String {
+    if paragraphs.is_empty() && cautions.is_empty() {
+        return String::new();
+    }
     let mut html = "<section class=\"summary\">\n".to_owned();
     for paragraph in paragraphs {
         let _ = writeln!(html, "<p>{}</p>", escaped(paragraph));
@@ -70,7 +130,7 @@ pub fn summary(paragraphs: &[String], cautions: &[String]) -> String {
 
 /// A table of texts; the first column heads its row.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut html = "<div class=\"scroll\"><table>\n<tr>".to_owned();
+    let mut html = format!("<div class=\"scroll\"{SCROLLS}><table>\n<tr>");
     for name in header {
         let _ = write!(html, "<th>{}</th>", escaped(name));
     }
@@ -115,5 +175,14 @@ mod tests {
     fn titles_cannot_break_the_page() {
         assert_eq!(escaped("<b> & \"c\""), "&lt;b&gt; &amp; &quot;c&quot;");
         assert!(section("<b>", "<p>x</p>").contains("<h2>&lt;b&gt;</h2>\n<p>x</p>"));
+    }
+
+    #[test]
+    fn a_page_of_several_sections_links_to_them() {
+        let sections = ["Errors of it", "Parameters", "<b>"].map(|title| section(title, "")).concat();
+        let links = contents(&sections);
+        assert!(links.contains("<a href=\"#s-errors-of-it\">Errors of it</a>"), "{links}");
+        assert!(links.contains(">&lt;b&gt;</a>") && links.matches("<li>").count() == 3, "{links}");
+        assert_eq!(contents(&section("Errors", "")), "");
     }
 }

@@ -4,10 +4,11 @@ use plotly::Scatter;
 use plotly::common::{DashType, Line, LineShape, Marker, MarkerSymbol, Mode};
 use plotly::layout::{Shape, ShapeLine, ShapeType};
 
+use super::about::{About, ResultKind};
 use super::charts::distinct;
 use super::figure::{Figure, axis, colour, layout, plot};
 use super::number::{number, number_or_dash};
-use super::page::{header, page, section, summary, table};
+use super::page::{page, section, table};
 use crate::calibration::LEVEL;
 use crate::planning::{CurvePoint, Latency, Outcome, Plan, Question, SloMetric, front};
 use crate::units::Seconds;
@@ -156,8 +157,14 @@ pub fn plan_page(
     cautions: &[String],
     figures: &[Figure],
 ) -> String {
-    let mut body = header(&format!("Plan · {title}"), &format!("From {basis}."));
-    body += &summary(&in_words(plan), cautions);
+    let about = About {
+        kind: ResultKind::Plan,
+        title: format!("Plan · {title}"),
+        below: format!("From {basis}."),
+        findings: in_words(plan),
+        cautions: cautions.to_vec(),
+    };
+    let mut body = String::new();
     let slo = &question.slo;
     let rows = plan.options.iter().filter_map(|outcome| {
         let fitting = outcome.fitting()?;
@@ -189,7 +196,7 @@ pub fn plan_page(
     if !plan.options.is_empty() {
         body += &section("Options", &table(&header, rows));
     }
-    page(title, &body, figures)
+    page(&about, &body, figures)
 }
 
 fn in_words(plan: &Plan) -> Vec<String> {

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::figure::Figure;
-use super::page::page;
+use super::page::drawing_page;
 use crate::error::{Error, Result};
 
 /// Names under which Chromium is installed.
@@ -129,7 +129,7 @@ fn draw(figures: &[Figure], script: &str, ids: &[&str]) -> Result<Vec<(String, V
          const put = (id, url) => {{ const out = document.createElement('pre'); out.className = 'png'; \
          out.dataset.id = id; out.textContent = url; document.body.appendChild(out); }};\n{script} }});</script>\n"
     );
-    fs::write(&file, page("figures", &script, figures)).map_err(|error| failed(error.to_string()))?;
+    fs::write(&file, drawing_page(&script, figures)).map_err(|error| failed(error.to_string()))?;
     let output = Command::new(&browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"])

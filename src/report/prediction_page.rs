@@ -4,10 +4,11 @@ use plotly::common::{DashType, ErrorData, ErrorType, Fill, Line, Mode};
 use plotly::layout::Axis;
 use plotly::{Plot, Scatter};
 
+use super::about::{About, ResultKind};
 use super::charts::{distinct, short};
 use super::figure::{Figure, axis, colour, layout, plot, translucent};
 use super::number::number;
-use super::page::{header, page, section, summary, table};
+use super::page::{page, section, table};
 use crate::calibration::{Interval, LEVEL};
 use crate::forecast::Forecast;
 use crate::workload::{LoadKind, Workload};
@@ -253,8 +254,14 @@ pub fn prediction_page(
     figures: &[Figure],
 ) -> String {
     let kind = kind(forecasts);
-    let mut body = header(&format!("{title} · predicted"), &format!("From {basis}."));
-    body += &summary(&in_words(forecasts), cautions);
+    let about = About {
+        kind: ResultKind::Prediction,
+        title: format!("{title} · predicted"),
+        below: format!("From {basis}."),
+        findings: in_words(forecasts),
+        cautions: cautions.to_vec(),
+    };
+    let mut body = String::new();
     let rows = forecasts.iter().map(|forecast| {
         let p = &forecast.prediction;
         let finite = |value: f64, interval: Interval| {
@@ -278,7 +285,7 @@ pub fn prediction_page(
     let (ttft, itl) = (format!("TTFT ms {interval}"), format!("ITL ms {interval}"));
     let header = ["input / output", kind.axis(), &ttft, &itl, "tokens/s", "running", "bound by"];
     body += &section("Predictions", &table(&header, rows));
-    page(title, &body, figures)
+    page(&about, &body, figures)
 }
 
 /// What the forecasts say, in plain words.

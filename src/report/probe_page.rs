@@ -3,9 +3,10 @@
 use plotly::Scatter;
 use plotly::common::{DashType, Line, Mode};
 
+use super::about::{About, ResultKind};
 use super::figure::{Figure, axis, colour, layout, plot};
 use super::number::number;
-use super::page::{header, page, section, summary, table};
+use super::page::{page, section, table};
 use crate::bench::{Probe, RatePoint};
 
 const HEIGHT: usize = 420;
@@ -13,8 +14,14 @@ const HEIGHT: usize = 420;
 /// The page.
 pub fn probe_page(probe: &Probe, figures: &[Figure]) -> String {
     let title = format!("{} · probed roofs", probe.name);
-    let mut body = header(&title, &format!("{}, {}", probe.device, probe.vendor));
-    body += &summary(&words(probe), &[]);
+    let about = About {
+        kind: ResultKind::Probe,
+        title,
+        below: format!("{}, {}", probe.device, probe.vendor),
+        findings: words(probe),
+        cautions: Vec::new(),
+    };
+    let mut body = String::new();
     let points =
         |points: &[RatePoint]| points.iter().map(|p| vec![p.size.to_string(), number(p.rate)]).collect::<Vec<_>>();
     body += &section("Reading", &table(&["bytes", "GB/s"], points(&probe.read)));
@@ -23,7 +30,7 @@ pub fn probe_page(probe: &Probe, figures: &[Figure]) -> String {
         let title = format!("Products of square {} matrices", gemm.dtype.name());
         body += &section(&title, &table(&["rows", "TFLOP/s"], points(&gemm.points)));
     }
-    page(&title, &body, figures)
+    page(&about, &body, figures)
 }
 
 /// What was found, in words.

@@ -1,9 +1,10 @@
 //! The page of a roofline: roofs, operators and sweeps.
 
+use super::about::{About, ResultKind};
 use super::charts::short;
 use super::figure::Figure;
 use super::number::number;
-use super::page::{header, html_table, page, section, summary};
+use super::page::{html_table, page, section};
 use super::roofline_tables::{crossings_table, operators_table, roofs_table};
 use crate::roofline::{DeviceRoofs, Phase, Step, Sweep};
 
@@ -64,8 +65,14 @@ impl RooflineReport {
 /// The page.
 pub fn roofline_page(report: &RooflineReport, figures: &[Figure]) -> String {
     let title = format!("{} · roofline", report.title);
-    let mut body = header(&title, &format!("From {}.", report.basis));
-    body += &summary(&report.steps.each_ref().map(|step| step_in_words(report, step)), &report.cautions);
+    let about = About {
+        kind: ResultKind::Roofline,
+        title,
+        below: format!("From {}.", report.basis),
+        findings: report.steps.iter().map(|step| step_in_words(report, step)).collect(),
+        cautions: report.cautions.clone(),
+    };
+    let mut body = String::new();
     let roofs = format!("<p>{}</p>\n", report.roofs_in_words());
     body += &section("Roofs", &(roofs + &html_table(roofs_table(&report.roofs))));
     for step in &report.steps {
@@ -73,7 +80,7 @@ pub fn roofline_page(report: &RooflineReport, figures: &[Figure]) -> String {
         body += &section(&report.step_title(step), &(scope + &html_table(operators_table(step))));
     }
     body += &section("Batch from which a step is compute bound", &html_table(crossings_table(&report.sweeps)));
-    page(&title, &body, figures)
+    page(&about, &body, figures)
 }
 
 fn step_in_words(report: &RooflineReport, step: &Step) -> String {

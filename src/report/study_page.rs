@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::about::{About, ResultKind};
 use super::charts::{Rows, loss_history, scenario_figures};
 use super::coverage::coverage_figures;
 use super::figure::Figure;
 use super::number::number;
-use super::page::{definitions, escaped, header, page, section, summary, table};
+use super::page::{definitions, escaped, page, section, table};
 use crate::calibration::{FittedScenario, LEVEL};
 use crate::evaluation::{Errors, EvaluatedRow, ScenarioStudy, Study};
 use crate::prediction::Limit;
@@ -43,7 +44,8 @@ pub fn study_page(study: &Study, figures: &[Figure]) -> String {
     let title = format!("{title} · {}", study.estimator.name());
     let below = format!("{below}. Estimator {}: {}.", study.estimator.name(), study.estimator.summary());
     let paragraphs: Vec<String> = study.scenarios.iter().flat_map(|scenario| in_words(study, scenario)).collect();
-    let mut body = header(&title, &below) + &summary(&paragraphs, &study.cautions());
+    let about = About { kind: ResultKind::Fit, title, below, findings: paragraphs, cautions: study.cautions() };
+    let mut body = String::new();
     let errors: String =
         study.scenarios.iter().map(|scenario| named(study, scenario, &error_table(&scenario.error_lines()))).collect();
     body += &section("Errors", &errors);
@@ -52,7 +54,7 @@ pub fn study_page(study: &Study, figures: &[Figure]) -> String {
         study.scenarios.iter().map(|scenario| named(study, scenario, &worst_table(&scenario.worst_rows()))).collect();
     body += &section("Worst rows", &worst);
     body += &section("Data and fit", &provenance(study));
-    page(&title, &body, figures)
+    page(&about, &body, figures)
 }
 
 /// A piece of a scenario, with its name where there are several.

@@ -1,9 +1,10 @@
 //! The page of a scenario that a calibration predicts without having seen it.
 
+use super::about::{About, ResultKind};
 use super::charts::{Rows, scenario_figures};
 use super::figure::Figure;
 use super::number::number;
-use super::page::{definitions, header, page, section, summary, table};
+use super::page::{definitions, page, section, table};
 use super::study_page::{error_table, worst_table};
 use crate::calibration::LEVEL;
 use crate::evaluation::{TransferStudy, worst_of};
@@ -41,7 +42,9 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
         format!("{:.0} % intervals hold {ttft:.0} % of TTFT and {itl:.0} % of ITL.", 100.0 * LEVEL),
         "What was refitted has seen these rows: errors after a refit are in sample.".to_owned(),
     ];
-    let mut body = header(&title, &below) + &summary(&paragraphs, &study.cautions());
+    let findings = paragraphs.to_vec();
+    let about = About { kind: ResultKind::Transfer, title, below, findings, cautions: study.cautions() };
+    let mut body = String::new();
     let names: Vec<String> = study.variants.iter().map(|variant| variant.name(calibrated)).collect();
     let lines: Vec<_> =
         names.iter().zip(&study.variants).map(|(name, variant)| (name.as_str(), variant.errors)).collect();
@@ -68,5 +71,5 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
         .chain([("measured file".to_owned(), format!("SHA-256 {}", study.member.dataset.sha256))])
         .collect();
     body += &section("Data", &definitions(&sources));
-    page(&title, &body, figures)
+    page(&about, &body, figures)
 }
