@@ -242,7 +242,9 @@ fn text(study: &TransferStudy, calibration: Option<String>) -> String {
     let lines: Vec<_> =
         names.iter().zip(&study.variants).map(|(name, variant)| (name.as_str(), variant.errors)).collect();
     text += &table(&["", "metric", "MAPE %", "median %", "RMSE ms, tok/s", "bias %"], error_rows(&lines), 2..6);
-    text += " What was refitted has seen these rows: errors after a refit are in sample\n";
+    if study.variants.len() > 1 {
+        text += " What was refitted has seen these rows: errors after a refit are in sample\n";
+    }
     let [ttft, itl] = study.interval_coverage_pct();
     let _ = writeln!(
         text,

@@ -74,12 +74,15 @@ fn first_token_in_words(forecast: &Forecast) -> String {
         Part::Link,
     ];
     let own: f64 = own.into_iter().map(|part| p.ttft_parts.get(part).as_ms()).sum();
-    let mut words = format!(
-        "the own prompt of {} tokens takes {} ms; the largest part is `{}`",
-        workload.input_tokens(),
-        number(own),
-        largest.label()
-    );
+    let prompts = match workload.kind() {
+        LoadKind::StaticBatch => {
+            format!("the prompts of the batch, {} of {} tokens, take", workload.load(), workload.input_tokens())
+        }
+        LoadKind::ClosedLoop | LoadKind::OpenLoop => {
+            format!("the own prompt of {} tokens takes", workload.input_tokens())
+        }
+    };
+    let mut words = format!("{prompts} {} ms; the largest part is `{}`", number(own), largest.label());
     if p.ttft_parts.get(Part::QueueWait).get() > 0.0 && p.limit != Limit::Clients {
         let what = match p.limit {
             Limit::MaxSequences => "the engine runs no more sequences",

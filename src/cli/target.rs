@@ -141,6 +141,8 @@ pub struct ResolvedTarget {
     pub system: System,
     /// The scenario, if it is one.
     pub scenario: Option<String>,
+    /// Its folder, if it was named by that.
+    pub folder: Option<PathBuf>,
     /// Who measured it, if anybody did.
     pub campaign: Option<Campaign>,
     /// The calibration and where it was read.
@@ -216,6 +218,7 @@ impl TargetArgs {
             calibration,
             set: self.calibration.set.clone(),
             scenario: Some(scenario.id),
+            folder: self.scenario_dir.clone(),
         })
     }
 
@@ -242,6 +245,7 @@ impl TargetArgs {
             title: system.title(),
             system,
             scenario: None,
+            folder: None,
             campaign: None,
             calibration,
             set: self.calibration.set.clone(),

@@ -124,7 +124,7 @@ impl Forecaster {
         let own: Vec<&Uncertainty> = record
             .scenarios
             .iter()
-            .filter(|scenario| target.scenario == Some(scenario.scenario.as_str()))
+            .filter(|scenario| target.scenario == Some(scenario.scenario.as_str()) && scenario.is_of(target.system))
             .map(|scenario| &scenario.uncertainty)
             .collect();
         let all: Vec<&Uncertainty> = record.scenarios.iter().map(|scenario| &scenario.uncertainty).collect();

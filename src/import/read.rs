@@ -196,14 +196,17 @@ fn file(path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
 
 /// The tool that a file's keys tell.
 fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     if is_csv {
-        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
         let genai = path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"));
         return if text.starts_with(b"Metric,") {
             Some(if genai { Tool::GenaiPerf } else { Tool::Aiperf })
         } else {
             (text.starts_with(b"Run Info,") || text.starts_with(b"Type,Run Id,")).then_some(Tool::Guidellm)
         };
+    }
+    if !text.trim_ascii_start().starts_with(b"{") && !text.trim_ascii_start().starts_with(b"[") {
+        return None;
     }
     // InferenceMAX writes lists too; serde would take a list for the fields of an object in their order.
     let telling: Telling = match values::<Vec<Telling>>(text, path) {

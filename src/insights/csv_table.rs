@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, nearest_hint};
+use crate::spec::check_size;
 
 /// Cells of a column that hold no number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,7 @@ impl CsvTable {
             let wrong = wrong.at(path);
             line.map_or(wrong.clone(), |line| wrong.line(line as usize))
         };
+        check_size(path)?;
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
         let header: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
         if let Some(twice) = header.iter().enumerate().find(|(index, name)| header[..*index].contains(name)) {

@@ -1,6 +1,6 @@
 //! Writing result files: all of them or none.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,8 @@ impl OutputFolder {
     /// # Errors
     /// A file cannot be renamed, or one of an earlier run not removed.
     pub fn commit(self) -> Result<Vec<PathBuf>> {
+        // Two runs into one folder: all files are of the one that ends last. Where folders cannot be locked, files still are whole.
+        let lock = File::open(&self.folder).ok().filter(|folder| folder.lock().is_ok());
         let mut written = Vec::new();
         for (path, staged) in self.staged {
             staged.persist(&path).map_err(|error| unwritable(&path, &error.error))?;
@@ -61,6 +63,7 @@ impl OutputFolder {
         for path in self.retired.iter().filter(|path| path.is_file()) {
             fs::remove_file(path).map_err(|error| unwritable(path, &error))?;
         }
+        drop(lock);
         Ok(written)
     }
 }

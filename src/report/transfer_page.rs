@@ -28,7 +28,7 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
     );
     let errors = &asked.errors;
     let [ttft, itl] = study.interval_coverage_pct();
-    let paragraphs = [
+    let mut findings = vec![
         format!(
             "Predicted from {from} ({}), {} measured rows are missed by {:.1} % in the time between tokens (ITL) and by \
              {:.1} % in the time to first token (TTFT) on average, in the median by {:.1} % and {:.1} %.",
@@ -40,9 +40,10 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
             errors.ttft.median_ape_pct
         ),
         format!("{:.0} % intervals hold {ttft:.0} % of TTFT and {itl:.0} % of ITL.", 100.0 * LEVEL),
-        "What was refitted has seen these rows: errors after a refit are in sample.".to_owned(),
     ];
-    let findings = paragraphs.to_vec();
+    if study.variants.len() > 1 {
+        findings.push("What was refitted has seen these rows: errors after a refit are in sample.".to_owned());
+    }
     let about = About { kind: ResultKind::Transfer, title, below, findings, cautions: study.cautions() };
     let mut body = String::new();
     let names: Vec<String> = study.variants.iter().map(|variant| variant.name(calibrated)).collect();

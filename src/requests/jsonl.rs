@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// Bytes that are parsed at once; a file needs this much memory besides its columns.
 const BATCH: usize = 16 << 20;
 
+/// A line of more bytes is no request.
+const LONGEST_LINE: usize = 256 << 20;
+
 /// Reads a file of requests; what it lacks at its end comes as a warning.
 ///
 /// # Errors
@@ -38,6 +41,12 @@ pub(super) fn read(path: &Path) -> Result<(RequestLog, Vec<String>)> {
             parse = foreign::aiperf;
         }
         let at_end = read == 0;
+        if !at_end && batch.len() > LONGEST_LINE && !batch.contains(&b'\n') {
+            return Err(Error::input(format!("a line has over {} MB", LONGEST_LINE / 1_000_000))
+                .at(path)
+                .line(line)
+                .help("a line is one JSON object"));
+        }
         let whole =
             if at_end { batch.len() } else { batch.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) };
         let lines: Vec<&[u8]> = batch[..whole].split_inclusive(|byte| *byte == b'\n').collect();

@@ -15,6 +15,9 @@ use crate::error::{Error, Result, nearest_hint};
 /// Bytes of a CSV that are parsed at once.
 const BATCH: usize = 16 << 20;
 
+/// A row of more bytes is none.
+const LONGEST_ROW: usize = 64 << 20;
+
 /// Columns besides those of numbers.
 const TEXTS: [&str; 2] = ["error", "request_time"];
 
@@ -88,13 +91,23 @@ impl<'a> Batches<'a> {
         if self.text.starts_with(b"\xEF\xBB\xBF") {
             self.text.drain(..3);
         }
-        let length = ends_of_rows(&self.text).next().unwrap_or(self.text.len());
+        let length = match ends_of_rows(&self.text).next() {
+            Some(length) => length,
+            None if self.at_end => self.text.len(),
+            None => return Err(self.endless()),
+        };
         self.used = length;
         let mut header = self.text[..length].to_vec();
         if !header.ends_with(b"\n") {
             header.push(b'\n');
         }
         Ok(header)
+    }
+
+    fn endless(&self) -> Error {
+        Error::input(format!("a row has over {} MB", self.text.len() / 1_000_000))
+            .at(self.path)
+            .help("write a header and one line for each request; a quote that is opened must be closed")
     }
 
     /// The next rows; `None` at the end.
@@ -107,7 +120,9 @@ impl<'a> Batches<'a> {
                 self.used = whole;
                 return Ok((whole > 0).then(|| &self.text[..whole]));
             }
-            // A row longer than a batch.
+            if bytes >= LONGEST_ROW {
+                return Err(self.endless());
+            }
             bytes *= 2;
         }
     }

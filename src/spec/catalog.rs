@@ -107,6 +107,11 @@ impl Catalog {
         Ok(Self { root: Some(root.to_owned()) })
     }
 
+    /// The folder whose files add to the built-in ones.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
     /// Whether a folder holds all three folders of specifications.
     pub fn is_project_folder(root: &Path) -> bool {
         Kind::ALL.iter().all(|kind| root.join(kind.folder()).is_dir())

@@ -7,6 +7,26 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
+/// Bytes of the largest file of specifications, results or measurements that is read whole.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Checks that a file is small enough to be what it is taken for, before it is read.
+///
+/// # Errors
+/// It is not. A file that cannot be asked for its size is left to the reader.
+pub fn check_size(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(data) if data.len() > MOST_BYTES => Err(Error::input(format!(
+            "this file has {} MB; a file of this kind has {} at most",
+            data.len() / 1_000_000,
+            MOST_BYTES / 1_000_000
+        ))
+        .at(path)
+        .help("check that it is the right file")),
+        _ => Ok(()),
+    }
+}
+
 /// A specification file as text, with the name by which errors call it.
 #[derive(Debug, Clone)]
 pub struct SpecFile {
@@ -22,6 +42,7 @@ impl SpecFile {
     /// # Errors
     /// The file cannot be read or is not UTF-8.
     pub fn open(path: &Path) -> Result<Self> {
+        check_size(path)?;
         let text = fs::read_to_string(path).map_err(|error| {
             let help = match error.kind() {
                 std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
@@ -29,6 +50,11 @@ impl SpecFile {
             };
             Error::input(format!("cannot read the file ({error})")).at(path).help(help)
         })?;
+        // Editors of Windows put a byte order mark first.
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
         Ok(Self { label: path.display().to_string(), text })
     }
 

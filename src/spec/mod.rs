@@ -16,7 +16,7 @@ mod weights;
 
 pub use catalog::{Catalog, Kind, ScenarioFolder};
 pub use deployment::Deployment;
-pub use file::{Problems, SpecFile};
+pub use file::{Problems, SpecFile, check_size};
 pub use hardware::{Hardware, Interconnect, Link, LinkClass, Price};
 pub use hf_config::{hf_config_at, read_hf_config};
 pub use model::{

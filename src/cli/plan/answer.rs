@@ -13,7 +13,7 @@ use crate::workload::LoadKind;
 pub struct Answer<'a> {
     /// Name of the model.
     pub model: &'a str,
-    /// The flag that names the model to `predict`.
+    /// The flags that name the model to `predict`.
     pub subject: String,
     /// What was asked.
     pub question: &'a Question<'a>,

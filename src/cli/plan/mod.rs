@@ -4,7 +4,7 @@ mod answer;
 mod machine;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
@@ -51,12 +51,16 @@ impl ValueEnum for TtftStatistic {
 #[command(allow_negative_numbers = true, group = ArgGroup::new("demand").args(["users", "rate"]).required(true))]
 pub struct PlanArgs {
     /// Model id, one of its other names, or a Hugging Face config.json (the file or its folder)
-    #[arg(long, value_name = "ID", required_unless_present = "scenario")]
+    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario", "scenario_dir"])]
     model: Option<String>,
 
     /// Take model, campaign and calibration of a scenario
     #[arg(long, value_name = "ID", conflicts_with = "model")]
     scenario: Option<String>,
+
+    /// The same of a folder with scenario.toml and measured.csv, instead of --scenario
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "scenario"])]
+    scenario_dir: Option<PathBuf>,
 
     /// Clients in a closed loop, all replicas together
     #[arg(long, value_name = "N")]
@@ -172,6 +176,7 @@ fn price(text: &str) -> std::result::Result<(Option<String>, f64), String> {
 /// What is placed, and what is known of it.
 struct Subject {
     model: ModelArchitecture,
+    scenario: Option<String>,
     campaign: Option<Campaign>,
     /// How the scenario places it; its limits of the engine hold unless flags say otherwise.
     deployment: Option<Deployment>,
@@ -180,18 +185,39 @@ struct Subject {
 
 impl PlanArgs {
     fn subject(&self, catalog: &Catalog) -> Result<Subject> {
-        let scenario = self.scenario.as_deref();
-        let calibration = self.calibration.open(scenario, default_estimator())?;
-        let Some(id) = scenario else {
+        let folder = match (&self.scenario, &self.scenario_dir) {
+            (Some(id), _) => Some(catalog.scenario_folder(id)?),
+            (None, Some(dir)) => Some(Catalog::scenario_folder_at(dir)?),
+            (None, None) => None,
+        };
+        let scenario = folder.as_ref().map(|folder| folder.id.clone());
+        let calibration = self.calibration.open(scenario.as_deref(), default_estimator())?;
+        let Some(folder) = folder else {
             let Some(name) = &self.model else {
                 return Err(Error::input("no model is named").help("give --model or --scenario"));
             };
             let model = catalog.model_or_config(name)?;
-            return Ok(Subject { model, campaign: None, deployment: None, calibration });
+            return Ok(Subject { model, scenario, campaign: None, deployment: None, calibration });
         };
-        let scenario = catalog.resolve(&catalog.scenario_folder(id)?)?;
-        let (model, deployment) = (scenario.system.model, Some(scenario.system.deployment));
-        Ok(Subject { model, campaign: Some(scenario.file.campaign), deployment, calibration })
+        let resolved = catalog.resolve(&folder)?;
+        let (model, deployment) = (resolved.system.model, Some(resolved.system.deployment));
+        Ok(Subject { model, scenario, campaign: Some(resolved.file.campaign), deployment, calibration })
+    }
+
+    /// The flags that name the same to `predict`.
+    fn named(&self, catalog: &Catalog, model: &ModelArchitecture) -> String {
+        let data = match catalog.root() {
+            Some(root) if root != Path::new(".") || !Catalog::is_project_folder(root) => {
+                format!("--data-dir {} ", root.display())
+            }
+            _ => String::new(),
+        };
+        let system = match (&self.scenario, &self.scenario_dir) {
+            (Some(id), _) => format!("--scenario {id}"),
+            (None, Some(dir)) => format!("--scenario-dir {}", dir.display()),
+            (None, None) => format!("--model {}", self.model.as_deref().unwrap_or(&model.id)),
+        };
+        data + &system
     }
 
     fn demand(&self) -> Result<Workload> {
@@ -340,7 +366,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
         most_gpus: args.max_gpus,
         estimator: default_estimator(),
         calibration: subject.calibration.as_ref().map(|(_, record)| record),
-        scenario: args.scenario.as_deref(),
+        scenario: subject.scenario.as_deref(),
         campaign: subject.campaign.as_ref(),
         given: args.calibration.set(),
     };
@@ -349,10 +375,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     bar.finish_and_clear();
     let answer = Answer {
         model: &subject.model.name,
-        subject: match (&args.scenario, &args.model) {
-            (Some(id), _) => format!("--scenario {id}"),
-            (None, model) => format!("--model {}", model.as_deref().unwrap_or(&subject.model.id)),
-        },
+        subject: args.named(catalog, &subject.model),
         question: &question,
         calibration: subject.calibration.as_ref().map(|(path, _)| path.as_path()),
         plan: &plan,

@@ -159,9 +159,10 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
     if forecaster.is_calibrated() {
         cautions.extend(forecaster.priors_in_words());
     } else {
-        let remedy = match &target.scenario {
-            Some(id) => format!("`perfmodel fit --scenario {id}` calibrates it"),
-            None => "give --calibration FILE of a fit on such hardware".to_owned(),
+        let remedy = match (&target.folder, &target.scenario) {
+            (Some(folder), _) => format!("`perfmodel fit --scenario-dir {}` calibrates it", folder.display()),
+            (None, Some(id)) => format!("`perfmodel fit --scenario {id}` calibrates it"),
+            (None, None) => "give --calibration FILE of a fit on such hardware".to_owned(),
         };
         cautions.push(format!("UNCALIBRATED: these numbers come from documented priors alone; {remedy}"));
     }

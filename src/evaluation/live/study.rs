@@ -233,7 +233,7 @@ impl LiveStudy {
                 Flag::AtBound,
                 "on a bound of the fit; the model may lack an effect, or the roofs of the hardware file are off",
             ),
-            (Flag::Unidentifiable, "these runs do not determine it; its prior holds it"),
+            (Flag::Unidentifiable, "not determined by these runs; a prior holds the value"),
         ] {
             let names: Vec<&str> =
                 self.solution.parameters.iter().filter(|p| p.flag == flag).map(|p| p.parameter.name).collect();
