@@ -287,3 +287,46 @@ fn the_library_needs_neither_clap_nor_polars_nor_plotly() {
         assert!(!tree.lines().any(|line| line.starts_with(heavy)), "{heavy} is in the tree");
     }
 }
+
+#[test]
+fn the_manual_has_a_page_for_every_command() {
+    let home = tempfile::tempdir().unwrap();
+    let page = run(home.path(), "man");
+    assert!(page.code == 0 && page.stdout.contains(".TH perfmodel 1") && page.stdout.contains("perfmodel\\-fit(1)"));
+    let written = run(home.path(), "man --out man1");
+    assert_eq!(written.code, 0, "{}", written.stderr);
+    let help = run(home.path(), "--help").stdout;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let mut count = 0;
+    for name in commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
+        let page = fs::read_to_string(home.path().join(format!("man1/perfmodel-{name}.1"))).unwrap();
+        assert!(page.contains(&format!("perfmodel\\-{name}")) && page.contains(".SH OPTIONS"), "{name}");
+        count += 1;
+    }
+    assert!(count >= 17, "{help}");
+}
+
+#[test]
+fn verbose_tells_what_is_read_and_quiet_nothing_but_errors() {
+    let home = tempfile::tempdir().unwrap();
+    let predict =
+        "predict --scenario llama31_8b_fp8_tp1 --input-tokens 500 --output-tokens 100 --concurrency 8 --format json";
+    let plain = run(home.path(), predict);
+    let verbose = run(home.path(), &format!("{predict} --verbose"));
+    let quiet = run(home.path(), &format!("-q {predict}"));
+    assert_eq!((verbose.code, quiet.code), (0, 0), "{}{}", verbose.stderr, quiet.stderr);
+    assert!(plain.stdout == verbose.stdout && plain.stdout == quiet.stdout, "the answer is the same");
+    for part in [
+        "note: built-in specifications\n",
+        "note: no calibration at evaluations_results/",
+        " s\n",
+        "caution: UNCALIBRATED",
+    ] {
+        assert!(verbose.stderr.contains(part), "`{part}` is not in\n{}", verbose.stderr);
+    }
+    assert!(!plain.stderr.contains("note:") && plain.stderr.contains("caution: UNCALIBRATED"));
+    assert_eq!(quiet.stderr, "");
+    let wrong = run(home.path(), "-q fit --scenario nobody");
+    assert!(wrong.code == 2 && wrong.stderr.starts_with("error: "), "{}", wrong.stderr);
+    assert_eq!(run(home.path(), "-q -v list").code, 2);
+}

@@ -18,6 +18,7 @@ mod insights;
 mod json;
 mod list;
 mod live_text;
+mod man;
 mod numbers;
 mod page_args;
 mod plan;
@@ -30,9 +31,11 @@ mod target;
 mod terminal;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use self::terminal::{Talk, note, set_talk};
 use crate::error::Result;
 use crate::spec::Catalog;
 
@@ -77,6 +80,14 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
+    /// Say on standard error what is read from where, and how long it takes
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+
+    /// Say nothing on standard error but errors: no progress, no remarks
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -115,6 +126,8 @@ enum Command {
     Init(init::InitArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(man::ManArgs),
 }
 
 /// Runs a parsed command line.
@@ -122,12 +135,22 @@ enum Command {
 /// # Errors
 /// Whatever the command reports; [`crate::error::Error::exit_code`] says how to exit.
 pub fn run(cli: Cli) -> Result<()> {
+    set_talk(match (cli.quiet, cli.verbose) {
+        (true, _) => Talk::Quiet,
+        (false, true) => Talk::Verbose,
+        (false, false) => Talk::Normal,
+    });
+    let started = Instant::now();
     let catalog = match &cli.data_dir {
         Some(folder) => Catalog::with_folder(folder)?,
         None if Catalog::is_project_folder(Path::new(".")) => Catalog::with_folder(Path::new("."))?,
         None => Catalog::built_in(),
     };
-    match cli.command {
+    note(|| match catalog.root() {
+        Some(root) => format!("built-in specifications, and those of {}", root.display()),
+        None => "built-in specifications".to_owned(),
+    });
+    let result = match cli.command {
         Command::Fit(args) => fit::run(&catalog, *args),
         Command::Predict(args) => predict::run(&catalog, &args),
         Command::Plan(args) => plan::run(&catalog, &args),
@@ -144,5 +167,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::List(args) => list::run(&catalog, &args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
-    }
+        Command::Man(args) => man::run(&args),
+    };
+    note(|| format!("{:.3} s", started.elapsed().as_secs_f64()));
+    result
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use super::terminal::note;
 use crate::calibration::{CalibrationRecord, Target};
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
@@ -98,6 +99,7 @@ impl CalibrationArgs {
                 let beside: PathBuf =
                     ["evaluations_results", scenario, estimator.name(), "calibration.toml"].iter().collect();
                 if !beside.is_file() {
+                    note(|| format!("no calibration at {}", beside.display()));
                     return Ok(None);
                 }
                 beside
@@ -105,6 +107,10 @@ impl CalibrationArgs {
             (None, None) => return Ok(None),
         };
         let record = CalibrationRecord::open(&path)?;
+        note(|| {
+            let names: Vec<&str> = record.scenarios.iter().map(|scenario| scenario.scenario.as_str()).collect();
+            format!("calibration {}, fitted to {}", path.display(), names.join(", "))
+        });
         Ok(Some((path, record)))
     }
 

@@ -2,16 +2,62 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{Error, Result};
 use crate::evaluation::{Errors, EvaluatedRow};
 use crate::report::{ReportTable, number};
 use crate::units::Seconds;
 use crate::workload::LoadKind;
+
+/// How much is said on standard error besides errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    /// Nothing.
+    Quiet,
+    /// Progress and remarks.
+    Normal,
+    /// Also what was read from where, and how long it took.
+    Verbose,
+}
+
+/// Set once, when the command line was parsed.
+static TALK: OnceLock<Talk> = OnceLock::new();
+
+fn talk() -> Talk {
+    TALK.get().copied().unwrap_or(Talk::Normal)
+}
+
+/// Sets how much is said, once for the process.
+pub fn set_talk(talk: Talk) {
+    TALK.get_or_init(|| talk);
+}
+
+/// Says something to those who asked for all (`--verbose`).
+pub fn note(text: impl FnOnce() -> String) {
+    if talk() == Talk::Verbose {
+        eprintln!("note: {}", text());
+    }
+}
+
+/// Says something on standard error, unless nothing is wanted there (`--quiet`).
+pub fn remark(text: &str) {
+    if talk() != Talk::Quiet {
+        eprintln!("{text}");
+    }
+}
+
+/// The bar, or one that nobody sees.
+pub fn shown(bar: ProgressBar) -> ProgressBar {
+    if talk() == Talk::Quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
 
 /// Prints to standard output. A reader that has gone (`| head`) is no error.
 ///
@@ -58,7 +104,7 @@ pub fn report_table(content: ReportTable, numbers: std::ops::Range<usize>) -> St
 /// A spinner on standard error for work that takes a while.
 pub fn spinner(message: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-    let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let bar = shown(ProgressBar::new_spinner()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(Duration::from_millis(100));
     bar.set_message(message);
     bar
@@ -133,7 +179,7 @@ pub fn csv_text(rows: &[Vec<(&'static str, String)>]) -> String {
 /// A bar on standard error for work in countable pieces.
 pub fn progress_bar(message: &'static str, pieces: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}, {eta} left");
-    ProgressBar::new(pieces as u64)
+    shown(ProgressBar::new(pieces as u64))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_message(message)
 }

@@ -70,17 +70,20 @@ impl Timer<'_> {
         time.total()
     }
 
-    /// A pass: its blocks one after the other, then the output layer.
+    /// A pass: its blocks one after the other, then the output layer. The cores of a CPU launch what they compute; a GPU computes what
+    /// the host has launched while that launches more, so the longer of both counts, with the round corner of [`OpTime::total`].
     pub fn pass(&self, pass: Pass) -> Seconds {
         let weights = self.product(block_weights(self.model, pass.tokens), pass.tokens);
         let attention =
             self.under(LiveQuantity::AttentionEfficiency, block_attention(self.model, pass.tokens, pass.cached));
-        let overhead = Seconds::from_us(self.get(LiveQuantity::LayerOverhead));
-        let blocks = (weights + attention + overhead) * pass.blocks;
+        let mut device = (weights + attention) * pass.blocks;
         if pass.rows > 0.0 {
-            blocks + self.product(output_layer(self.model, pass.rows, true), pass.rows)
-        } else {
-            blocks
+            device = device + self.product(output_layer(self.model, pass.rows, true), pass.rows);
+        }
+        let host = Seconds::from_us(self.get(LiveQuantity::LayerOverhead)) * pass.blocks;
+        match self.roofs.kernels {
+            Kernels::Cpu => device + host,
+            Kernels::Gpu => Seconds::new(device.get().hypot(host.get())),
         }
     }
 
@@ -125,6 +128,24 @@ mod tests {
         assert!((step.as_ms() / 54.4 - 1.0).abs() < 0.01, "{}", step.as_ms());
         let steps: Vec<f64> = (0..50).map(|i| timer.pass(model.baseline_decode(f64::from(i) * 40.0)).get()).collect();
         assert!(steps.is_sorted());
+    }
+
+    #[test]
+    fn a_gpu_computes_while_its_host_launches() {
+        let model = model();
+        let gpu = LiveRoofs { kernels: Kernels::Gpu, ..ROOFS };
+        let step = |overhead_us: f64| {
+            let parameters = LiveParameters::default().with(LiveQuantity::LayerOverhead, overhead_us);
+            Timer { model: &model, roofs: gpu, parameters }.pass(model.baseline_decode(100.0)).as_ms()
+        };
+        let (device, host) = (step(0.0), 0.01 * device_blocks(&model));
+        assert!((step(10.0) / device.hypot(host) - 1.0).abs() < 1e-9);
+        // Whatever takes much longer hides the other.
+        assert!(step(1e6) / (1e3 * device_blocks(&model)) < 1.01);
+    }
+
+    fn device_blocks(model: &LiveModel) -> f64 {
+        model.baseline_decode(100.0).blocks
     }
 
     #[test]

@@ -13,7 +13,7 @@ use clap::Args;
 
 use self::progress::{Counter, Progress, interruption};
 use super::live_text::results_text;
-use super::terminal::{print, written_lines};
+use super::terminal::{print, remark, written_lines};
 use super::{Format, json::json_line};
 use crate::bench::{BenchConfig, DataType, Results, Variant, next_run};
 use crate::error::{Error, Result};
@@ -210,7 +210,7 @@ pub fn run(catalog: &Catalog, args: BenchArgs) -> Result<()> {
     }
     let device = LiveDevice::open(args.device)?;
     if let Some(note) = &device.note {
-        eprintln!("Note: {note}");
+        remark(&format!("Note: {note}"));
     }
     let target = target(catalog, &args, &config, device)?;
     target.check(&config)?;

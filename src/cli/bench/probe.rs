@@ -11,7 +11,7 @@ use super::use_threads;
 use crate::bench::{PROBE_SOURCE, Probe};
 use crate::cli::Format;
 use crate::cli::json::json_line;
-use crate::cli::terminal::{print, table, written_lines};
+use crate::cli::terminal::{print, remark, table, written_lines};
 use crate::error::{Error, Result};
 use crate::live::{DeviceChoice, LiveDevice, ProbePlan, probe};
 use crate::report::{browser, number, probe_words, write_probe};
@@ -72,7 +72,7 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
     }
     let device = LiveDevice::open(args.device)?;
     if let Some(note) = &device.note {
-        eprintln!("Note: {note}");
+        remark(&format!("Note: {note}"));
     }
     let name = args.name.clone().unwrap_or_else(|| slug(&device.name));
     if name.is_empty() || slug(&name) != name {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::terminal::shown;
+
 use crate::bench::{BenchConfig, Budget, Variant, Watch};
 use crate::error::{Error, Result};
 
@@ -67,8 +69,8 @@ impl Progress {
             }
         }
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
-        let bar =
-            ProgressBar::new(rows.len() as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = shown(ProgressBar::new(rows.len() as u64))
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
         Self { bar, rows, begun: 0, row_started: Instant::now(), flag }
     }
@@ -124,7 +126,8 @@ impl Counter {
     /// Of so many points.
     pub fn new(points: usize, flag: Arc<AtomicBool>) -> Self {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {eta} left");
-        let bar = ProgressBar::new(points as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar =
+            shown(ProgressBar::new(points as u64)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
         Self { bar, begun: 0, flag }
     }

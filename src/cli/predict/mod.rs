@@ -15,7 +15,7 @@ use super::json::json_line;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::target::{ResolvedTarget, TargetArgs};
-use super::terminal::{caution_lines, print, written_lines};
+use super::terminal::{caution_lines, print, remark, written_lines};
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
@@ -184,6 +184,6 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
 /// Cautions on standard error, where standard output is for machines.
 fn say(cautions: &[String]) {
     for caution in cautions {
-        eprintln!("caution: {caution}");
+        remark(&format!("caution: {caution}"));
     }
 }
