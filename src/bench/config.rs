@@ -214,18 +214,25 @@ impl BenchConfig {
     /// # Errors
     /// The file cannot be read, is not such JSON, or holds a value without meaning.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = SpecFile::open(path)?;
+        Self::parse(&SpecFile::open(path)?)
+    }
+
+    /// As [`BenchConfig::read`], of a file that is read.
+    ///
+    /// # Errors
+    /// It is not such JSON, or holds a value without meaning.
+    pub fn parse(file: &SpecFile) -> Result<Self> {
         let raw: ConfigFile = serde_json::from_str(&file.text).map_err(|error| {
             let what = error.to_string();
             let what = what.split(" at line ").next().unwrap_or_default();
             Error::input(format!("is not a benchmark configuration: {what}"))
-                .at(path)
+                .at(&file.label)
                 .line(error.line())
                 .column(error.column())
                 .help("the keys are in docs/schema/bench_config.schema.json")
         })?;
         let config = Self::of(raw).and_then(|config| config.check().map(|()| config));
-        config.map_err(|error| error.or_at(path))
+        config.map_err(|error| error.or_at(&file.label))
     }
 
     fn of(raw: ConfigFile) -> Result<Self> {

@@ -24,7 +24,7 @@ pub fn measured_csv(results: &Results) -> Option<String> {
         sum += point.timing.median_ms;
         let itl = sum / (index + 1) as f64;
         // The step at position p makes the token after p − prompt + 1 others. Writing to a String cannot fail.
-        let output = point.position.saturating_sub(prompt) + 2;
+        let output = point.position.saturating_sub(prompt).saturating_add(2);
         let _ = writeln!(text, "{prompt},{output},1,{ttft},{itl:.6}");
     }
     (!points.is_empty()).then_some(text)

@@ -250,10 +250,17 @@ impl CalibrationRecord {
     /// # Errors
     /// The file cannot be read, is not a calibration, or does not hold together.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = SpecFile::open(path)?;
+        Self::read(&SpecFile::open(path)?)
+    }
+
+    /// As [`CalibrationRecord::open`], of a file that is read.
+    ///
+    /// # Errors
+    /// It is not a calibration, or does not hold together.
+    pub fn read(file: &SpecFile) -> Result<Self> {
         let record: Self = toml::from_str(&file.text).map_err(|error| {
             let what = error.message().trim_end().replace('\n', ", ");
-            let mut own = Error::input(format!("not a calibration of this version: {what}")).at(path);
+            let mut own = Error::input(format!("not a calibration of this version: {what}")).at(&file.label);
             // What the file as a whole lacks has no place.
             if let Some(span) = error.span().filter(|span| span.start > 0) {
                 let (line, column) = file.place(span.start);
@@ -261,7 +268,9 @@ impl CalibrationRecord {
             }
             own.help("give the calibration.toml that `perfmodel fit` writes; fit again if another version wrote it")
         })?;
-        record.check().map_err(|what| Error::input(what).at(path).help("fit again; the file was changed by hand"))?;
+        record
+            .check()
+            .map_err(|what| Error::input(what).at(&file.label).help("fit again; the file was changed by hand"))?;
         Ok(record)
     }
 

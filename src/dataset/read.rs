@@ -150,7 +150,9 @@ impl<'a> Lines<'a> {
     pub fn at(&mut self, byte: usize) -> usize {
         let bytes = self.text.as_bytes();
         let start = bytes.iter().skip(byte).position(|b| !matches!(b, b'\r' | b'\n')).map_or(bytes.len(), |n| byte + n);
-        self.line += bytes[self.byte..start].iter().filter(|b| **b == b'\n').count();
+        // A lone carriage return ends a row too, as old Macs wrote it.
+        let ends = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+        self.line += (self.byte..start).filter(ends).count();
         self.byte = start;
         self.line
     }

@@ -17,6 +17,6 @@ mod rows;
 mod tool;
 
 pub use point::{Facts, Latency, Load, Point};
-pub use read::{Imported, read};
+pub use read::{Imported, parse, read};
 pub use rows::{Row, Rows, rows};
 pub use tool::Tool;

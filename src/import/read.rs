@@ -177,18 +177,25 @@ fn file(path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
     if tool == Some(Tool::Llmeter) {
         return requests::open(path).map(|measured| Some(llmeter::summed(measured)));
     }
-    let text = read_bytes(path)?;
+    parse(&read_bytes(path)?, path, tool)
+}
+
+/// Reads the text of a file, whose path tells a CSV and names it in messages; `tool` if it is known, else the text tells it.
+/// `None` where nobody knows it. LLMeter's runs are folders, which [`read`] reads.
+///
+/// # Errors
+/// The text is no result of that tool.
+pub fn parse(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
     let is_csv = ending(path) == "csv";
-    let Some(tool) = tool.or_else(|| told(&text, path, is_csv)) else { return Ok(None) };
+    let Some(tool) = tool.or_else(|| told(text, path, is_csv)) else { return Ok(None) };
     match tool {
-        Tool::Aiperf | Tool::GenaiPerf if is_csv => aiperf::read_csv(&text, path, tool),
-        Tool::Aiperf | Tool::GenaiPerf => aiperf::read(&text, path, tool),
-        Tool::Vllm | Tool::Sglang => bench_serving::read(&text, path, tool),
-        Tool::Guidellm if is_csv => guidellm::read_csv(&text, path),
-        Tool::Guidellm => guidellm::read(&text, path),
-        Tool::InferencePerf => inference_perf::read(&text, path),
-        Tool::InferenceMax => inferencemax::read(&text, path),
-        // It was asked for above; by itself a file does not tell it.
+        Tool::Aiperf | Tool::GenaiPerf if is_csv => aiperf::read_csv(text, path, tool),
+        Tool::Aiperf | Tool::GenaiPerf => aiperf::read(text, path, tool),
+        Tool::Vllm | Tool::Sglang => bench_serving::read(text, path, tool),
+        Tool::Guidellm if is_csv => guidellm::read_csv(text, path),
+        Tool::Guidellm => guidellm::read(text, path),
+        Tool::InferencePerf => inference_perf::read(text, path),
+        Tool::InferenceMax => inferencemax::read(text, path),
         Tool::Llmeter => return Ok(None),
     }
     .map(Some)

@@ -1,5 +1,7 @@
 //! From the loads of result files to the rows of one scenario: one kind of load, one statistic.
 
+use std::ops::RangeInclusive;
+
 use super::point::{Load, Point};
 use crate::error::{Error, Result};
 use crate::spec::Statistic;
@@ -7,6 +9,9 @@ use crate::workload::{LoadKind, Workload};
 
 /// A run in which clients ask fewer times than this on average is mostly its beginning and end.
 const WAVES: f64 = 3.0;
+
+/// What a latency in ms or a rate in tokens/s can be; measured.csv takes no other.
+const PLAUSIBLE: RangeInclusive<f64> = 1e-6..=1e12;
 
 /// Share of failed requests from which latencies are in doubt.
 const FAILED: f64 = 0.05;
@@ -111,16 +116,26 @@ fn row(point: &Point, own: Load, kind: LoadKind, statistic: Statistic) -> std::r
     let ttft_ms = needed(of(point.ttft), &format!("{name} TTFT (were answers streamed?)"))?;
     let itl_ms = needed(of(point.itl), &format!("{name} time per output token"))?;
     for (what, value) in [("TTFT", ttft_ms), ("ITL", itl_ms)] {
-        if !(value > 0.0 && value.is_finite()) {
-            return Err(format!("its {what} is {value} ms"));
+        if !PLAUSIBLE.contains(&value) {
+            return Err(format!("its {what} is {} ms", shown(value)));
         }
     }
     let workload = Workload::under(kind, input, output, load);
     Ok(workload
-        .map(|workload| Row { workload, ttft_ms, itl_ms, throughput: point.throughput.filter(|rate| *rate > 0.0) })
+        .map(|workload| Row {
+            workload,
+            ttft_ms,
+            itl_ms,
+            throughput: point.throughput.filter(|rate| PLAUSIBLE.contains(rate)),
+        })
         .map_err(|error| {
             Error::input(format!("{}: {}", point.origin, error.message())).help("mend or delete the file")
         }))
+}
+
+/// A number as it is, or with an exponent where it would have very many digits.
+fn shown(value: f64) -> String {
+    if value == 0.0 || (1e-6..1e15).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 /// What makes a row doubtful.
@@ -136,6 +151,9 @@ fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
             point.origin,
             row.workload.load()
         ));
+    }
+    if let (Some(rate), None) = (point.throughput.filter(|rate| *rate != 0.0), row.throughput) {
+        doubts.push(format!("{}: a throughput of {} tokens/s cannot be and is left out", point.origin, shown(rate)));
     }
     if let (Some(completed), Some(failed)) = (point.completed, point.failed)
         && failed > FAILED * (completed + failed)

@@ -1,5 +1,7 @@
 //! A CSV whose cells may be dirty: what is no number is counted, never fatal.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, nearest_hint};
@@ -52,6 +54,16 @@ impl CsvTable {
     /// # Errors
     /// It cannot be read, has no row, or a row has more or fewer cells than the header.
     pub fn open(path: &Path) -> Result<Self> {
+        let unreadable = |error| Error::input(format!("cannot read it ({error})")).help("check the path").at(path);
+        check_size(path)?;
+        Self::read(File::open(path).map_err(unreadable)?, path)
+    }
+
+    /// Reads a text; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`CsvTable::open`].
+    pub fn read(text: impl Read, path: &Path) -> Result<Self> {
         let unreadable = |error: csv::Error| {
             let line = error.position().map(csv::Position::line);
             let wrong = match error.kind() {
@@ -64,8 +76,7 @@ impl CsvTable {
             let wrong = wrong.at(path);
             line.map_or(wrong.clone(), |line| wrong.line(line as usize))
         };
-        check_size(path)?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
         let header: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
         if let Some(twice) = header.iter().enumerate().find(|(index, name)| header[..*index].contains(name)) {
             return Err(Error::input(format!("column `{}` is there twice", twice.1))

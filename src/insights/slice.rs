@@ -1,6 +1,7 @@
 //! Runs that differ in nothing but their attention.
 
 use super::table::Run;
+use crate::spec::sizes::{MOST_HEADS, MOST_LAYERS, MOST_WIDTH};
 
 /// Width, layers, heads and context that runs share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,22 +16,22 @@ pub struct Slice {
     pub context: u32,
 }
 
-/// Sizes beyond this are none of a model, and their products would not fit 64 bits.
-const LARGEST: f64 = 1e6;
+/// Contexts beyond this are none of a model.
+const LONGEST: u32 = 1 << 30;
 
-/// A whole number that can be a size, where a column holds one.
-pub(super) fn whole(value: Option<f64>) -> Option<u32> {
-    value.filter(|value| value.fract() == 0.0 && (1.0..=LARGEST).contains(value)).map(|value| value as u32)
+/// A whole number up to `most`, where a column holds one: more would be no size of a model.
+pub(super) fn whole(value: Option<f64>, most: u32) -> Option<u32> {
+    value.filter(|value| value.fract() == 0.0 && (1.0..=most.into()).contains(value)).map(|value| value as u32)
 }
 
 impl Slice {
     /// That of a run; `None` where the table does not tell.
     pub fn of(run: &Run) -> Option<Self> {
         Some(Self {
-            dim: whole(run.dim)?,
-            layers: whole(run.layers)?,
-            heads: whole(run.heads)?,
-            context: whole(run.context)?,
+            dim: whole(run.dim, MOST_WIDTH)?,
+            layers: whole(run.layers, MOST_LAYERS)?,
+            heads: whole(run.heads, MOST_HEADS)?,
+            context: whole(run.context, LONGEST)?,
         })
     }
 

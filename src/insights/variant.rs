@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::slice::{Slice, whole};
 use super::table::{AttentionType, Run};
 use crate::error::{Error, Result};
+use crate::spec::sizes::{MOST_FFN_WIDTH, MOST_HEADS, MOST_WIDTH};
 use crate::spec::{Attention, DenseFfn, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, QkNorm};
 
 /// A kind of attention with what it needs to know.
@@ -236,7 +237,7 @@ pub fn kinds_of_runs(slice: &Slice, runs: &[&Run]) -> Vec<VariantKind> {
     let mut grouped: Vec<u32> = runs
         .iter()
         .filter(|run| run.attention == AttentionType::Gqa)
-        .filter_map(|run| whole(run.kv_heads))
+        .filter_map(|run| whole(run.kv_heads, MOST_HEADS))
         .filter(|heads| *heads > 1 && *heads < slice.heads && slice.heads.is_multiple_of(*heads))
         .collect();
     grouped.sort_unstable();
@@ -247,7 +248,7 @@ pub fn kinds_of_runs(slice: &Slice, runs: &[&Run]) -> Vec<VariantKind> {
     let loss = |run: &Run| run.loss.unwrap_or(f64::INFINITY);
     let best = runs
         .iter()
-        .filter_map(|run| Some((run, whole(run.rank)?, whole(run.rope_dim())?)))
+        .filter_map(|run| Some((run, whole(run.rank, MOST_WIDTH)?, whole(run.rope_dim(), MOST_HEADS)?)))
         .min_by(|a, b| loss(a.0).total_cmp(&loss(b.0)));
     kinds.extend(best.map(|(_, rank, rope)| VariantKind::Latent(LatentShape { rank, rope, query_rank: None })));
     kinds
@@ -278,10 +279,10 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
     let of_run = |run: &&Run| -> Option<u64> {
         let kind = match run.attention {
             AttentionType::Mha => VariantKind::MultiHead,
-            AttentionType::Gqa => VariantKind::Grouped(whole(run.kv_heads)?),
+            AttentionType::Gqa => VariantKind::Grouped(whole(run.kv_heads, MOST_HEADS)?),
             AttentionType::Mla => VariantKind::Latent(LatentShape {
-                rank: whole(run.rank)?,
-                rope: whole(run.rope_dim())?,
+                rank: whole(run.rank, MOST_WIDTH)?,
+                rope: whole(run.rope_dim(), MOST_HEADS)?,
                 query_rank: None,
             }),
             AttentionType::Other(_) => return None,
@@ -292,7 +293,11 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
     };
     let mut widths: Vec<u64> = runs.iter().filter_map(of_run).filter(|width| *width > 0).collect();
     widths.sort_unstable();
-    let Some(width) = widths.get(widths.len() / 2).and_then(|width| u32::try_from(*width).ok()) else {
+    let Some(width) = widths
+        .get(widths.len() / 2)
+        .and_then(|width| u32::try_from(*width).ok())
+        .filter(|width| *width <= MOST_FFN_WIDTH)
+    else {
         return Err(Error::input(format!(
             "no dense run of {} tells, with `params_m` and its attention, how wide its feed-forward blocks are",
             slice.label()

@@ -153,6 +153,12 @@ fn checked(run: Run) -> Result<Run> {
             "fields are named as by LLMeter: time_to_first_token, time_to_last_token in seconds, num_tokens_output",
         ));
     }
+    if let Some((request, dimension, value)) = run.log.impossible() {
+        let shown = if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
+        return Err(Error::input(format!("`{dimension}` of request {request} is {shown}, which no time or count is"))
+            .at(&run.path)
+            .help("mend or delete the request"));
+    }
     Ok(run)
 }
 
@@ -206,6 +212,6 @@ impl Run {
 
     /// How often something that happened so many times in the run happened in a minute.
     pub fn per_minute(&self, count: f64) -> Option<f64> {
-        self.info.duration.map(|seconds| count / seconds * 60.0)
+        self.info.duration.map(|seconds| count / seconds * 60.0).filter(|rate| rate.is_finite())
     }
 }

@@ -101,6 +101,17 @@ impl RequestLog {
         Dimension::LATENCIES.iter().all(|dimension| self.dimension(*dimension).flatten().next().is_none())
     }
 
+    /// The first value that no time or count can be, with its request, from 1.
+    pub(super) fn impossible(&self) -> Option<(usize, Dimension, f64)> {
+        let of = |dimension: Dimension| {
+            let bad = |value: &f64| !(value.is_finite() && *value >= 0.0);
+            self.dimension(dimension)
+                .enumerate()
+                .find_map(|(row, value)| Some((row + 1, dimension, value.filter(bad)?)))
+        };
+        Dimension::ALL.into_iter().filter_map(of).min_by_key(|(request, ..)| *request)
+    }
+
     /// One value for each request in file order.
     pub fn dimension(&self, dimension: Dimension) -> impl Iterator<Item = Option<f64>> + '_ {
         let column = &self.columns[dimension as usize];

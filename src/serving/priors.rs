@@ -51,7 +51,7 @@ pub fn of(parameter: &str) -> &'static Prior {
 ///
 /// # Errors
 /// Broken TOML, a value or spread that is not above 0, a parameter named twice or without a derivation.
-fn read(file: &SpecFile) -> Result<Vec<Prior>> {
+pub fn read(file: &SpecFile) -> Result<Vec<Prior>> {
     let priors = file.parse::<PriorFile>()?.prior;
     for (index, prior) in priors.iter().enumerate() {
         let fault = if !(prior.value.is_finite() && prior.value > 0.0) {

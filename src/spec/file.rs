@@ -1,11 +1,15 @@
 //! Reading a specification file: one place for TOML errors and for collecting all problems of a file.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+
+/// What a figure can be in the unit of its key. Products and quotients of several stay finite and above 0.
+const FIGURES: RangeInclusive<f64> = 1e-9..=1e24;
 
 /// Bytes of the largest file of specifications, results or measurements that is read whole.
 const MOST_BYTES: u64 = 64 << 20;
@@ -132,10 +136,12 @@ impl Problems<'_> {
         self.found.push(Problem { line, column, what: format!("`{key}` {}", what.as_ref()) });
     }
 
-    /// Notes a value that is not a finite number above zero.
+    /// Notes a value that is not a finite number above zero, or none that a figure can be.
     pub fn require_positive(&mut self, key: &str, value: f64) {
         if !(value.is_finite() && value > 0.0) {
             self.note(key, format!("is {value}; it must be a number above 0"));
+        } else if !FIGURES.contains(&value) {
+            self.note(key, format!("is {value:e}, which no figure is; check its unit"));
         }
     }
 
@@ -143,6 +149,19 @@ impl Problems<'_> {
     pub fn require_count(&mut self, key: &str, value: u64) {
         if value == 0 {
             self.note(key, "is 0; it must be at least 1");
+        }
+    }
+
+    /// Notes a count of zero, or one above the most that there can be.
+    pub fn require_count_to(&mut self, key: &str, value: u64, most: u32) {
+        self.require_count(key, value);
+        self.require_at_most(key, value, most);
+    }
+
+    /// Notes a count above the most that there can be.
+    pub fn require_at_most(&mut self, key: &str, value: u64, most: u32) {
+        if value > most.into() {
+            self.note(key, format!("is {value}; it must be at most {most}"));
         }
     }
 

@@ -11,6 +11,7 @@ mod hf_config;
 mod model;
 mod precision;
 mod scenario;
+pub(crate) mod sizes;
 mod source;
 mod weights;
 

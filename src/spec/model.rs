@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::file::{Problems, SpecFile};
+use super::sizes::{MOST_EXPERTS, MOST_FFN_WIDTH, MOST_HEADS, MOST_LAYERS, MOST_NORMS, MOST_VOCABULARY, MOST_WIDTH};
 use super::{Precision, Source};
 use crate::error::Result;
 
@@ -231,13 +232,13 @@ impl ModelArchitecture {
     pub fn read(id: &str, file: &SpecFile) -> Result<Self> {
         let raw: ModelFile = file.parse()?;
         let mut problems = file.problems();
-        for (key, value) in [
-            ("hidden_size", raw.hidden_size),
-            ("vocab_size", raw.vocab_size),
-            ("max_context_tokens", raw.max_context_tokens),
-            ("norms_per_layer", raw.norms_per_layer),
+        for (key, value, most) in [
+            ("hidden_size", raw.hidden_size, MOST_WIDTH),
+            ("vocab_size", raw.vocab_size, MOST_VOCABULARY),
+            ("max_context_tokens", raw.max_context_tokens, u32::MAX),
+            ("norms_per_layer", raw.norms_per_layer, MOST_NORMS),
         ] {
-            problems.require_count(key, value.into());
+            problems.require_count_to(key, value.into(), most);
         }
         for (name, attention) in &raw.attention {
             check_attention(&mut problems, &format!("attention.{name}"), attention);
@@ -248,6 +249,10 @@ impl ModelArchitecture {
         let mut layers = Vec::new();
         if raw.layers.is_empty() {
             problems.note("layers", "is empty; give at least one group of layers");
+        }
+        let together: u64 = raw.layers.iter().map(|group| u64::from(group.count)).sum();
+        if together > MOST_LAYERS.into() {
+            problems.note("layers", format!("are {together} together; there must be at most {MOST_LAYERS}"));
         }
         for group in &raw.layers {
             problems.require_count("layers", group.count.into());
@@ -281,10 +286,11 @@ impl ModelArchitecture {
             extra: raw.extra,
             sources: raw.source,
         };
-        let counted = model.parameters() + model.extra.iter().map(|extra| extra.parameters).sum::<u64>();
+        let extra: u128 = model.extra.iter().map(|extra| u128::from(extra.parameters)).sum();
+        let counted = u128::from(model.parameters()) + extra;
         let mut problems = file.problems();
         if let Some(published) = model.published_parameters
-            && published != counted
+            && u128::from(published) != counted
         {
             problems.note(
                 "published_parameters",
@@ -316,38 +322,45 @@ fn check_attention(problems: &mut Problems<'_>, key: &str, attention: &Attention
                 );
             }
             vec![
-                ("query_heads", a.query_heads),
-                ("kv_heads", a.kv_heads),
-                ("head_dim", a.head_dim),
-                ("sliding_window_tokens", a.sliding_window_tokens.unwrap_or(1)),
+                ("query_heads", a.query_heads, MOST_HEADS),
+                ("kv_heads", a.kv_heads, MOST_HEADS),
+                ("head_dim", a.head_dim, MOST_HEADS),
+                ("sliding_window_tokens", a.sliding_window_tokens.unwrap_or(1), u32::MAX),
             ]
         }
         Attention::Latent(a) => vec![
-            ("query_heads", a.query_heads),
-            ("q_lora_rank", a.q_lora_rank.unwrap_or(1)),
-            ("kv_lora_rank", a.kv_lora_rank),
-            ("qk_nope_head_dim", a.qk_nope_head_dim),
-            ("qk_rope_head_dim", a.qk_rope_head_dim),
-            ("v_head_dim", a.v_head_dim),
+            ("query_heads", a.query_heads, MOST_HEADS),
+            ("q_lora_rank", a.q_lora_rank.unwrap_or(1), MOST_WIDTH),
+            ("kv_lora_rank", a.kv_lora_rank, MOST_WIDTH),
+            ("qk_nope_head_dim", a.qk_nope_head_dim, MOST_HEADS),
+            ("qk_rope_head_dim", a.qk_rope_head_dim, MOST_HEADS),
+            ("v_head_dim", a.v_head_dim, MOST_HEADS),
         ],
     };
-    for (name, value) in counts {
-        problems.require_count(&format!("{key}.{name}"), value.into());
+    for (name, value, most) in counts {
+        problems.require_count_to(&format!("{key}.{name}"), value.into(), most);
     }
 }
 
 fn check_ffn(problems: &mut Problems<'_>, key: &str, ffn: &Ffn) {
     match ffn {
-        Ffn::Dense(ffn) => problems.require_count(&format!("{key}.intermediate_size"), ffn.intermediate_size.into()),
+        Ffn::Dense(ffn) => {
+            problems.require_count_to(
+                &format!("{key}.intermediate_size"),
+                ffn.intermediate_size.into(),
+                MOST_FFN_WIDTH,
+            );
+        }
         Ffn::Moe(moe) => {
-            for (name, value) in [
-                ("experts", moe.experts),
-                ("active_experts", moe.active_experts),
-                ("intermediate_size", moe.intermediate_size),
-                ("shared_intermediate_size", moe.shared_intermediate_size.unwrap_or(1)),
+            for (name, value, most) in [
+                ("experts", moe.experts, MOST_EXPERTS),
+                ("active_experts", moe.active_experts, MOST_EXPERTS),
+                ("intermediate_size", moe.intermediate_size, MOST_FFN_WIDTH),
+                ("shared_intermediate_size", moe.shared_intermediate_size.unwrap_or(1), MOST_FFN_WIDTH),
             ] {
-                problems.require_count(&format!("{key}.{name}"), value.into());
+                problems.require_count_to(&format!("{key}.{name}"), value.into(), most);
             }
+            problems.require_at_most(&format!("{key}.shared_experts"), moe.shared_experts.into(), MOST_EXPERTS);
             if moe.active_experts > moe.experts {
                 problems.note(
                     &format!("{key}.active_experts"),

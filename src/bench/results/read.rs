@@ -22,7 +22,11 @@ impl Results {
         Self::parse(&file.text).map_err(|error| error.at(path))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// As [`Results::open`], of a text.
+    ///
+    /// # Errors
+    /// It is not such JSON, or holds no row.
+    pub fn parse(text: &str) -> Result<Self> {
         const HELP: &str = "give the results.json of `perfmodel bench`, or of the original benchmark";
         let json: Value = serde_json::from_str(text)
             .map_err(|error| Error::input(format!("is not JSON: {error}")).line(error.line()).help(HELP))?;

@@ -129,9 +129,16 @@ impl LiveRecord {
     /// # Errors
     /// The file cannot be read, or is not the calibration of live runs.
     pub fn open(path: &std::path::Path) -> Result<Self> {
-        let file = SpecFile::open(path)?;
+        Self::read(&SpecFile::open(path)?)
+    }
+
+    /// As [`LiveRecord::open`], of a file that is read.
+    ///
+    /// # Errors
+    /// It is not the calibration of live runs.
+    pub fn read(file: &SpecFile) -> Result<Self> {
         let wrong = |what: String| {
-            Error::input(what).at(path).help("give the calibration.toml that `perfmodel fit --live` writes")
+            Error::input(what).at(&file.label).help("give the calibration.toml that `perfmodel fit --live` writes")
         };
         let record: Self = toml::from_str(&file.text).map_err(|error| {
             wrong(format!("not a calibration of live runs: {}", error.message().replace('\n', ", ")))

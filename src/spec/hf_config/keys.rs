@@ -6,11 +6,9 @@ use serde_json::value::RawValue;
 use super::object::{Object, shown};
 use crate::error::Result;
 use crate::spec::file::Problems;
+use crate::spec::sizes::{MOST_EXPERTS, MOST_FFN_WIDTH, MOST_HEADS, MOST_LAYERS, MOST_VOCABULARY, MOST_WIDTH};
 
 /// A key that holds a whole number.
-///
-/// The largest values are several times what any published model has. They keep every count of weights within 64 bits:
-/// 2^12 layers of 2^13 experts of 3 matrices of 2^17 x 2^19 are 3 x 2^61.
 #[derive(Debug)]
 pub struct Count {
     /// Names of the key; the first that a file has is read.
@@ -33,13 +31,6 @@ const fn from_1(names: &'static [&'static str], most: u32) -> Count {
 const fn from_0(names: &'static [&'static str], most: u32) -> Count {
     Count { names, least: 0, most }
 }
-
-const MOST_LAYERS: u32 = 1 << 12;
-const MOST_HEADS: u32 = 1 << 12;
-const MOST_EXPERTS: u32 = 1 << 12;
-const MOST_WIDTH: u32 = 1 << 17;
-const MOST_FFN_WIDTH: u32 = 1 << 19;
-const MOST_VOCABULARY: u32 = 1 << 24;
 
 pub const HIDDEN_SIZE: Count = from_1(&["hidden_size"], MOST_WIDTH);
 pub const VOCAB_SIZE: Count = from_1(&["vocab_size"], MOST_VOCABULARY);
