@@ -57,14 +57,14 @@ fn main() -> Result<()> {
 
     let (contexts, kv_cache) = ([200.0, 2000.0, 20_000.0], free_bytes(&system)?);
     let sweep = Sweep::run(&system, &inventory, Phase::Decode, &[1.0], &contexts, kv_cache, &efficiencies);
-    println!("\n{:>8} {:>22} {:>12}", "context", "compute bound from", "cache holds");
+    println!("\n{:>8} {:>22} {:>13}", "context", "compute bound from", "memory holds");
     for line in &sweep.contexts {
         let from = match line.crossing {
             Crossing::Always => "1 sequence".to_owned(),
             Crossing::At(batch) => format!("{batch:.0} sequences"),
             Crossing::Never => "never".to_owned(),
         };
-        println!("{:>8} {from:>22} {:>12.0}", line.tokens, line.capacity);
+        println!("{:>8} {from:>22} {:>13.0}", line.tokens, line.capacity);
     }
     Ok(())
 }

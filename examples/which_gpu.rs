@@ -48,22 +48,23 @@ fn main() -> Result<()> {
 
     println!("{}: 100 clients, 1000 tokens in, 200 out; TTFT up to 1000 ms, ITL up to 30 ms", model.name);
     println!("(in brackets the upper ends of 90 % intervals, which must hold the limits)\n");
-    println!("{:24} {:>4} {:>6} {:>18} {:>16}", "device", "GPUs", "$/h", "TTFT ms", "ITL ms");
+    println!("{:26} {:>13} {:>6} {:>16} {:>14}", "device", "replicas x TP", "$/h", "TTFT ms", "ITL ms");
     for option in &plan.options {
         let Some(fitting) = option.fitting() else { continue };
         let (best, forecast) = (&fitting.configuration, &fitting.configuration.forecast);
         let with_high = |value: Seconds, high: Seconds| format!("{:.1} ({:.1})", value.as_ms(), high.as_ms());
         println!(
-            "{:24} {:>4} {:>6.2} {:>18} {:>16}",
+            "{:26} {:>13} {:>6.2} {:>16} {:>14}",
             option.placement.system.hardware.name,
-            format!("{}x{}", best.replicas, option.placement.system.deployment.tensor_parallel),
+            format!("{} x {}", best.replicas, option.placement.system.deployment.tensor_parallel),
             best.usd_per_hour.unwrap_or(f64::NAN),
             with_high(forecast.prediction.ttft, forecast.ttft.high),
             with_high(forecast.prediction.itl, forecast.itl.high),
         );
     }
-    match plan.options.first() {
-        Some(first) => println!("\nThe cheapest: {}", first.placement.system.title()),
+    match plan.options.first().and_then(|first| Some((first.placement.system.title(), first.fitting()?.configuration)))
+    {
+        Some((title, best)) => println!("\nThe cheapest: {} replicas of {title}", best.replicas),
         None => println!("\nNone of {} configurations holds the limits", plan.configurations()),
     }
     Ok(())
