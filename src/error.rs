@@ -1,4 +1,13 @@
 //! The crate's error: where, what, and how to mend it.
+//!
+//! ```
+//! use perfmodel::error::{Error, did_you_mean};
+//!
+//! let error = Error::input("cannot read `N/A`").at("measured.csv").line(3).help("write a number");
+//! assert_eq!(error.to_string(), "measured.csv:3: cannot read `N/A`\n  help: write a number");
+//! assert_eq!(error.exit_code(), 2); // wrong input; a computation that failed has 1
+//! assert_eq!(did_you_mean("lama31_8b", ["llama31_8b", "qwen3_32b"]), Some("llama31_8b"));
+//! ```
 
 use std::fmt;
 use std::path::{Path, PathBuf};

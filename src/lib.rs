@@ -13,6 +13,7 @@
 //! prediction        what an estimator answers: latencies, named parts, what binds
 //! parameter         what a fit may change: owner, bounds, prior
 //! roofline          operators → FLOPs and bytes → time; memory
+//! insights          what attention variants cost and buy: tables of training runs, and what a device serves with each
 //! passes            forward passes of live models and rounds of PoE under the same roofline
 //! serving           a continuously batching engine under a load: closed loop of clients, open loop, static batch
 //! estimator         the trait, and its implementations
@@ -23,6 +24,7 @@
 //! live    (feature) OLMo-2, Hydra and PoE on candle; nothing of the roofline
 //! requests (feature) logs of single requests: LLMeter's folders, JSON lines, tables
 //! comparison (feature) measured runs held against each other
+//! import  (feature) result files of measuring tools → rows of a scenario
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
 //! ```

@@ -1,4 +1,16 @@
 //! A quantity that a fit may change: its name, whom it belongs to, its bounds and what is known of it beforehand.
+//!
+//! ```
+//! use perfmodel::parameter::{Owner, Scale};
+//! use perfmodel::serving::Quantity;
+//!
+//! let bandwidth = Quantity::MemoryEfficiency.parameter();
+//! assert_eq!((bandwidth.name, bandwidth.owner), ("memory_efficiency", Owner::Hardware));
+//! assert!(bandwidth.lower < bandwidth.default && bandwidth.default < bandwidth.upper);
+//! // Halfway on a scale of equal ratios lies the geometric mean of the bounds.
+//! assert_eq!(bandwidth.scale, Scale::Log);
+//! assert!((bandwidth.from_unit(0.5) - (bandwidth.lower * bandwidth.upper).sqrt()).abs() < 1e-12);
+//! ```
 
 /// Whom a parameter belongs to. Fits of several scenarios share what belongs to the hardware and the engine; what belongs
 /// to a measuring campaign is each campaign's own.

@@ -1,4 +1,21 @@
 //! What an estimator says of a workload: latencies, throughput, the named parts they are made of, and what binds.
+//!
+//! ```
+//! use perfmodel::prediction::Part;
+//! use perfmodel::serving::{ServingModel, ServingParameters};
+//! use perfmodel::spec::Catalog;
+//! use perfmodel::workload::Workload;
+//!
+//! let catalog = Catalog::built_in();
+//! let scenario = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?;
+//! let model = ServingModel::new(&scenario.system)?;
+//! let prediction = model.predict(&Workload::new(1000.0, 200.0, 32.0)?, &ServingParameters::default());
+//! for part in Part::ALL {
+//!     println!("{:24} {:8.3} ms", part.label(), prediction.itl_parts.get(part).as_ms());
+//! }
+//! assert!((prediction.itl_parts.total() / prediction.itl - 1.0).abs() < 1e-9); // nothing is left over
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 use crate::units::{Seconds, TokensPerSec};
 

@@ -2,6 +2,16 @@
 //!
 //! Text becomes a quantity once, where it is read; inside the library a time is a [`Seconds`], never a bare number.
 //! Decimal prefixes (GB = 10⁹) and binary ones (GiB = 2³⁰) are spelled out in the constructors.
+//!
+//! ```
+//! use perfmodel::units::{Bytes, BytesPerSec, Flops, FlopsPerSec};
+//!
+//! // A step of an H100 SXM over 4·10⁹ weights of two bytes, for 64 sequences.
+//! let reading = Bytes::new(2.0 * 4e9) / BytesPerSec::from_giga(3350.0);
+//! let computing = Flops::new(2.0 * 4e9 * 64.0) / FlopsPerSec::from_tera(989.4);
+//! assert!((reading.as_ms() - 2.388).abs() < 1e-3); // 8 GB over 3350 GB/s
+//! assert!(reading > computing); // the memory binds
+//! ```
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};

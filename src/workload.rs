@@ -1,4 +1,15 @@
 //! What clients ask of a server: prompt length, answer length, and how many ask at once or how often.
+//!
+//! ```
+//! use perfmodel::workload::{LoadKind, Workload};
+//!
+//! let clients = Workload::new(1000.0, 200.0, 32.0)?; // 32 of them, each with one request at a time
+//! assert_eq!(clients.mean_context(), 1100.0); // the prompt and half of the answer
+//! let users = Workload::under(LoadKind::OpenLoop, 1000.0, 200.0, 2.5)?; // 2.5 requests a second
+//! assert_eq!(users.decode_steps(), 199.0); // the first token comes with the prompt
+//! assert!(Workload::new(1000.0, 1.0, 32.0).is_err()); // one token has no time between tokens
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

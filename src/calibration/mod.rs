@@ -4,6 +4,25 @@
 //! their squares from several starts, `identifiability` says how well the data fix each parameter, `validation` predicts
 //! rows that a fit did not see and `groups` systems, `propagation` and `interval` say how far a prediction can be trusted, `record` is what remains of a fit,
 //! and `transfer` what it says of another system.
+//!
+//! ```
+//! use perfmodel::calibration::{FitOptions, Member, fit};
+//! use perfmodel::dataset::read_measurements;
+//! use perfmodel::estimator;
+//! use perfmodel::spec::Catalog;
+//! use perfmodel::workload::LoadKind;
+//!
+//! let catalog = Catalog::built_in();
+//! let folder = catalog.scenario_folder("llama31_8b_fp8_tp1")?;
+//! let (scenario, data) = (catalog.resolve(&folder)?, read_measurements(&folder.measured, LoadKind::ClosedLoop)?);
+//! let member = Member { system: &scenario.system, load: LoadKind::ClosedLoop, rows: &data.rows, campaign: 0 };
+//! let fitted = fit(estimator::by_name("serving")?, &[member], &FitOptions::default())?;
+//! for p in &fitted.parameters {
+//!     println!("{:24} {:10.4} {}", p.parameter.name, p.value, p.flag.name());
+//! }
+//! assert!(fitted.converged && fitted.loss < fitted.baseline_loss); // better than the priors
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 mod errors;
 mod fit;

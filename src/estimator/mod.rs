@@ -1,4 +1,22 @@
 //! Estimators: ways to predict, behind one trait. A new one is a file of this folder and a line in [`all`].
+//!
+//! ```
+//! use perfmodel::estimator;
+//! use perfmodel::spec::Catalog;
+//! use perfmodel::workload::{LoadKind, Workload};
+//!
+//! let catalog = Catalog::built_in();
+//! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
+//! let workload = Workload::new(1000.0, 200.0, 32.0)?;
+//! for estimator in estimator::all() {
+//!     let predictor = estimator.prepare(&system, LoadKind::ClosedLoop, &[])?;
+//!     let values: Vec<f64> = predictor.parameters().iter().map(|parameter| parameter.default).collect();
+//!     let prediction = predictor.predict(&workload, &values);
+//!     println!("{}: TTFT {:.0} ms", estimator.name(), prediction.ttft.as_ms());
+//!     assert!((prediction.ttft_parts.total() / prediction.ttft - 1.0).abs() < 1e-9);
+//! }
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 mod legacy;
 mod serving;

@@ -1,5 +1,27 @@
 //! Predictions of a system that may never have been measured: values from a calibration or from priors alone, intervals,
 //! and what lies outside the calibrated range.
+//!
+//! ```
+//! use perfmodel::calibration::Target;
+//! use perfmodel::estimator;
+//! use perfmodel::forecast::Forecaster;
+//! use perfmodel::spec::Catalog;
+//! use perfmodel::workload::{LoadKind, Workload};
+//!
+//! let catalog = Catalog::built_in();
+//! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
+//! let target = Target { scenario: None, system: &system, load: LoadKind::ClosedLoop, campaign: None };
+//! // Without a calibration; `CalibrationRecord::open` reads one.
+//! let forecaster = Forecaster::new(estimator::by_name("serving")?, &target, None)?;
+//! let forecast = forecaster.forecast(&Workload::new(1000.0, 200.0, 32.0)?);
+//! let [low, high] = [forecast.itl.low, forecast.itl.high].map(|end| end.as_ms());
+//! println!("ITL {:.1} ms ({low:.1} – {high:.1})", forecast.prediction.itl.as_ms());
+//! assert!(!forecaster.is_calibrated() && forecast.itl.holds(forecast.prediction.itl));
+//! // What a user knows for sure makes the interval no wider.
+//! let surer = forecaster.given(&[("memory_efficiency".to_owned(), 0.87)])?.forecast(&forecast.workload);
+//! assert!(surer.itl.high / surer.itl.low <= forecast.itl.high / forecast.itl.low);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 mod capacity;
 

@@ -4,6 +4,29 @@
 //! a fixed amount of memory, [`dial`] the rank of latent attention; each also as it was first published, for comparison
 //! ([`Rule::Original`]). [`sweep`] fits measured decode steps over the batch. [`variant`] and [`serving`] answer the question
 //! behind them for whole models: what a device serves with each variant, by the operators of [`crate::roofline`].
+//!
+//! ```
+//! use perfmodel::insights::study::{ServingQuestion, ServingStudy};
+//! use perfmodel::insights::{ServingRates, VariantKind};
+//! use perfmodel::spec::Catalog;
+//!
+//! let catalog = Catalog::built_in();
+//! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
+//! let kinds: Vec<VariantKind> = ["mha", "gqa-8", "mqa"].into_iter().map(str::parse).collect::<Result<_, _>>()?;
+//! let study = ServingStudy::run(&ServingQuestion {
+//!     hardware: &system.hardware,
+//!     model: &system.model,
+//!     kinds: &kinds,
+//!     deployment: &system.deployment,
+//!     contexts: &[4096.0],
+//!     slowest: Some(20.0), // tokens/s of each sequence
+//!     rates: ServingRates::default(),
+//! })?;
+//! let [mha, gqa, mqa] = [0, 1, 2].map(|index| &study.variants[index]);
+//! assert_eq!(mha.token_bytes / gqa.token_bytes, 4.0); // 32 key/value heads against 8
+//! assert!(mha.fits[0] < gqa.fits[0] && gqa.fits[0] < mqa.fits[0]);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 pub mod budget;
 pub mod csv_table;

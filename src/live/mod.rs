@@ -16,6 +16,27 @@
 //! | the roofs of the device, measured | `probe.rs` |
 //!
 //! A measurement must not lean on what it tests: nothing here uses the roofline.
+//!
+//! ```
+//! use candle_core::{DType, Device};
+//! use perfmodel::live::weights::Weights;
+//! use perfmodel::live::{Heads, Hydra, ModelShape};
+//! use perfmodel::spec::Catalog;
+//!
+//! let shape = ModelShape::new(&Catalog::built_in().model("olmo2_tiny")?)?;
+//! let weights = Weights::random(1, DType::F32, Device::Cpu);
+//! let mut model = Hydra::new(&shape, Heads::BASE, &weights, 16)?; // caches for 16 tokens
+//! let prompt = model.ids(&[1, 2, 3])?;
+//! let at_once = model.next_token(&prompt)?;
+//! model.rewind(0);
+//! let first = model.ids(&[1, 2])?;
+//! model.next_token(&first)?;
+//! let last = model.ids(&[3])?;
+//! let in_two_passes = model.next_token(&last)?;
+//! // The cache stands for the tokens before.
+//! assert_eq!(at_once.flatten_all()?.to_vec1::<u32>()?, in_two_passes.flatten_all()?.to_vec1::<u32>()?);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 mod bench;
 mod block;

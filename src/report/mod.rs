@@ -1,4 +1,28 @@
 //! What a command leaves behind: tables, charts, one self-contained page.
+//!
+//! ```
+//! use perfmodel::calibration::Target;
+//! use perfmodel::estimator;
+//! use perfmodel::forecast::Forecaster;
+//! use perfmodel::report::write_prediction;
+//! use perfmodel::spec::Catalog;
+//! use perfmodel::workload::{LoadKind, Workload};
+//!
+//! let catalog = Catalog::built_in();
+//! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
+//! let target = Target { scenario: None, system: &system, load: LoadKind::ClosedLoop, campaign: None };
+//! let forecaster = Forecaster::new(estimator::by_name("serving")?, &target, None)?;
+//! let mut forecasts = Vec::new();
+//! for clients in [1.0, 8.0, 64.0] {
+//!     forecasts.push(forecaster.forecast(&Workload::new(1000.0, 200.0, clients)?));
+//! }
+//! # let temporary = tempfile::tempdir()?;
+//! # let folder = temporary.path();
+//! let written = write_prediction(&system.title(), "priors alone", &forecasts, &[], folder, false)?;
+//! let page = std::fs::read_to_string(&written[0])?;
+//! assert!(page.contains(&system.title()) && !page.contains("<script src")); // all in one file
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod about;
 mod charts;

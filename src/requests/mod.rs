@@ -1,5 +1,19 @@
 //! Logs of single requests as measuring tools write them: LLMeter's result folders of every version, AIPerf's records, the details of
 //! vLLM, SGLang, GuideLLM and inference-perf, and tables.
+//!
+//! ```
+//! use perfmodel::requests::{Dimension, Measured, open};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("log.csv");
+//! std::fs::write(&path, "time_to_first_token,time_to_last_token,num_tokens_output\n0.2,1.2,51\n0.3,1.3,101\n")?;
+//! let Measured::Run(run) = open(&path)? else { panic!("a file holds one run") };
+//! assert_eq!(run.log.counts().rows, 2);
+//! // One second for the 50 tokens behind the first, and for 100.
+//! let tpot: Vec<f64> = run.log.dimension(Dimension::TimePerOutputToken).flatten().collect();
+//! assert_eq!(tpot, [0.02, 0.01]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod column;
 mod dimension;

@@ -4,6 +4,25 @@
 //! [`activations`], [`collective`], [`power`], [`memory`]; [`matrices`] names the matrices of a system, [`system`] collects
 //! its operators, [`step`] sums them up for one engine step. [`inventory`] lists each [`operator`] by itself, [`roofs`]
 //! and [`sweep`] say where they lie.
+//!
+//! ```
+//! use perfmodel::roofline::{Bound, Efficiencies, Inventory, Phase};
+//! use perfmodel::spec::Catalog;
+//!
+//! let catalog = Catalog::built_in();
+//! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
+//! let inventory = Inventory::new(&system)?;
+//! let decode = inventory.step(Phase::Decode, 1.0, 1000.0, &Efficiencies::PEAK);
+//! let prompt = inventory.step(Phase::Prefill, 1.0, 1000.0, &Efficiencies::PEAK);
+//! for operator in &decode.operators {
+//!     println!("{:18} {:.4} ms, {} bound", operator.name, operator.time.total().as_ms(), operator.bound().name());
+//! }
+//! // One token reads all weights; a thousand tokens read them once.
+//! assert_eq!((decode.bound(), prompt.bound()), (Bound::Memory, Bound::Compute));
+//! // No step is faster than its bytes: 8·10⁹ weights of one byte over 3350 GB/s.
+//! assert!(decode.total().as_ms() > 2.2);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 pub mod activations;
 pub mod attention;

@@ -2,6 +2,21 @@
 //! also come as the `config.json` of Hugging Face.
 //!
 //! A raw file becomes a checked type here; everything behind takes only checked types.
+//!
+//! ```
+//! use perfmodel::spec::{Catalog, Precision, SpecFile, read_hf_config};
+//!
+//! let text = r#"{"architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "intermediate_size": 14336,
+//!     "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+//!     "max_position_embeddings": 131072, "tie_word_embeddings": false}"#;
+//! let file = SpecFile { label: "config.json".to_owned(), text: text.to_owned() };
+//! let model = read_hf_config("my_llama", &file)?;
+//! assert_eq!(model.parameters(), 8_030_261_248); // what is published of Llama-3.1-8B
+//!
+//! let h100 = Catalog::built_in().hardware("h100_sxm_80gb")?;
+//! assert!(h100.peak(Precision::Fp8)? > h100.peak(Precision::Bf16)?);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
 mod catalog;
 mod deployment;

@@ -1,5 +1,17 @@
 //! Statistics of timings: summaries and density of repeated calls, and the comparison of samples of requests. Plain functions of
 //! numbers; the unit of what goes in is that of what comes out.
+//!
+//! ```
+//! use perfmodel::stats::{QuantileRule, Summary, hodges_lehmann};
+//!
+//! let before = [10.0, 11.0, 12.0, 13.0, 14.0];
+//! let after = before.map(|ms| ms + 3.0);
+//! assert_eq!(Summary::of(&before).map(|summary| summary.mean), Some(12.0));
+//! assert_eq!(QuantileRule::Linear.of(&before, 0.75), Some(13.0)); // of sorted values
+//! // Every value has moved by 3, and the estimate of the shift says so.
+//! let shift = hodges_lehmann(&before, &after, 0.95);
+//! assert!(shift.is_some_and(|shift| shift.estimate == 3.0 && shift.low <= 3.0 && shift.high >= 3.0));
+//! ```
 
 mod bootstrap;
 mod density;
