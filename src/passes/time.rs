@@ -78,7 +78,7 @@ impl Timer<'_> {
             self.under(LiveQuantity::AttentionEfficiency, block_attention(self.model, pass.tokens, pass.cached));
         let mut device = (weights + attention) * pass.blocks;
         if pass.rows > 0.0 {
-            device = device + self.product(output_layer(self.model, pass.rows, true), pass.rows);
+            device += self.product(output_layer(self.model, pass.rows, true), pass.rows);
         }
         let host = Seconds::from_us(self.get(LiveQuantity::LayerOverhead)) * pass.blocks;
         match self.roofs.kernels {
