@@ -240,7 +240,7 @@ fn flags_that_cannot_be_read_are_refused_by_the_parser() {
         ("--max-ttft-median five", "give a number from 0 up"),
         ("--max-regression nan", "give a number from 0 up"),
         ("--mode refti", "a similar value exists: 'refit'"),
-        ("--format xml", "possible values: text, github, junit, json"),
+        ("--format xml", "possible values: table, github, junit, json"),
         ("--estimator servig", "a similar value exists: 'serving'"),
         ("--max-itl-mpe 5", "a similar argument exists: '--max-itl-mape'"),
     ] {

@@ -161,7 +161,7 @@ fn flags_that_cannot_be_read_are_refused_by_the_parser() {
         ("fit --scenario llama31_8b_fp8_tp1 --rows concurency<=128", "did you mean `concurrency`?"),
         ("fit --scenario llama31_8b_fp8_tp1 --fix t_min", "write NAME=VALUE"),
         ("fit --scenario llama31_8b_fp8_tp1 --starts 0", "from 1 to 10000"),
-        ("fit --scenario llama31_8b_fp8_tp1 --format yaml", "possible values: text, json"),
+        ("fit --scenario llama31_8b_fp8_tp1 --format yaml", "possible values: table, json"),
         ("fit --scenario llama31_8b_fp8_tp1 --estimator servig", "a similar value exists: 'serving'"),
         ("predcit", "unrecognized subcommand"),
     ] {
