@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json::{Summary, load, values};
+use super::json::{Summary, finite, load, values};
 use super::point::{Facts, Latency, Point};
 use super::read::Imported;
 use super::tool::Tool;
@@ -127,7 +127,7 @@ pub fn read_csv(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
         let (name, unit) = name.split_once(" (").map_or((name, ""), |(name, unit)| (name, unit.trim_end_matches(')')));
         let cell = |column: &[&str]| -> Option<f64> {
             let at = header.iter().position(|name| column.contains(&name.as_str()))?;
-            record.get(at)?.replace(',', "").parse().ok()
+            finite(&record.get(at)?.replace(',', ""))
         };
         let summary = Summary { mean: cell(&["avg", "value"]), median: cell(&["p50"]) };
         metrics.insert(name.to_lowercase(), Metric { unit: unit.to_owned(), summary });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::json::{Summary, values};
+use super::json::{Summary, finite, values};
 use super::point::{Facts, Latency, Load, Point};
 use super::read::Imported;
 use super::tool::Tool;
@@ -190,7 +190,7 @@ pub fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
             })?;
             row.get(at)
         };
-        let number = |group: &str, what: &str, statistic: &str| cell(group, what, statistic)?.parse::<f64>().ok();
+        let number = |group: &str, what: &str, statistic: &str| finite(cell(group, what, statistic)?);
         let both = |group: &str| Latency {
             mean: number(group, "Successful", "Mean"),
             median: number(group, "Successful", "Median"),
@@ -222,7 +222,7 @@ pub fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
 /// A strategy as the CSV names it: `concurrent@4`, without its number in 0.5.
 fn strategy(text: &str) -> (&str, Option<f64>) {
     match text.split_once('@') {
-        Some((kind, number)) => (kind, number.parse().ok()),
+        Some((kind, number)) => (kind, finite(number)),
         None => (text, None),
     }
 }

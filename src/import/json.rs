@@ -39,10 +39,14 @@ impl NumberOrText {
     pub fn finite(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok(),
+            Self::Text(text) => finite(text.trim()),
         }
-        .filter(|number| number.is_finite())
     }
+}
+
+/// The number that a text is; `None` for anything endless, which Rust reads too (`inf`, `nan`).
+pub fn finite(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// The load of a client with a cap on running requests and a rate: a closed loop where nothing else holds requests back.

@@ -33,8 +33,9 @@ impl ColumnCount {
     }
 }
 
-/// Numbers beyond this are slips.
+/// Numbers beyond these are slips.
 const LARGEST: f64 = 1e15;
+const SMALLEST: f64 = 1e-15;
 
 /// Texts that mean that there is no value, in lower case.
 const NO_VALUE: [&str; 7] = ["nan", "n/a", "na", "none", "null", "-", "inf"];
@@ -155,7 +156,7 @@ impl CsvTable {
         let mut number = |(row, text): (usize, &str)| {
             let parsed = text.parse::<f64>();
             if let Ok(number) = parsed
-                && number.abs() <= LARGEST
+                && (number == 0.0 || (SMALLEST..=LARGEST).contains(&number.abs()))
                 && valid(number)
             {
                 return Some(number);

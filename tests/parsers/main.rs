@@ -2,6 +2,7 @@
 //! corpora are the files that are damaged here.
 
 mod bodies;
+mod regressions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,12 @@ fn changed(mut bytes: Vec<u8>, change: &Change) -> Vec<u8> {
     bytes
 }
 
+/// So many cases, or as many as PARSER_CASES says: what to set for a long run without libFuzzer.
+fn cases(usual: u32) -> ProptestConfig {
+    let cases = std::env::var("PARSER_CASES").map_or(usual, |cases| cases.parse().expect("PARSER_CASES is a number"));
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 /// The corpus of a target.
 fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -151,7 +158,7 @@ macro_rules! targets {
             #[test]
             fn its_damaged_corpus_holds_up() {
                 let seeds = corpus(stringify!($target));
-                proptest!(ProptestConfig::with_cases($cases), |(seed in any::<Index>(), changes in vec(change(), 1..5))| {
+                proptest!(cases($cases), |(seed in any::<Index>(), changes in vec(change(), 1..5))| {
                     let seed = seeds[seed.index(seeds.len())].1.clone();
                     bodies::$target(&changes.iter().fold(seed, changed));
                 });
@@ -159,7 +166,7 @@ macro_rules! targets {
 
             #[test]
             fn random_bytes_hold_up() {
-                proptest!(ProptestConfig::with_cases($cases), |(bytes in vec(any::<u8>(), 0..200))| {
+                proptest!(cases($cases), |(bytes in vec(any::<u8>(), 0..200))| {
                     bodies::$target(&bytes);
                 });
             }
