@@ -67,3 +67,46 @@ impl ParquetFile {
         Ok(Some(frame))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{Column, ParquetWriter};
+
+    use super::super::{Dimension, table};
+    use super::*;
+
+    #[test]
+    fn a_file_of_two_batches_is_read_as_the_same_csv() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("requests.parquet");
+        let rows = BATCH + 5;
+        let ttft: Vec<f64> = (0..rows).map(|row| 0.1 + (row % 100) as f64 / 1e3).collect();
+        let tokens: Vec<Option<i64>> = (0..rows).map(|row| (row % 7 > 0).then_some(11)).collect();
+        let errors: Vec<Option<&str>> = (0..rows).map(|row| (row == BATCH).then_some("boom")).collect();
+        let columns = vec![
+            Column::new("time_to_first_token".into(), ttft),
+            Column::new("note".into(), vec!["not read"; rows]),
+            Column::new("num_tokens_output".into(), tokens),
+            Column::new("error".into(), errors),
+        ];
+        let mut frame = DataFrame::new(rows, columns).unwrap();
+        ParquetWriter::new(File::create(&path).unwrap()).finish(&mut frame).unwrap();
+        let log = table::read_parquet(&path).unwrap();
+        assert_eq!(log.len(), rows);
+        assert_eq!(
+            log.dimension(Dimension::TimeToFirstToken).last().unwrap(),
+            Some(0.1 + ((rows - 1) % 100) as f64 / 1e3)
+        );
+        assert_eq!(log.dimension(Dimension::OutputTokens).take(2).collect::<Vec<_>>(), [None, Some(11.0)]);
+        assert_eq!(log.failed().position(|failed| failed), Some(BATCH));
+    }
+
+    #[test]
+    fn what_is_no_parquet_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no.parquet");
+        std::fs::write(&path, "time_to_first_token\n1\n").unwrap();
+        let error = table::read_parquet(&path).unwrap_err().to_string();
+        assert!(error.contains("no.parquet: this is no Parquet file that can be read"), "{error}");
+    }
+}
