@@ -133,7 +133,7 @@ fn names_of(header: &[u8], path: &Path) -> Result<Vec<String>> {
 fn columns_of(names: &[String], path: &Path) -> Result<Arc<[PlSmallStr]>> {
     let known = Dimension::ALL.map(Dimension::name);
     if !names.iter().any(|name| known.contains(&name.as_str())) {
-        let near = names.first().map_or_else(String::new, |name| nearest_hint(name, known.into_iter()));
+        let near = names.first().map_or_else(String::new, |name| nearest_hint(name, known));
         return Err(Error::input("no column is one of a request")
             .at(path)
             .line(1)

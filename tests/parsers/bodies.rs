@@ -258,7 +258,7 @@ pub fn config_json(bytes: &[u8]) {
     }
     if let Some(config) = accepted(BenchConfig::parse(&file)) {
         assert!(Variant::ALL.into_iter().any(|variant| config.runs(variant)));
-        assert_known("β", config.beta.into());
+        assert_known("β", config.beta);
         for variant in Variant::ALL {
             let _ = config.cache_tokens(variant);
         }
