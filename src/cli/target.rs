@@ -235,7 +235,7 @@ impl TargetArgs {
         let architecture = catalog.model_or_config(model)?;
         let weights = self.weights.unwrap_or_else(|| served_precision(&architecture));
         let hardware = catalog.hardware(hardware)?;
-        let stored_only = self.weights.map_or_else(|| computed_wider(&hardware, weights), |_| None);
+        let stored_only = computed_wider(&hardware, weights).filter(|_| self.weights.is_none());
         let deployment = Deployment {
             tensor_parallel: self.tp.unwrap_or(1),
             weight_precision: weights,

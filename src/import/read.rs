@@ -9,6 +9,7 @@ use super::point::{Facts, Point};
 use super::tool::Tool;
 use super::{aiperf, bench_serving, guidellm, inference_perf, inferencemax, llmeter};
 use crate::error::{Error, Result};
+use crate::requests::json::without_mark;
 use crate::requests::{self, read_bytes};
 
 /// Folders below the one that is given.
@@ -203,7 +204,7 @@ pub fn parse(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Impo
 
 /// The tool that a file's keys tell.
 fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    let text = without_mark(text);
     if is_csv {
         let genai = path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"));
         return if text.starts_with(b"Metric,") {
@@ -212,7 +213,7 @@ fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
             (text.starts_with(b"Run Info,") || text.starts_with(b"Type,Run Id,")).then_some(Tool::Guidellm)
         };
     }
-    if !text.trim_ascii_start().starts_with(b"{") && !text.trim_ascii_start().starts_with(b"[") {
+    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return None;
     }
     // InferenceMAX writes lists too; serde would take a list for the fields of an object in their order.

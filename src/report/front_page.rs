@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::about::{About, ResultKind};
+use super::about::ResultKind;
 use super::front::FoundResult;
 use super::page::{escaped, plain_page, section};
 
@@ -21,14 +21,7 @@ pub fn front_page(results: &[FoundResult], below: &str) -> String {
         let articles: String = results.iter().filter(|result| result.about.kind == kind).map(article).collect();
         body += &section(kind.heading(), &articles);
     }
-    let about = About {
-        kind: ResultKind::Fit,
-        title: "perfmodel results".to_owned(),
-        below: below.to_owned(),
-        findings: Vec::new(),
-        cautions: Vec::new(),
-    };
-    plain_page(&about, &body)
+    plain_page("perfmodel results", below, &body)
 }
 
 fn article(result: &FoundResult) -> String {

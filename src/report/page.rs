@@ -28,13 +28,9 @@ fn plotly_script() -> String {
 /// A page: what it is about, sections in HTML, figures.
 pub fn page(about: &About, body: &str, figures: &[Figure]) -> String {
     let drawn: String = figures.iter().map(figure_section).collect();
-    let sections = format!("{body}{drawn}");
-    frame(
-        about,
-        &format!("{}{}\n", about.to_html(), plotly_script()),
-        &sections,
-        &format!("<script type=\"module\">\n{THEME}</script>\n"),
-    )
+    let content = format!("{}{body}{drawn}", summary(&about.findings, &about.cautions));
+    let head = format!("{}{}\n", about.to_html(), plotly_script());
+    frame(&about.title, &about.below, &head, &content, &format!("<script type=\"module\">\n{THEME}</script>\n"))
 }
 
 /// A page of figures alone with a script of its own, for taking pictures of them.
@@ -47,20 +43,19 @@ pub fn drawing_page(script: &str, figures: &[Figure]) -> String {
 }
 
 /// A page without figures, hence without their script.
-pub fn plain_page(about: &About, sections: &str) -> String {
-    frame(about, "", sections, "")
+pub fn plain_page(title: &str, below: &str, content: &str) -> String {
+    frame(title, below, "", content, "")
 }
 
-fn frame(about: &About, head: &str, sections: &str, scripts: &str) -> String {
+fn frame(title: &str, below: &str, head: &str, content: &str, scripts: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <style>\n{STYLE}</style>\n{head}</head>\n<body>\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n\
-         <header>\n<h1>{title}</h1>\n<p>{}</p>\n</header>\n{}<main id=\"content\">\n{}{sections}</main>\n{scripts}</body>\n</html>\n",
-        escaped(&about.below),
-        contents(sections),
-        summary(&about.findings, &about.cautions),
-        title = escaped(&about.title),
+         <header>\n<h1>{title}</h1>\n<p>{}</p>\n</header>\n{}<main id=\"content\">\n{content}</main>\n{scripts}</body>\n</html>\n",
+        escaped(below),
+        contents(content),
+        title = escaped(title),
     )
 }
 

@@ -11,9 +11,7 @@ use crate::error::Error;
 /// # Errors
 /// It is no JSON, or lacks what `T` needs.
 pub(crate) fn values<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<Vec<T>> {
-    mended(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text), |text| {
-        serde_json::Deserializer::from_slice(text).into_iter().collect()
-    })
+    mended(without_mark(text), |text| serde_json::Deserializer::from_slice(text).into_iter().collect())
 }
 
 /// The one value of a text.
@@ -24,9 +22,14 @@ pub(super) fn lenient<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T>
     mended(text, |text| serde_json::from_slice(text))
 }
 
+/// The text without the byte order mark that may stand before it.
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
+}
+
 /// Whether a text is a list; serde would take one for the fields of an object in their order.
 pub(super) fn is_list(text: &[u8]) -> bool {
-    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).trim_ascii_start().starts_with(b"[")
+    without_mark(text).trim_ascii_start().starts_with(b"[")
 }
 
 /// Reads a text as it is, and where that fails without Python's numbers.

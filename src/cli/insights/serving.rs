@@ -130,7 +130,7 @@ impl ServingArgs {
         let contexts = self.contexts(&model)?;
         let weights = self.weights.unwrap_or_else(|| served_precision(&model));
         let deployment = |hardware: &Hardware| {
-            let stored_only = self.weights.map_or_else(|| computed_wider(hardware, weights), |_| None);
+            let stored_only = computed_wider(hardware, weights).filter(|_| self.weights.is_none());
             Deployment {
                 tensor_parallel: self.tp,
                 weight_precision: weights,
