@@ -78,14 +78,7 @@ fn plan_of_100k_configurations(bencher: divan::Bencher<'_, '_>, kind: LoadKind) 
         for tensor_parallel in [1, 2, 4, 8] {
             for weight_precision in [Precision::Bf16, Precision::Fp8] {
                 for kv_precision in [Precision::Bf16, Precision::Fp8] {
-                    let deployment = Deployment {
-                        tensor_parallel,
-                        weight_precision,
-                        compute_precision: None,
-                        kv_precision,
-                        max_sequences: None,
-                        max_tokens_per_step: None,
-                    };
+                    let deployment = Deployment { kv_precision, ..Deployment::new(tensor_parallel, weight_precision) };
                     if let Ok(system) = System::new(device.clone(), model.clone(), deployment) {
                         placements.push(Placement { hardware: hardware.clone(), system, usd_per_gpu_hour: Some(2.0) });
                     }

@@ -20,14 +20,7 @@ fn main() -> Result<()> {
         let hardware = catalog.hardware(&id)?;
         let Some(usd_per_gpu_hour) = hardware.price.as_ref().map(|price| price.usd_per_gpu_hour) else { continue };
         for tensor_parallel in [1, 2] {
-            let deployment = Deployment {
-                tensor_parallel,
-                weight_precision: Precision::Bf16,
-                compute_precision: None,
-                kv_precision: Precision::Bf16,
-                max_sequences: None,
-                max_tokens_per_step: None,
-            };
+            let deployment = Deployment::new(tensor_parallel, Precision::Bf16);
             let system = System::new(hardware.clone(), model.clone(), deployment)?;
             placements.push(Placement { hardware: id.clone(), system, usd_per_gpu_hour: Some(usd_per_gpu_hour) });
         }

@@ -26,7 +26,7 @@ pub enum ErrorKind {
 ///
 /// The message begins in lower case and ends without a full stop; [`fmt::Display`] prints
 /// `file:line:column: message` and, on a line of its own, `help: remedy`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     kind: ErrorKind,
     path: Option<PathBuf>,
@@ -135,7 +135,14 @@ impl fmt::Display for Error {
     }
 }
 
-/// `known` sorted by how close they are to `given`, the closest first, if any is close enough to be meant.
+/// As [`fmt::Display`]: it is what `fn main() -> Result<()>` and `unwrap` show.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The one of `known` that is closest to `given`, if any is close enough to be meant.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -170,6 +177,7 @@ mod tests {
     fn it_prints_place_message_and_help() {
         let error = Error::input("cannot read `N/A`").at("a.csv").line(3).column(7).help("write a number");
         assert_eq!(error.to_string(), "a.csv:3:7: cannot read `N/A`\n  help: write a number");
+        assert_eq!(format!("{error:?}"), error.to_string());
         assert_eq!(error.exit_code(), 2);
         assert_eq!(Error::failed("no start converged").exit_code(), 1);
     }

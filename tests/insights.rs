@@ -257,14 +257,7 @@ fn caches_follow_from_the_architecture() {
 
 /// Weights and cache of 16 bit on so many devices.
 fn bf16(gpus: u32) -> Deployment {
-    Deployment {
-        tensor_parallel: gpus,
-        weight_precision: Precision::Bf16,
-        compute_precision: None,
-        kv_precision: Precision::Bf16,
-        max_sequences: None,
-        max_tokens_per_step: None,
-    }
+    Deployment::new(gpus, Precision::Bf16)
 }
 
 /// The model and the devices of the reference as files of ours.

@@ -31,14 +31,7 @@ fn table(slower: &str) -> String {
     let estimator = estimator::by_name("serving").unwrap();
     let mut text = "model,hardware,tp,weights,kv,input_tokens,output_tokens,batch,ttft_ms,itl_ms\n".to_owned();
     for (model, hardware, tp) in SYSTEMS {
-        let deployment = Deployment {
-            tensor_parallel: tp,
-            weight_precision: Precision::Bf16,
-            compute_precision: None,
-            kv_precision: Precision::Bf16,
-            max_sequences: None,
-            max_tokens_per_step: None,
-        };
+        let deployment = Deployment::new(tp, Precision::Bf16);
         let system =
             System::new(catalog.hardware(hardware).unwrap(), catalog.model(model).unwrap(), deployment).unwrap();
         let predictor = estimator.prepare(&system, LoadKind::StaticBatch, &[]).unwrap();

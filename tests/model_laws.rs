@@ -39,14 +39,7 @@ fn device(bandwidth: f64, compute: f64) -> Hardware {
 }
 
 fn deployment(tensor_parallel: u32) -> Deployment {
-    Deployment {
-        tensor_parallel,
-        weight_precision: Precision::Bf16,
-        compute_precision: None,
-        kv_precision: Precision::Bf16,
-        max_sequences: None,
-        max_tokens_per_step: None,
-    }
+    Deployment::new(tensor_parallel, Precision::Bf16)
 }
 
 fn system(model: usize, bandwidth: f64, compute: f64, budget: Option<u32>) -> System {

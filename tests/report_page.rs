@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::run;
+use perfmodel::bench::{DataType, GemmRates, Probe, RatePoint};
+use perfmodel::report::write_probe;
 
 const FIGURES: [&str; 10] = [
     "ttft_error_heatmap",
@@ -178,6 +180,8 @@ fn every_other_page_draws_every_figure_in_light_and_dark() {
             assert!(drawn >= figures, "{command}: {drawn} figures");
             let console: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
             assert!(console.is_empty(), "{command}: {console:?}");
+            // Numbers in the cells of a map stay dark, as the cells stay pale.
+            assert_eq!(dom.contains("fill: rgb(32, 32, 32)"), dom.contains("error_heatmap\""), "{command}");
             // The text of figures, as plotly writes it into their pictures.
             assert_eq!(dom.contains("fill: rgb(195, 204, 213)"), scheme == "0", "{command}");
         }
@@ -188,6 +192,52 @@ fn every_other_page_draws_every_figure_in_light_and_dark() {
     let (dom, log) = open(&browser, &home.path().join(results).join("index.html"), 500);
     assert_eq!(dom.matches("<article>").count(), 5, "{}", result.stdout);
     assert!(!log.contains("CONSOLE"), "{log}");
+}
+
+#[test]
+fn a_probe_draws_every_figure() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let points = |rates: [f64; 3]| {
+        let point = |(place, rate)| RatePoint { size: 1_u64 << (16 + 4 * place), rate };
+        rates.into_iter().enumerate().map(point).collect::<Vec<_>>()
+    };
+    let probe = Probe {
+        device: "cpu".into(),
+        name: "Some <CPU> & more".into(),
+        vendor: "some".into(),
+        threads: Some(2),
+        memory_bytes: 8 << 30,
+        l2_cache_bytes: None,
+        multiprocessors: None,
+        clocks: None,
+        read: points([90.0, 40.0, 25.0]),
+        copy: points([50.0, 20.0, 15.0]),
+        gemm: vec![GemmRates { dtype: DataType::Float32, points: points([0.01, 0.05, 0.09]) }],
+        launch_us: 3.5,
+    };
+    write_probe(&probe, &probe.to_hardware_toml("2026-11-27"), "some_cpu", home.path(), false).unwrap();
+    let (dom, log) = open(&browser, &home.path().join("evaluations_results/probes/some_cpu/probe.html"), 1280);
+    assert_eq!(dom.matches("class=\"plot-container").count(), 3);
+    assert!(!log.contains("CONSOLE"), "{log}");
+}
+
+#[test]
+fn printing_draws_every_figure_in_the_width_of_paper_before_it_is_scrolled_to() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(run(home.path(), "fit --scenario llama31_8b_fp8_tp1 --no-validate --out r").code, 0);
+    let page = home.path().join("r/report.html");
+    // A module that follows the page's own runs before anything is drawn.
+    let at_print = "<script type=\"module\">dispatchEvent(new Event('beforeprint'));\
+        const drawn = document.querySelectorAll('.plot-container');\
+        document.body.dataset.printed = drawn.length;\
+        document.body.dataset.widths = [...new Set([...drawn].map((plot) => plot.querySelector('.main-svg').getAttribute('width')))];\
+        </script></body>";
+    let html = fs::read_to_string(&page).unwrap();
+    fs::write(&page, html.replace("</body>", at_print)).unwrap();
+    let (dom, log) = open(&browser, &page, 1280);
+    assert!(dom.contains(&format!("data-printed=\"{}\" data-widths=\"680\"", FIGURES.len())), "{log}");
 }
 
 #[test]

@@ -176,12 +176,14 @@ pub struct ScenarioData<'a> {
 }
 
 impl FittedScenario {
-    /// Whether it was measured on such devices, as many of them, with weights and caches in the same formats.
+    /// Whether it measured that model on such devices, as many of them, with weights and caches in the same formats.
     pub fn is_of(&self, system: &System) -> bool {
         let placed = |deployment: &Deployment| {
             (deployment.tensor_parallel, deployment.weight_precision, deployment.kv_precision)
         };
-        self.hardware == system.hardware.name && placed(&self.deployment) == placed(&system.deployment)
+        self.model == system.model.name
+            && self.hardware == system.hardware.name
+            && placed(&self.deployment) == placed(&system.deployment)
     }
 
     /// Describes a scenario of a fit.

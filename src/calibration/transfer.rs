@@ -21,6 +21,8 @@ pub enum Origin {
     Carried,
     /// The median of its documented prior: the calibration says nothing of it, or there is none.
     Prior,
+    /// As [`Origin::Prior`], of a parameter of which nothing is known beforehand: where fits of it begin.
+    Unfitted,
     /// Fitted to the scenario at hand with `--refit`.
     Refitted,
     /// Given by the user.
@@ -28,6 +30,11 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Where the value of a parameter comes from before any fit.
+    fn unfitted(parameter: &Parameter) -> Self {
+        if parameter.spread.is_some() { Self::Prior } else { Self::Unfitted }
+    }
+
     /// Name in tables.
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,6 +42,7 @@ impl Origin {
             Self::OnBound => "calibrated, on a bound",
             Self::Carried => "carried over",
             Self::Prior => "prior",
+            Self::Unfitted => "not fitted",
             Self::Refitted => "refitted",
             Self::Given => "given",
         }
@@ -66,13 +74,13 @@ pub struct Transferred {
 }
 
 impl Transferred {
-    /// The priors alone.
+    /// The priors alone; what has none stands where a fit begins.
     pub fn priors(parameters: &[Parameter]) -> Self {
         let variances = parameters.iter().map(|parameter| parameter.spread.map_or(0.0, |spread| spread * spread));
         Self {
             values: parameters.iter().map(|parameter| parameter.default).collect(),
             covariance: DMatrix::from_diagonal(&nalgebra::DVector::from_iterator(parameters.len(), variances)),
-            origins: vec![Origin::Prior; parameters.len()],
+            origins: parameters.iter().map(Origin::unfitted).collect(),
         }
     }
 
@@ -146,7 +154,7 @@ impl Transferred {
         let bounded = recorded.iter().any(|p| p.flag == Flag::AtBound.name());
         let between = recorded.iter().map(|p| (coordinate(p.value) - mean).powi(2)).sum::<f64>() / count;
         let origin = match (at_prior, held, home) {
-            (true, ..) => Origin::Prior,
+            (true, ..) => Origin::unfitted(parameter),
             (false, true, _) => Origin::Given,
             (false, false, true) if bounded => Origin::OnBound,
             (false, false, true) => Origin::Calibrated,

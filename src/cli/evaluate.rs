@@ -32,6 +32,9 @@ use crate::spec::Catalog;
 #[command(
     mut_arg("scenario", |arg| arg.help("Scenario to predict, see `perfmodel list scenarios`")),
     mut_arg("scenario_dir", |arg| arg.help("Folder with scenario.toml and measured.csv")),
+    mut_arg("live", |arg| arg.hide(true)),
+    mut_arg("model", |arg| arg.help("Model id, one of its other names, or a Hugging Face config.json (with --measured)")),
+    mut_arg("hardware", |arg| arg.help("Hardware id or one of its other names (with --measured)")),
     mut_arg("table", |arg| arg.help(
         "CSV of measurements of many systems, of which --only and --without leave one; columns model, hardware, tensor_parallel, \
          weight_precision and kv_precision say what each row ran on"
@@ -218,9 +221,12 @@ fn text(study: &TransferStudy, calibration: Option<String>) -> String {
     let _ = writeln!(text, "{}, {} rows", study.member.system.title(), study.rows.len());
     let _ = match calibration {
         Some(path) => writeln!(text, "predicted by {path}\n"),
-        None => writeln!(text, "UNCALIBRATED: predicted by the priors alone (priors.toml)\n"),
+        None if asked.forecaster.has_priors() => {
+            writeln!(text, "UNCALIBRATED: predicted by the priors alone (priors.toml)\n")
+        }
+        None => writeln!(text, "UNCALIBRATED: predicted by the formulas alone\n"),
     };
-    let _ = writeln!(text, "Parameters · {}", asked.name(study.is_calibrated()));
+    let _ = writeln!(text, "Parameters · {}", asked.name());
     let forecaster = &asked.forecaster;
     let carried = forecaster.carried();
     text += &table(
@@ -238,7 +244,7 @@ fn text(study: &TransferStudy, calibration: Option<String>) -> String {
         3..5,
     );
     text += "\nErrors\n";
-    let names: Vec<String> = study.variants.iter().map(|variant| variant.name(study.is_calibrated())).collect();
+    let names: Vec<String> = study.variants.iter().map(|variant| variant.name()).collect();
     let lines: Vec<_> =
         names.iter().zip(&study.variants).map(|(name, variant)| (name.as_str(), variant.errors)).collect();
     text += &table(&["", "metric", "MAPE %", "median %", "RMSE ms, tok/s", "bias %"], error_rows(&lines), 2..6);
@@ -250,9 +256,9 @@ fn text(study: &TransferStudy, calibration: Option<String>) -> String {
         text,
         " {:.0} % intervals ({}) hold {ttft:.1} % of TTFT and {itl:.1} % of ITL",
         100.0 * LEVEL,
-        asked.name(study.is_calibrated())
+        asked.name()
     );
-    let _ = writeln!(text, "\nWorst rows · {}", asked.name(study.is_calibrated()));
+    let _ = writeln!(text, "\nWorst rows · {}", asked.name());
     text += &worst_rows(&worst_of(&study.rows), study.member.load);
     text += &caution_lines(&study.cautions());
     text

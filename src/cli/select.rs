@@ -290,14 +290,7 @@ pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usi
 fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<StudyMember> {
     let key = group.key;
     let (hardware, model) = (catalog.hardware(&key.hardware)?, catalog.model(&key.model)?);
-    let deployment = Deployment {
-        tensor_parallel: key.tensor_parallel,
-        weight_precision: key.weights,
-        compute_precision: None,
-        kv_precision: key.kv,
-        max_sequences: None,
-        max_tokens_per_step: None,
-    };
+    let deployment = Deployment { kv_precision: key.kv, ..Deployment::new(key.tensor_parallel, key.weights) };
     let system = System::new(hardware, model, deployment)?;
     Ok(StudyMember {
         id: format!("{}_{}_{}_tp{}", system.model.id, system.hardware.id, key.weights, key.tensor_parallel),

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{Error, Result};
 use crate::evaluation::{Errors, EvaluatedRow};
-use crate::report::{ReportTable, number};
+use crate::report::{ReportTable, number, with_sign};
 use crate::units::Seconds;
 use crate::workload::LoadKind;
 
@@ -124,7 +124,7 @@ pub fn error_rows(lines: &[(&str, Errors)]) -> Vec<Vec<String>> {
                     format!("{:.2}", errors.mape_pct),
                     format!("{:.2}", errors.median_ape_pct),
                     number(errors.rmse),
-                    format!("{:+.2}", errors.bias_pct),
+                    with_sign(errors.bias_pct, 2),
                 ])
             })
         })
@@ -142,10 +142,10 @@ pub fn worst_rows(rows: &[&EvaluatedRow], load: LoadKind) -> String {
             workload.load().to_string(),
             number(row.measured.ttft.as_ms()),
             number(row.predicted.ttft.as_ms()),
-            format!("{:+.1}", row.ttft_error_pct()),
+            with_sign(row.ttft_error_pct(), 1),
             number(row.measured.itl.as_ms()),
             number(row.predicted.itl.as_ms()),
-            format!("{:+.1}", row.itl_error_pct()),
+            with_sign(row.itl_error_pct(), 1),
         ]
     });
     table(&header, rows, 0..9)

@@ -87,11 +87,12 @@ pub struct Variant {
 
 impl Variant {
     /// Name in tables.
-    pub fn name(&self, calibrated: bool) -> String {
-        match (self.refit.as_slice(), calibrated) {
-            ([], true) => "as calibrated".to_owned(),
-            ([], false) => "priors alone".to_owned(),
-            (names, _) => format!("refit {}", names.join(" + ")),
+    pub fn name(&self) -> String {
+        match self.refit.as_slice() {
+            [] if self.forecaster.is_calibrated() => "as calibrated".to_owned(),
+            [] if self.forecaster.has_priors() => "priors alone".to_owned(),
+            [] => "before any fit".to_owned(),
+            names => format!("refit {}", names.join(" + ")),
         }
     }
 }
@@ -135,8 +136,16 @@ impl TransferStudy {
     pub fn cautions(&self) -> Vec<String> {
         let mut cautions = Vec::new();
         let forecaster = &self.asked().forecaster;
-        if !forecaster.is_calibrated() {
-            cautions.push("no calibration is behind these predictions, only documented priors".to_owned());
+        match (forecaster.is_calibrated(), forecaster.has_priors()) {
+            (true, _) => {}
+            (false, true) => {
+                cautions.push("no calibration is behind these predictions, only documented priors".to_owned());
+            }
+            (false, false) => cautions.push(
+                "no calibration is behind these predictions, and the estimator has no priors: its parameters stand where a \
+                 fit begins, and nothing says how far the predictions are off"
+                    .to_owned(),
+            ),
         }
         if forecaster.has_seen(&self.member.dataset.sha256) {
             cautions.push("the calibration was fitted to these very measurements; the errors are in sample".to_owned());

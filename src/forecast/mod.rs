@@ -36,6 +36,7 @@ use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Parameter;
 use crate::prediction::{Limit, Prediction};
 use crate::roofline::Efficiencies;
+use crate::spec::System;
 use crate::units::Seconds;
 use crate::workload::{LoadKind, Workload};
 
@@ -231,6 +232,11 @@ impl Forecaster {
         origins.filter(|(_, found)| **found == origin).map(|(parameter, _)| parameter.name).collect()
     }
 
+    /// Whether something is known beforehand of any of its parameters.
+    pub fn has_priors(&self) -> bool {
+        self.parameters().iter().any(|parameter| parameter.spread.is_some())
+    }
+
     /// Whether there is a calibration behind it.
     pub fn is_calibrated(&self) -> bool {
         !self.scenarios.is_empty()
@@ -248,6 +254,11 @@ impl Forecaster {
             "not calibrated for this system, taken from documented priors"
         };
         Some(format!("{why}: {}", priors.join(", ")))
+    }
+
+    /// Id of a scenario of the calibration that measured this very system.
+    pub fn scenario_of(&self, system: &System) -> Option<&str> {
+        self.scenarios.iter().find(|scenario| scenario.is_of(system)).map(|scenario| scenario.scenario.as_str())
     }
 
     /// Whether the calibration was fitted to this very file of measurements.

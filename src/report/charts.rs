@@ -1,13 +1,11 @@
 //! The figures of measured rows with their predictions.
 
-use plotly::common::{
-    Anchor, ColorBar, ColorScale, ColorScaleElement, DashType, Font, Line, Marker, MarkerSymbol, Mode, Orientation,
-    Title,
-};
-use plotly::layout::{Annotation, Axis, AxisType, BarMode, Legend, Margin};
-use plotly::{Bar, HeatMap, Plot, Scatter};
+use plotly::common::{Anchor, DashType, Font, Line, Marker, MarkerSymbol, Mode, Orientation, Title};
+use plotly::layout::{Axis, AxisType, BarMode, Legend, Margin};
+use plotly::{Bar, Plot, Scatter};
 
-use super::figure::{Figure, INK, axis, colour, layout, measured_and_predicted, part_colour, plot};
+use super::error_map::ErrorMap;
+use super::figure::{Figure, axis, colour, layout, measured_and_predicted, part_colour, plot};
 use super::number::number;
 use crate::calibration::Fit;
 use crate::evaluation::EvaluatedRow;
@@ -141,51 +139,19 @@ fn loads(rows: Rows<'_>) -> Vec<f64> {
 fn error_heatmap(rows: Rows<'_>, metric: Metric) -> Figure {
     let workloads = distinct(rows.rows.iter().map(workload_label));
     let clients = loads(rows);
-    let x: Vec<String> = clients.iter().map(|c| short(*c)).collect();
-    let mut cells = vec![vec![None; clients.len()]; workloads.len()];
-    let mut annotations = Vec::new();
+    let height = 130 + 48 * workloads.len();
+    let columns = clients.iter().map(|c| short(*c)).collect();
+    let mut map = ErrorMap::new(columns, workloads.clone(), metric.scale_pct);
     for row in rows.rows {
         let label = workload_label(row);
-        let error = (metric.error_pct)(row);
         let at_y = workloads.iter().position(|w| *w == label).expect("every label is listed");
         let at_x = clients.iter().position(|c| *c == row.measured.workload.load()).expect("every load is listed");
-        cells[at_y][at_x] = Some(error);
-        let ink = if error.abs() > 0.6 * metric.scale_pct { "white" } else { INK };
-        annotations.push(
-            Annotation::new()
-                // On a category axis a number is the position of a category; a text that looks like a number is not.
-                .x(at_x)
-                .y(at_y)
-                .text(format!("{error:+.1}"))
-                .show_arrow(false)
-                .font(Font::new().size(11).color(ink)),
-        );
+        map.put(at_x, at_y, (metric.error_pct)(row));
     }
-    let stops = [(0.0, "#2166AC"), (0.25, "#92C5DE"), (0.5, "#F7F7F7"), (0.75, "#F4A582"), (1.0, "#B2182B")];
-    let scale = ColorScale::Vector(stops.map(|(at, colour)| ColorScaleElement(at, colour.to_owned())).to_vec());
-    let map = HeatMap::new(x, workloads.clone(), cells)
-        .color_scale(scale)
-        .zmin(-metric.scale_pct)
-        .zmax(metric.scale_pct)
-        .x_gap(2)
-        .y_gap(2)
-        .color_bar(ColorBar::new().title("error %").thickness(12))
-        .hover_template(format!(
-            "input / output %{{y}}<br>{} %{{x}}<br>error %{{z:+.1f}} %<extra></extra>",
-            rows.load.axis()
-        ));
-    let height = 130 + 48 * workloads.len();
-    let category = || Axis::new().type_(AxisType::Category).auto_margin(true);
-    let mut chart = plot(
-        layout(height)
-            .x_axis(category().title(Title::with_text(rows.load.axis())))
-            .y_axis(category())
-            .annotations(annotations),
-    );
-    chart.add_trace(map);
+    let load = rows.load.axis();
     Figure {
         id: rows.id(metric.id, "error_heatmap"),
-        title: rows.title(format!("{} error by workload and {}", metric.name, rows.load.axis())),
+        title: rows.title(format!("{} error by workload and {load}", metric.name)),
         caption: format!(
             "Relative error of the prediction in percent; a row is a workload (input / output tokens), red is \
              predicted too slow, blue too fast. Colours end at ±{} %, the same for every estimator.",
@@ -193,7 +159,7 @@ fn error_heatmap(rows: Rows<'_>, metric: Metric) -> Figure {
         ),
         height,
         wide: true,
-        plot: chart,
+        plot: map.plot(height, load, &format!("input / output %{{y}}<br>{load} %{{x}}")),
     }
 }
 

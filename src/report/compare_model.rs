@@ -6,7 +6,7 @@ use plotly::{Plot, Scatter};
 use super::charts::short;
 use super::compare_tables::{CompareGroup, CompareReport};
 use super::figure::colour;
-use super::number::number;
+use super::number::{number, with_sign};
 use super::roofline_tables::ReportTable;
 use crate::comparison::{DimensionStudy, Predicted};
 use crate::requests::Dimension;
@@ -54,9 +54,9 @@ pub fn model_table(report: &CompareReport) -> Option<ReportTable> {
                 number(predicted.value * scale),
                 format!("{} … {}", number(predicted.low * scale), number(predicted.high * scale)),
                 number(median * scale),
-                format!("{:+.1}", predicted.error_pct(median)),
+                with_sign(predicted.error_pct(median), 1),
                 number(mean * scale),
-                format!("{:+.1}", predicted.error_pct(mean)),
+                with_sign(predicted.error_pct(mean), 1),
             ]);
         }
     }

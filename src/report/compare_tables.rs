@@ -1,6 +1,6 @@
 //! Compared runs as tables, for terminals and pages.
 
-use super::number::{number, number_or_dash};
+use super::number::{counted, number, number_or_dash, with_sign};
 use super::roofline_tables::ReportTable;
 use crate::comparison::{Comparison, DimensionStudy, LevelFigures, ModelLatencies, PairStudy, Settings, Side};
 use crate::requests::{Dimension, Run};
@@ -108,7 +108,7 @@ pub fn workload_table(group: &CompareGroup) -> ReportTable {
                 format!("{:.3}", tokens.median_ratio()),
                 format!("{:.3}", tokens.ks.distance),
                 p_value(tokens.ks.p),
-                format!("{:+.3}", tokens.dominance.cliffs_delta()),
+                with_sign(tokens.dominance.cliffs_delta(), 3),
                 if tokens.is_similar() { "yes" } else { "NO" }.to_owned(),
             ]);
         }
@@ -190,7 +190,7 @@ pub fn differences_table(study: &DimensionStudy, sides: &[Side], settings: &Sett
     let mut rows = Vec::new();
     for (side, pair) in sides[1..].iter().zip(&study.pairs) {
         for (index, quantile) in pair.iter().flat_map(|pair| &pair.quantiles).enumerate() {
-            let percent = |ratio: f64| format!("{:+.1}", 100.0 * (ratio - 1.0));
+            let percent = |ratio: f64| with_sign(100.0 * (ratio - 1.0), 1);
             let words = quantile.verdict.words(study.dimension.is_latency(), settings.smallest_effect);
             rows.push(vec![
                 if index == 0 { format!("{} – {}", sides[0].name, side.name) } else { String::new() },
@@ -265,9 +265,9 @@ pub fn findings(group: &CompareGroup, settings: &Settings) -> Vec<String> {
                 .filter(|quantile| quantile.reliable)
                 .map(|quantile| {
                     format!(
-                        "{} {:+.1} % ({})",
+                        "{} {} % ({})",
                         percentile(quantile.p),
-                        100.0 * (quantile.ratio - 1.0),
+                        with_sign(100.0 * (quantile.ratio - 1.0), 1),
                         quantile.verdict.words(study.dimension.is_latency(), settings.smallest_effect)
                     )
                 })
@@ -376,7 +376,6 @@ pub fn level_quantiles_table(report: &CompareReport) -> ReportTable {
 
 /// The cautions of a group; those of a level of load tests begin with its clients.
 pub fn cautions_at_level(group: &CompareGroup) -> Vec<String> {
-    let plural = if group.clients == Some(1) { "" } else { "s" };
-    let clients = group.clients.map_or_else(String::new, |clients| format!("{clients} client{plural}, "));
+    let clients = group.clients.map_or_else(String::new, |clients| counted(clients, "client") + ", ");
     group.cautions.iter().map(|caution| format!("{clients}{caution}")).collect()
 }

@@ -3,7 +3,7 @@
 use crate::prediction::Part;
 use plotly::common::{DashType, Font, Line, Marker, MarkerSymbol, Mode, Title};
 use plotly::configuration::DisplayModeBar;
-use plotly::layout::{Axis, AxisType, Legend, Margin};
+use plotly::layout::{Axis, AxisType, Legend, Margin, ModeBar};
 use plotly::{Configuration, Layout, Plot, Scatter};
 
 /// A chart with what a page says of it.
@@ -103,6 +103,7 @@ pub fn layout(height: usize) -> Layout {
         .paper_background_color("rgba(0,0,0,0)")
         .plot_background_color("rgba(0,0,0,0)")
         .legend(legend())
+        .mode_bar(ModeBar::new().background_color("rgba(0,0,0,0)").color("#8A9199").active_color(colour(0)))
 }
 
 /// The legend that all figures start from: below the axis.

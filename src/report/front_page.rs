@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::about::ResultKind;
 use super::front::FoundResult;
-use super::page::{escaped, plain_page, section};
+use super::number::counted;
+use super::page::{escaped, plain_page, prose, section};
 
 /// Findings of a result that stand on the front page.
 const FINDINGS: usize = 3;
@@ -33,12 +34,11 @@ fn article(result: &FoundResult) -> String {
         escaped(&about.below)
     );
     for finding in about.findings.iter().take(FINDINGS) {
-        text += &format!("<p class=\"found\">{}</p>\n", escaped(finding));
+        text += &format!("<p class=\"found\">{}</p>\n", prose(finding));
     }
     let cautions = match about.cautions.len() {
         0 => String::new(),
-        1 => ", 1 caution".to_owned(),
-        several => format!(", {several} cautions"),
+        some => format!(", {}", counted(some, "caution")),
     };
     let missing = if result.has_page { "" } else { ", its page is not here" };
     text += &format!(

@@ -2,7 +2,7 @@
 
 use super::charts::short;
 use super::insights_tables::table;
-use super::number::number;
+use super::number::{counted, number};
 use super::roofline_tables::ReportTable;
 use crate::insights::dial::{Dial, SliceDial, Spread};
 use crate::insights::{AttentionType, Rule};
@@ -36,11 +36,12 @@ pub fn dial_loss_title(dial: &Dial) -> String {
             let runs: usize = dial.points.iter().map(|point| point.count).sum();
             let alone = dial.points.iter().filter(|point| point.count == 1).count();
             format!(
-                "Lowest mean loss {:.3} at a rank of {} (n = {}); {runs} runs, {alone} of {} ranks with a single one",
+                "Lowest mean loss {:.3} at a rank of {} (n = {}); {}, {alone} of {} with a single one",
                 loss.mean,
                 short(best.rank),
                 best.count,
-                dial.points.len()
+                counted(runs, "run"),
+                counted(dial.points.len(), "rank")
             )
         }
         None => "No run of latent attention has a loss".to_owned(),

@@ -1,7 +1,7 @@
 //! What runs with other attention cost and buy, as tables and findings for terminals and pages.
 
 use super::insights_serving_tables::{devices, sweep_cautions};
-use super::number::{number, number_or_dash};
+use super::number::{counted, number, number_or_dash};
 use super::roofline_tables::ReportTable;
 use crate::insights::budget::{MatchedRatio, Quartiles, TypeSpeed};
 use crate::insights::study::{ServingStudy, TableStudy};
@@ -74,7 +74,8 @@ pub fn runs_in_words(study: &TableStudy) -> String {
     let of = |moe: bool| counts(study.table.runs.iter().filter(|run| run.moe == Some(moe)).map(|run| &run.attention));
     let (dense, mixtures) = (of(false), of(true));
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-    format!("{} runs. Dense: {}; mixtures of experts: {}.", study.table.runs.len(), or_none(dense), or_none(mixtures))
+    let runs = counted(study.table.runs.len(), "run");
+    format!("{runs}. Dense: {}; mixtures of experts: {}.", or_none(dense), or_none(mixtures))
 }
 
 /// The front of a panel in a sentence.
@@ -171,13 +172,7 @@ pub fn ratio_title(study: &TableStudy) -> String {
         let matched = matched(study, &speed.attention);
         let matched = match (matched.first(), matched.last()) {
             (Some(first), Some(last)) if study.rule == Rule::Right => {
-                format!(
-                    " ({}–{}× within {} architecture{})",
-                    number(*first),
-                    number(*last),
-                    matched.len(),
-                    if matched.len() == 1 { "" } else { "s" }
-                )
+                format!(" ({}–{}× within {})", number(*first), number(*last), counted(matched.len(), "architecture"))
             }
             _ => String::new(),
         };

@@ -2,7 +2,7 @@
 
 use super::about::{About, ResultKind};
 use super::figure::Figure;
-use super::number::{number, number_or_dash};
+use super::number::{number, number_or_dash, with_sign};
 use super::page::{definitions, page, section, table};
 use crate::bench::{DecodePoint, Results, Timing, Variant};
 
@@ -24,7 +24,8 @@ pub fn live_page(results: &Results, figures: &[Figure]) -> String {
 pub fn about_run(results: &Results) -> About {
     let metadata = &results.metadata;
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-    let when = metadata.timestamp.as_ref().map_or_else(String::new, |timestamp| format!(" · {timestamp}"));
+    let when =
+        metadata.timestamp.as_ref().map_or_else(String::new, |timestamp| format!(" · {}", to_the_minute(timestamp)));
     About {
         kind: ResultKind::LiveRun,
         title: format!("{} on {} · live run", known(&metadata.size), known(&metadata.gpu)),
@@ -32,6 +33,12 @@ pub fn about_run(results: &Results) -> About {
         findings: words(results),
         cautions: cautions(results),
     }
+}
+
+/// A time of ISO 8601 without its seconds; any other text as it is.
+fn to_the_minute(timestamp: &str) -> String {
+    chrono::NaiveDateTime::parse_from_str(timestamp, "%Y-%m-%dT%H:%M:%S%.f")
+        .map_or_else(|_| timestamp.to_owned(), |time| time.format("%Y-%m-%d %H:%M").to_string())
 }
 
 fn mean_ms(points: &[DecodePoint]) -> Option<f64> {
@@ -105,7 +112,7 @@ fn timing_cells(timing: &Timing) -> Vec<String> {
         number(timing.std_ms),
         timing.n.to_string(),
         number_or_dash(timing.predicted_ms),
-        error.map_or_else(|| "–".to_owned(), |error| format!("{error:+.1}")),
+        error.map_or_else(|| "–".to_owned(), |error| with_sign(error, 1)),
     ]
 }
 

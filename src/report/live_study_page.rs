@@ -1,14 +1,13 @@
 //! The page of a fit to live runs.
 
-use plotly::common::{
-    ColorBar, ColorScale, ColorScaleElement, DashType, Font, Line, Marker, MarkerSymbol, Mode, Title,
-};
-use plotly::layout::{Annotation, Axis, AxisType};
-use plotly::{HeatMap, Scatter};
+use plotly::Scatter;
+use plotly::common::{DashType, Line, Marker, MarkerSymbol, Mode, Title};
+use plotly::layout::Axis;
 
 use super::about::{About, ResultKind};
-use super::figure::{Figure, INK, axis, colour, layout, plot};
-use super::number::{number, number_or_dash};
+use super::error_map::ErrorMap;
+use super::figure::{Figure, axis, colour, layout, plot};
+use super::number::{number, number_or_dash, with_sign};
 use super::page::{definitions, page, section, table};
 use crate::bench::Variant;
 use crate::evaluation::live::{KindErrors, LiveMetric, LiveRecord, LiveRow, LiveRun, LiveStudy};
@@ -94,7 +93,7 @@ fn errors(study: &LiveStudy) -> String {
                 format!("{:.1}", kind.errors.mape_pct),
                 format!("{:.1}", kind.errors.median_ape_pct),
                 number(kind.errors.rmse),
-                format!("{:+.1}", kind.errors.bias_pct),
+                with_sign(kind.errors.bias_pct, 1),
             ]
         })
     });
@@ -202,39 +201,15 @@ fn heatmap(rows: &[(&LiveRow, Seconds)]) -> Figure {
         }
     }
     // TTFT first, then the positions as numbers, PoE tokens last.
-    places.sort_by_key(|name| (name == "per token", name != "TTFT", name.parse::<u64>().unwrap_or(0)));
-    let mut cells = vec![vec![None; places.len()]; configurations.len()];
-    let mut annotations = Vec::new();
+    let position = |name: &str| name.strip_prefix("at ")?.parse::<u64>().ok();
+    places.sort_by_key(|name| (name == "per token", name != "TTFT", position(name)));
+    let height = 150 + 40 * configurations.len();
+    let mut map = ErrorMap::new(places.clone(), configurations.clone(), SCALE_PCT);
     for (row, predicted) in rows {
         let x = places.iter().position(|name| *name == place(row)).expect("every place is listed");
         let y = configurations.iter().position(|name| *name == configuration(row)).expect("every one is listed");
-        let error = 100.0 * (*predicted / row.measured - 1.0);
-        cells[y][x] = Some(error);
-        let ink = if error.abs() > 0.6 * SCALE_PCT { "white" } else { INK };
-        annotations.push(
-            Annotation::new()
-                .x(x)
-                .y(y)
-                .text(format!("{error:+.1}"))
-                .show_arrow(false)
-                .font(Font::new().size(10).color(ink)),
-        );
+        map.put(x, y, 100.0 * (*predicted / row.measured - 1.0));
     }
-    let stops = [(0.0, "#2166AC"), (0.25, "#92C5DE"), (0.5, "#F7F7F7"), (0.75, "#F4A582"), (1.0, "#B2182B")];
-    let scale = ColorScale::Vector(stops.map(|(at, colour)| ColorScaleElement(at, colour.to_owned())).to_vec());
-    let height = 150 + 40 * configurations.len();
-    let category = || Axis::new().type_(AxisType::Category).auto_margin(true);
-    let mut chart = plot(layout(height).x_axis(category()).y_axis(category()).annotations(annotations));
-    chart.add_trace(
-        HeatMap::new(places, configurations, cells)
-            .color_scale(scale)
-            .zmin(-SCALE_PCT)
-            .zmax(SCALE_PCT)
-            .x_gap(2)
-            .y_gap(2)
-            .color_bar(ColorBar::new().title("error %").thickness(12))
-            .hover_template("%{y}, %{x}<br>error %{z:+.1f} %<extra></extra>"),
-    );
     Figure {
         id: "error_heatmap".to_owned(),
         title: "Error by position and configuration".to_owned(),
@@ -244,7 +219,7 @@ fn heatmap(rows: &[(&LiveRow, Seconds)]) -> Figure {
         ),
         height,
         wide: true,
-        plot: chart,
+        plot: map.plot(height, "position", "%{y}, %{x}"),
     }
 }
 

@@ -32,6 +32,7 @@ mod compare_page;
 mod compare_scatter;
 mod compare_tables;
 mod coverage;
+mod error_map;
 mod figure;
 mod front;
 mod front_page;
@@ -79,7 +80,7 @@ pub use insights_tables::{
     InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
     runs_in_words, speeds_table,
 };
-pub use number::{number, number_or_dash};
+pub use number::{counted, number, number_or_dash, with_sign};
 pub use output::OutputFolder;
 pub use png::browser;
 pub use probe_page::words as probe_words;
@@ -221,8 +222,7 @@ pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bo
 /// # Errors
 /// As [`write_study`].
 pub fn write_front_page(results: &[FoundResult], folder: &Path) -> Result<Vec<PathBuf>> {
-    let count = results.len();
-    let below = format!("{count} result{} below {}", if count == 1 { "" } else { "s" }, folder.display());
+    let below = format!("{} below {}", counted(results.len(), "result"), folder.display());
     let mut output = OutputFolder::create(folder)?;
     output.stage("index.html", front_page::front_page(results, &below).as_bytes())?;
     output.commit()

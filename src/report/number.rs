@@ -21,6 +21,19 @@ pub fn number_or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
+/// A number with a sign and so many decimals; never `-0.0`.
+pub fn with_sign(value: f64, decimals: usize) -> String {
+    let text = format!("{value:+.decimals$}");
+    if text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) { text } else { text.replace('-', "+") }
+}
+
+/// How many of a thing there are: `1 row`, `2 rows`.
+pub fn counted(count: impl std::fmt::Display, thing: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// A share in percent with one digit behind the point.
 pub fn percent(value: f64) -> String {
     format!("{value:.1} %")
@@ -29,6 +42,17 @@ pub fn percent(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_has_no_minus() {
+        let texts = [(-0.04, 1), (-0.06, 1), (0.0, 2), (12.34, 1)].map(|(value, decimals)| with_sign(value, decimals));
+        assert_eq!(texts, ["+0.0", "-0.1", "+0.00", "+12.3"]);
+    }
+
+    #[test]
+    fn one_of_a_thing_is_no_plural() {
+        assert_eq!([counted(0, "row"), counted(1.0, "row"), counted("12", "row")], ["0 rows", "1 row", "12 rows"]);
+    }
 
     #[test]
     fn numbers_keep_four_digits() {

@@ -10,12 +10,17 @@ use super::roofline_tables::ReportTable;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Figures in the colours of the reader's screen, and as wide as the paper when they are printed.
-const THEME: &str = include_str!("page.js");
+/// Draws the figures: when they come into view, in the colours of the screen, as wide as the paper when they are printed.
+const DRAWING: &str = include_str!("page.js");
 
 /// Text made safe for HTML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A sentence made safe for HTML; numbers keep their percent sign beside them.
+pub fn prose(text: &str) -> String {
+    escaped(text).replace(" %", "&nbsp;%")
 }
 
 /// plotly.js in a script element, without the MathJax that the bundled sources carry behind it.
@@ -29,15 +34,18 @@ fn plotly_script() -> String {
 pub fn page(about: &About, body: &str, figures: &[Figure]) -> String {
     let drawn: String = figures.iter().map(figure_section).collect();
     let content = format!("{}{body}{drawn}", summary(&about.findings, &about.cautions));
-    let head = format!("{}{}\n", about.to_html(), plotly_script());
-    frame(&about.title, &about.below, &head, &content, &format!("<script type=\"module\">\n{THEME}</script>\n"))
+    // The scripts stand last: the text is read while they load.
+    let scripts = format!("{}\n<script type=\"module\">\n{DRAWING}</script>\n", plotly_script());
+    frame(&about.title, &about.below, &about.to_html(), &content, &scripts)
 }
 
-/// A page of figures alone with a script of its own, for taking pictures of them.
+/// A page of figures alone with a script of its own, for taking pictures of them; `plotOf(id)` is what was to be drawn.
 pub fn drawing_page(script: &str, figures: &[Figure]) -> String {
     let drawn: String = figures.iter().map(figure_section).collect();
+    let plot_of = "const plotOf = (id) => JSON.parse(document.getElementById(id).nextElementSibling.textContent);";
     format!(
-        "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n{}\n</head>\n<body>\n{drawn}{script}</body>\n</html>\n",
+        "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n{}\n</head>\n<body>\n{drawn}\
+         <script>{plot_of}\n{script}</script>\n</body>\n</html>\n",
         plotly_script()
     )
 }
@@ -87,16 +95,20 @@ fn id_of(title: &str) -> String {
     format!("s-{}", parts.join("-"))
 }
 
+/// A figure with its heading: the place where it is drawn, then what is drawn there, as JSON.
 fn figure_section(figure: &Figure) -> String {
+    // In a script element only `</script` and `<!--` would be read as more than text.
+    let plot = figure.plot.to_json().replace('<', "\\u003c");
     format!(
-        "<section id=\"{}\">\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"{}><div class=\"figure{}\" style=\"height:{}px\">{}</div></div>\n</section>\n",
+        "<section id=\"{}\">\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"{}><div class=\"figure{}\" style=\"height:{}px\">\
+         <div id=\"{}\" class=\"plot\"></div>\n<script type=\"application/json\">{plot}</script></div></div>\n</section>\n",
         id_of(&figure.id),
-        escaped(&figure.title),
-        escaped(&figure.caption),
+        prose(&figure.title),
+        prose(&figure.caption),
         if figure.wide { SCROLLS } else { "" },
         if figure.wide { " wide" } else { "" },
         figure.height,
-        figure.plot.to_inline_html(Some(&figure.id))
+        escaped(&figure.id),
     )
 }
 
@@ -115,10 +127,10 @@ pub fn summary(paragraphs: &[String], cautions: &[String]) -> String {
     }
     let mut html = "<section class=\"summary\">\n".to_owned();
     for paragraph in paragraphs {
-        let _ = writeln!(html, "<p>{}</p>", escaped(paragraph));
+        let _ = writeln!(html, "<p>{}</p>", prose(paragraph));
     }
     for caution in cautions {
-        let _ = writeln!(html, "<p><b>Caution:</b> {}</p>", escaped(caution));
+        let _ = writeln!(html, "<p><b>Caution:</b> {}</p>", prose(caution));
     }
     html + "</section>\n"
 }

@@ -56,7 +56,7 @@ pub fn render(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>> {
     // A picture carries its title itself.
     let script = format!(
         "for (const [id, title, figure, above] of [{}]) {{\n\
-         const {{data, layout}} = document.getElementById(id);\n\
+         const {{data, layout}} = plotOf(id);\n\
          const height = figure + above;\n\
          const margin = {{...layout.margin, t: layout.margin.t + above}};\n\
          const titled = {{...layout, margin, height, width: {WIDTH}, autosize: false, paper_bgcolor: 'white', \
@@ -100,7 +100,7 @@ pub fn render_row(name: &str, figures: &[Figure]) -> Result<(String, Vec<u8>)> {
          const context = canvas.getContext('2d'); context.fillStyle = 'white';\n\
          context.fillRect(0, 0, canvas.width, canvas.height);\n\
          for (const [place, [id, title]] of panels.entries()) {{\n\
-         const {{data, layout}} = document.getElementById(id);\n\
+         const {{data, layout}} = plotOf(id);\n\
          const titled = {{...layout, width: {width}, height: {height}, autosize: false, paper_bgcolor: 'white', \
          margin: {{...layout.margin, t: layout.margin.t + {TITLE_HEIGHT}}}, \
          title: {{text: title, x: 0.5, y: 0.98, yanchor: 'top'}}}};\n\
@@ -125,9 +125,9 @@ fn draw(figures: &[Figure], script: &str, ids: &[&str]) -> Result<Vec<(String, V
     let file = folder.path().join("figures.html");
     // Each picture becomes the text of an element, which --dump-dom prints.
     let script = format!(
-        "<script>window.addEventListener('load', async () => {{\n\
+        "window.addEventListener('load', async () => {{\n\
          const put = (id, url) => {{ const out = document.createElement('pre'); out.className = 'png'; \
-         out.dataset.id = id; out.textContent = url; document.body.appendChild(out); }};\n{script} }});</script>\n"
+         out.dataset.id = id; out.textContent = url; document.body.appendChild(out); }};\n{script} }});"
     );
     fs::write(&file, drawing_page(&script, figures)).map_err(|error| failed(error.to_string()))?;
     let output = Command::new(&browser)

@@ -11,6 +11,7 @@ use plotly::layout::{
 use plotly::{Contour, HeatMap, Plot, Scatter, Surface};
 
 use super::charts::{distinct, short};
+use super::error_map::cell_number;
 use super::figure::{Figure, INK, axis, layout, plot};
 use super::number::number;
 use super::roofline_page::RooflineReport;
@@ -333,13 +334,7 @@ fn ratios(sweep: &Sweep) -> Vec<Annotation> {
         return Vec::new();
     }
     let number = |(y, x, cell): (usize, usize, &Cell)| {
-        let ink = if cell.ratio().log10().abs() > 0.7 * RATIO_DECADES { "white" } else { INK };
-        Annotation::new()
-            .x(x)
-            .y(y)
-            .text(two_digits(cell.ratio()))
-            .show_arrow(false)
-            .font(Font::new().size(11).color(ink))
+        cell_number(x, y, two_digits(cell.ratio()), cell.ratio().log10().abs() > 0.7 * RATIO_DECADES)
     };
     let lines = sweep.contexts.iter().enumerate();
     lines.flat_map(|(y, line)| line.cells.iter().enumerate().map(move |(x, cell)| number((y, x, cell)))).collect()

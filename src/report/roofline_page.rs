@@ -3,7 +3,7 @@
 use super::about::{About, ResultKind};
 use super::charts::short;
 use super::figure::Figure;
-use super::number::number;
+use super::number::{counted, number};
 use super::page::{html_table, page, section};
 use super::roofline_tables::{crossings_table, operators_table, roofs_table};
 use crate::roofline::{DeviceRoofs, Phase, Step, Sweep};
@@ -35,10 +35,11 @@ impl RooflineReport {
     /// What a step does, in words.
     pub fn step_title(&self, step: &Step) -> String {
         let (batch, tokens) = (short(self.batch), short(self.tokens));
-        let plural = if self.batch == 1.0 { "" } else { "s" };
         match step.phase {
-            Phase::Prefill => format!("Prefill of {batch} prompt{plural} of {tokens} tokens in one step"),
-            Phase::Decode => format!("Decode step of {batch} sequence{plural} with a mean context of {tokens} tokens"),
+            Phase::Prefill => format!("Prefill of {} of {tokens} tokens in one step", counted(batch, "prompt")),
+            Phase::Decode => {
+                format!("Decode step of {} with a mean context of {tokens} tokens", counted(batch, "sequence"))
+            }
         }
     }
 

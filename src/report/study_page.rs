@@ -6,7 +6,7 @@ use super::about::{About, ResultKind};
 use super::charts::{Rows, loss_history, scenario_figures};
 use super::coverage::coverage_figures;
 use super::figure::Figure;
-use super::number::number;
+use super::number::{number, with_sign};
 use super::page::{definitions, escaped, page, section, table};
 use crate::calibration::{FittedScenario, LEVEL};
 use crate::evaluation::{Errors, EvaluatedRow, ScenarioStudy, Study};
@@ -108,16 +108,17 @@ pub fn error_table(lines: &[(&str, Errors)]) -> String {
         for metric in [errors.ttft, errors.itl] {
             let _ = write!(
                 html,
-                "<td>{:.1}</td><td>{:.1}</td><td>{}</td><td>{:+.1}</td>",
+                "<td>{:.1}</td><td>{:.1}</td><td>{}</td><td>{}</td>",
                 metric.mape_pct,
                 metric.median_ape_pct,
                 number(metric.rmse),
-                metric.bias_pct
+                with_sign(metric.bias_pct, 1)
             );
         }
         match errors.throughput {
             Some(throughput) => {
-                let _ = write!(html, "<td>{:.1}</td><td>{:+.1}</td>", throughput.mape_pct, throughput.bias_pct);
+                let bias = with_sign(throughput.bias_pct, 1);
+                let _ = write!(html, "<td>{:.1}</td><td>{bias}</td>", throughput.mape_pct);
             }
             None => html.push_str("<td>–</td><td>–</td>"),
         }
@@ -174,10 +175,10 @@ pub fn worst_table(rows: &[&EvaluatedRow]) -> String {
                 workload.load().to_string(),
                 format!("{:.1}", row.measured.ttft.as_ms()),
                 format!("{:.1}", predicted.ttft.as_ms()),
-                format!("{:+.1}", row.ttft_error_pct()),
+                with_sign(row.ttft_error_pct(), 1),
                 format!("{:.2}", row.measured.itl.as_ms()),
                 format!("{:.2}", predicted.itl.as_ms()),
-                format!("{:+.1}", row.itl_error_pct()),
+                with_sign(row.itl_error_pct(), 1),
             ]
         }),
     )

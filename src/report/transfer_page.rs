@@ -18,7 +18,11 @@ pub fn transfer_figures(study: &TransferStudy) -> Vec<Figure> {
 pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> String {
     let calibrated = study.is_calibrated();
     let asked = study.asked();
-    let from = if calibrated { format!("a calibration of {basis}") } else { "priors alone".to_owned() };
+    let from = match (calibrated, asked.forecaster.has_priors()) {
+        (true, _) => format!("a calibration of {basis}"),
+        (false, true) => "priors alone".to_owned(),
+        (false, false) => "formulas alone".to_owned(),
+    };
     let title = format!("{} · predicted from {from}", study.member.title);
     let below = format!(
         "{}. Estimator {}: {}.",
@@ -32,7 +36,7 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
         format!(
             "Predicted from {from} ({}), {} measured rows are missed by {:.1} % in the time between tokens (ITL) and by \
              {:.1} % in the time to first token (TTFT) on average, in the median by {:.1} % and {:.1} %.",
-            asked.name(calibrated),
+            asked.name(),
             study.rows.len(),
             errors.itl.mape_pct,
             errors.ttft.mape_pct,
@@ -46,7 +50,7 @@ pub fn transfer_page(study: &TransferStudy, basis: &str, figures: &[Figure]) -> 
     }
     let about = About { kind: ResultKind::Transfer, title, below, findings, cautions: study.cautions() };
     let mut body = String::new();
-    let names: Vec<String> = study.variants.iter().map(|variant| variant.name(calibrated)).collect();
+    let names: Vec<String> = study.variants.iter().map(|variant| variant.name()).collect();
     let lines: Vec<_> =
         names.iter().zip(&study.variants).map(|(name, variant)| (name.as_str(), variant.errors)).collect();
     body += &section("Errors", &error_table(&lines));

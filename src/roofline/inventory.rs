@@ -299,14 +299,8 @@ mod tests {
 
     fn system(model: &str, tensor_parallel: u32, weight_precision: Precision) -> System {
         let catalog = Catalog::built_in();
-        let deployment = Deployment {
-            tensor_parallel,
-            weight_precision,
-            compute_precision: None,
-            kv_precision: weight_precision,
-            max_sequences: None,
-            max_tokens_per_step: None,
-        };
+        let deployment =
+            Deployment { kv_precision: weight_precision, ..Deployment::new(tensor_parallel, weight_precision) };
         System::new(catalog.hardware("h100_sxm_80gb").unwrap(), catalog.model(model).unwrap(), deployment).unwrap()
     }
 

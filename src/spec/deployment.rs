@@ -29,6 +29,19 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// An engine without limits of its own: it computes in the format of the weights and keeps the KV cache in the
+    /// format that the model had before its weights were quantised, as engines do unless they are told otherwise.
+    pub fn new(tensor_parallel: u32, weight_precision: Precision) -> Self {
+        Self {
+            tensor_parallel,
+            weight_precision,
+            compute_precision: None,
+            kv_precision: weight_precision.unquantised(),
+            max_sequences: None,
+            max_tokens_per_step: None,
+        }
+    }
+
     /// Format in which the linear layers compute.
     pub fn linear_precision(&self) -> Precision {
         self.compute_precision.unwrap_or(self.weight_precision)

@@ -86,14 +86,7 @@ fn model(name: &str) -> ModelArchitecture {
 }
 
 fn kv_bytes_of_a_token(model: ModelArchitecture) -> f64 {
-    let deployment = Deployment {
-        tensor_parallel: 1,
-        weight_precision: Precision::Bf16,
-        compute_precision: None,
-        kv_precision: Precision::Bf16,
-        max_sequences: None,
-        max_tokens_per_step: None,
-    };
+    let deployment = Deployment::new(1, Precision::Bf16);
     let hardware = Catalog::built_in().hardware("h100_sxm_80gb").unwrap();
     kv_bytes(&System::new(hardware, model, deployment).unwrap(), 1.0).get()
 }

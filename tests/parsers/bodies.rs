@@ -72,17 +72,6 @@ fn assert_near(what: &str, a: f64, b: f64) {
 static DEVICE: LazyLock<Hardware> = LazyLock::new(|| Catalog::built_in().hardware("h100_sxm_80gb").unwrap());
 static MODEL: LazyLock<ModelArchitecture> = LazyLock::new(|| Catalog::built_in().model("llama31_8b").unwrap());
 
-fn deployment(weights: Precision, gpus: u32) -> Deployment {
-    Deployment {
-        tensor_parallel: gpus,
-        weight_precision: weights,
-        compute_precision: None,
-        kv_precision: weights.unquantised(),
-        max_sequences: None,
-        max_tokens_per_step: None,
-    }
-}
-
 // Measurements
 
 pub fn measured_csv(bytes: &[u8]) {
@@ -147,7 +136,8 @@ pub fn spec_toml(bytes: &[u8]) {
     let Some(file) = file(bytes, "spec.toml") else { return };
     if let Some(hardware) = accepted(Hardware::read("device", &file)) {
         for precision in [Precision::Bf16, Precision::Fp8] {
-            if let Some(system) = accepted(System::new(hardware.clone(), MODEL.clone(), deployment(precision, 1))) {
+            if let Some(system) = accepted(System::new(hardware.clone(), MODEL.clone(), Deployment::new(1, precision)))
+            {
                 assert_predicts(&system);
             }
         }
@@ -187,7 +177,7 @@ fn assert_calibrates(record: &CalibrationRecord) {
     let again = CalibrationRecord::read(&SpecFile { label: "written.toml".into(), text: record.to_toml() }).unwrap();
     assert_eq!(format!("{again:?}"), format!("{record:?}"));
     assert!(record.parameters.iter().all(|parameter| parameter.value.is_finite() && parameter.value >= 0.0));
-    let system = System::new(DEVICE.clone(), MODEL.clone(), deployment(Precision::Bf16, 1)).unwrap();
+    let system = System::new(DEVICE.clone(), MODEL.clone(), Deployment::new(1, Precision::Bf16)).unwrap();
     let scenario = record.scenarios[0].scenario.clone();
     for estimator in estimator::all() {
         for scenario in [None, Some(scenario.as_str())] {
@@ -209,7 +199,7 @@ fn assert_calibrates(record: &CalibrationRecord) {
 fn assert_counts(model: &ModelArchitecture) {
     assert!(model.parameters() > 0 && model.layer_count() > 0);
     for (precision, gpus) in [(Precision::Bf16, 1), (Precision::Fp8, 8)] {
-        let system = System::new(DEVICE.clone(), model.clone(), deployment(precision, gpus));
+        let system = System::new(DEVICE.clone(), model.clone(), Deployment::new(gpus, precision));
         if let Some(system) = accepted(system) {
             assert_predicts(&system);
         }

@@ -6,8 +6,9 @@ use super::gate::Gate;
 use crate::cli::terminal::{caution_lines, report_table, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::report::{
-    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, model_table, model_title, quantiles_table, validity_table, workload_table,
+    CompareGroup, CompareReport, adjusted, cautions_at_level, counted, differences_table, effects, findings,
+    level_quantiles_table, levels_table, model_table, model_title, quantiles_table, validity_table, with_sign,
+    workload_table,
 };
 
 /// The whole report.
@@ -50,7 +51,7 @@ fn group_text(group: &CompareGroup, settings: &Settings, of_all: &[String]) -> S
     let mut text = String::new();
     // Writing to a String cannot fail.
     if let Some(clients) = group.clients {
-        let _ = writeln!(text, "== {clients} client{}\n", if clients == 1 { "" } else { "s" });
+        let _ = writeln!(text, "== {}\n", counted(clients, "client"));
     }
     for line in findings(group, settings).into_iter().chain(adjusted(group)) {
         let _ = writeln!(text, "{line}");
@@ -111,8 +112,8 @@ fn gate_text(gate: &Gate) -> String {
             check.clients.map_or_else(|| check.side.clone(), |clients| format!("{} at {clients} clients", check.side)),
             check.dimension.to_owned(),
             format!("p{}", check.percentile),
-            format!("{:+.1}", check.change_pct),
-            format!("{:+.1} … {:+.1}", check.change_low_pct, check.change_high_pct),
+            with_sign(check.change_pct, 1),
+            format!("{} … {}", with_sign(check.change_low_pct, 1), with_sign(check.change_high_pct, 1)),
             match check.outcome {
                 "failed" => "YES",
                 "open" => "cannot tell; measure more requests",

@@ -13,7 +13,7 @@ use crate::cli::json::json_line;
 use crate::cli::terminal::{caution_lines, print, spinner, table};
 use crate::error::Result;
 use crate::evaluation::live::{KindErrors, LiveErrors, LiveRun, LiveStudy, LiveStudyInput, run_live_study};
-use crate::report::{browser, number, number_or_dash, write_live_study};
+use crate::report::{browser, number, number_or_dash, with_sign, write_live_study};
 use crate::spec::Hardware;
 
 /// Runs the fit.
@@ -96,7 +96,7 @@ fn errors(study: &LiveStudy) -> String {
                 kind.rows.to_string(),
                 format!("{:.2}", kind.errors.mape_pct),
                 number(kind.errors.rmse),
-                format!("{:+.2}", kind.errors.bias_pct),
+                with_sign(kind.errors.bias_pct, 2),
             ]
         })
     });

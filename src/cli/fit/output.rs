@@ -9,7 +9,7 @@ use crate::calibration::{Coverage, ErrorSummary, Flag, LEVEL};
 use crate::cli::terminal::{caution_lines, error_rows, table, worst_rows};
 use crate::evaluation::{Errors, GroupErrors, ScenarioStudy, Study};
 use crate::parameter::Owner;
-use crate::report::number;
+use crate::report::{number, with_sign};
 
 /// Of more scenarios than this each has one line.
 const MOST_IN_DETAIL: usize = 6;
@@ -254,7 +254,7 @@ fn one_line_each<'a>(lines: impl Iterator<Item = (&'a str, usize, &'a Errors)>) 
         for metric in [errors.ttft, errors.itl] {
             row.push(format!("{:.2}", metric.mape_pct));
             row.push(format!("{:.2}", metric.median_ape_pct));
-            row.push(format!("{:+.2}", metric.bias_pct));
+            row.push(with_sign(metric.bias_pct, 2));
         }
         row
     });

@@ -15,7 +15,7 @@ use super::json::json_line;
 use super::terminal::{caution_lines, print, report_table, written_lines};
 use crate::error::{Error, Result, named};
 use crate::import::{Imported, Rows, Tool, read, rows};
-use crate::report::{OutputFolder, ReportTable, number, number_or_dash};
+use crate::report::{OutputFolder, ReportTable, counted, number, number_or_dash};
 use crate::spec::{Catalog, Precision, Statistic};
 use crate::workload::LoadKind;
 
@@ -153,13 +153,8 @@ fn cautions(imported: &Imported, rows: &Rows, placed: Option<&Placed>) -> Vec<St
 
 fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Option<&Path>, files: &[PathBuf]) -> String {
     let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
-    let mut text = format!(
-        "{}: {} row{} of {} latencies\n\n",
-        tools.join(", "),
-        rows.rows.len(),
-        if rows.rows.len() == 1 { "" } else { "s" },
-        rows.statistic.name()
-    );
+    let mut text =
+        format!("{}: {} of {} latencies\n\n", tools.join(", "), counted(rows.rows.len(), "row"), rows.statistic.name());
     text += &report_table(rows_table(rows), 0..6);
     text += "\nConverted:\n";
     for conversion in imported.conversions() {

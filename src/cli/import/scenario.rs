@@ -54,12 +54,9 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         kv
     });
     let deployment = Deployment {
-        tensor_parallel,
-        weight_precision: weights,
         compute_precision: computed_wider(&hardware, weights),
         kv_precision,
-        max_sequences: None,
-        max_tokens_per_step: None,
+        ..Deployment::new(tensor_parallel, weights)
     };
     // Checks that they go together, and names them.
     let system = System::new(hardware, model, deployment)?;

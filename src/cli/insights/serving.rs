@@ -132,12 +132,9 @@ impl ServingArgs {
         let deployment = |hardware: &Hardware| {
             let stored_only = computed_wider(hardware, weights).filter(|_| self.weights.is_none());
             Deployment {
-                tensor_parallel: self.tp,
-                weight_precision: weights,
                 compute_precision: self.compute.or(stored_only),
                 kv_precision: self.kv.unwrap_or(weights.unquantised()),
-                max_sequences: None,
-                max_tokens_per_step: None,
+                ..Deployment::new(self.tp, weights)
             }
         };
         let rates = ServingRates {

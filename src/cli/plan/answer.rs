@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Refused;
 use crate::planning::{Failure, Miss, Outcome, Plan, Question, SloMetric};
-use crate::report::number;
+use crate::report::{counted, number};
 use crate::spec::Deployment;
 use crate::workload::LoadKind;
 
@@ -163,11 +163,6 @@ impl Answer<'_> {
         }
         command
     }
-}
-
-/// A number of things, `1 client` or `2 clients`.
-pub fn counted(number: f64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1.0 { "" } else { "s" })
 }
 
 /// Device, tensor-parallel degree, precisions of weights and cache.

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::answer::{Answer, counted, placed};
+use super::answer::{Answer, placed};
 use crate::calibration::LEVEL;
 use crate::cli::terminal::{table, with_end, written_lines};
 use crate::planning::{Failure, Miss, SloMetric};
-use crate::report::{number, number_or_dash};
+use crate::report::{counted, number, number_or_dash};
 use crate::workload::LoadKind;
 
 /// Failures that are printed, one for each device.
@@ -29,10 +29,10 @@ pub fn text(answer: &Answer<'_>, top: usize, files: &[PathBuf]) -> String {
         100.0 * LEVEL,
         if answer.calibration.is_none() { "UNCALIBRATED, " } else { "" },
         answer.basis(),
-        counted(plan.configurations() as f64, "configuration"),
-        counted(placements as f64, "placement"),
+        counted(plan.configurations(), "configuration"),
+        counted(placements, "placement"),
         answer.elapsed_s,
-        counted(plan.options.len() as f64, "placement")
+        counted(plan.options.len(), "placement")
     );
     if plan.options.is_empty() {
         text += &nearest(answer);

@@ -166,6 +166,12 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
         };
         cautions.push(format!("UNCALIBRATED: these numbers come from documented priors alone; {remedy}"));
     }
+    if let (None, Some(id)) = (&target.scenario, forecaster.scenario_of(&target.system)) {
+        cautions.push(format!(
+            "the calibration measured this system as `{id}`, but who measures yours is not known: the intervals are as wide as \
+             for a system that nobody measured; predict `{id}` itself for those of that campaign"
+        ));
+    }
     for outside in forecaster.outside(workloads.iter()) {
         cautions.push(format!("outside the calibrated range, {}", outside.what));
     }
