@@ -40,12 +40,12 @@ fn broken_rows_are_refused_with_line_column_and_value() {
         ),
         (
             format!("{HEADER}\n200,200,1,10.2,NaN,214\n"),
-            "m.csv:2: column `itl_ms`: NaN is not above 0",
+            "m.csv:2: column `itl_ms`: NaN is no finite number",
             "measured value",
         ),
         (format!("{HEADER}\n200,200,1,-3,4.6,214\n"), "m.csv:2: column `ttft_ms`: -3 is not above 0", "measured value"),
         (format!("{HEADER}\n200,200,1,10,0,214\n"), "m.csv:2: column `itl_ms`: 0 is not above 0", "measured value"),
-        (format!("{HEADER}\n200,200,1,10,inf,214\n"), "m.csv:2: column `itl_ms`: inf is not above 0", "measured value"),
+        (format!("{HEADER}\n200,200,1,10,inf,214\n"), "m.csv:2: column `itl_ms`: inf is no finite number", "measured value"),
         (format!("{HEADER}\n0,200,1,10,4,214\n"), "m.csv:2: column `input_tokens`: 0 is not above 0", "measured value"),
         (
             format!("{HEADER}\n200,200,1,10,4,fast\n"),
@@ -359,6 +359,37 @@ fn values_that_no_server_can_have_are_refused() {
     ] {
         assert_refused(&fit_csv(&format!("{HEADER}\n{row}\n")), message, "check the unit");
     }
+}
+
+#[test]
+fn seconds_in_the_place_of_milliseconds_are_refused() {
+    let mut seconds = String::new();
+    for (index, line) in sound_csv().lines().enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        let cell = |at: usize| {
+            if index == 0 { cells[at].to_owned() } else { (cells[at].parse::<f64>().unwrap() / 1e3).to_string() }
+        };
+        seconds += &format!("{},{},{},{},{},{}\n", cells[0], cells[1], cells[2], cell(3), cell(4), cells[5]);
+    }
+    let result = fit_csv(&seconds);
+    assert!(
+        result.code == 2 && result.stderr.contains("times shorter than reading the weights once"),
+        "{}",
+        result.stderr
+    );
+    assert!(
+        result.stderr.starts_with("error: m.csv:") && result.stderr.contains("are times in seconds?"),
+        "{}",
+        result.stderr
+    );
+    // Twice as fast as the memory allows may be drafts; it is said and fitted.
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("m.csv"), sound_csv().replace(",4.", ",1.")).unwrap();
+    let fit =
+        "fit --measured m.csv --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --kv fp8 --no-validate --out r";
+    let fast = run(home.path(), fit);
+    assert_eq!(fast.code, 0, "{}", fast.stderr);
+    assert!(fast.stdout.contains("the ITL is shorter than reading the weights once"), "{}", fast.stdout);
 }
 
 #[test]

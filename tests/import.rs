@@ -211,15 +211,109 @@ fn rows_of_another_system_are_not_mixed_in() {
     assert_eq!(run(folder.path(), "import inferencemax.json --out served").code, 0);
     let before = fs::read_to_string(folder.path().join("served/measured.csv")).unwrap();
     for (flags, message) in [
-        ("--hardware h200_sxm_141gb", "another hardware: h100_sxm_80gb, the new rows h200_sxm_141gb"),
+        ("--hardware h200_sxm_141gb", "inferencemax.json, 8 clients: its file says h100_sxm_80gb"),
+        // The file says h100, which may be any of them.
+        ("--hardware h100_pcie_80gb --tp 4", "another hardware: h100_sxm_80gb, the new rows h100_pcie_80gb"),
         ("--statistic median", "another statistic: mean, the new rows median"),
-        ("--tp 8", "another deployment"),
+        ("--tp 8", "inferencemax.json, 8 clients: its file says TP 4"),
+        ("--weights bf16", "its file says fp8 weights"),
+        ("--model llama31_8b", "its file says llama33_70b"),
+        ("--kv fp8", "another deployment"),
+        ("--engine SGLang", "another engine: vllm, the new rows SGLang"),
     ] {
         let result = run(folder.path(), &format!("import inferencemax.json --out served {flags}"));
         assert_eq!(result.code, 2, "{flags}");
         assert!(result.stderr.contains(message), "{}", result.stderr);
     }
     assert_eq!(fs::read_to_string(folder.path().join("served/measured.csv")).unwrap(), before);
+}
+
+#[test]
+fn of_a_sweep_over_degrees_each_becomes_a_scenario_of_its_own() {
+    let folder = copied(&["inferencemax.json"]);
+    let path = folder.path().join("inferencemax.json");
+    let text = fs::read_to_string(&path).unwrap();
+    // The run of 64 clients writes its degree as a text.
+    fs::write(&path, text.replace("\"tp\": 4", "\"tp\": 8")).unwrap();
+    assert_refused(
+        &run(folder.path(), "import inferencemax.json --out both"),
+        "the files name more than one tensor-parallel degree: 4, 8",
+        "choose with --tp",
+    );
+    for (degree, clients) in [(4, 64.0), (8, 8.0)] {
+        let command = format!("import inferencemax.json --tp {degree} --out tp{degree} --format json");
+        let value = json(&run(folder.path(), &command).stdout);
+        assert_eq!((value["rows"].as_array().unwrap().len(), row(&value, 0)[2]), (1, clients));
+        assert_eq!(value["scenario"]["deployment"]["tensor_parallel"], degree);
+        assert!(value["cautions"].to_string().contains("its file says TP"), "{value}");
+    }
+    let seen = run(folder.path(), "import inferencemax.json");
+    assert!(
+        seen.stdout.contains("Caution: the files name more than one tensor-parallel degree: 4, 8"),
+        "{}",
+        seen.stdout
+    );
+}
+
+#[test]
+fn runs_that_repeat_a_load_are_averaged() {
+    let folder = copied(&["vllm.json"]);
+    let text = fs::read_to_string(folder.path().join("vllm.json")).unwrap();
+    let slower = text.replace("\"mean_ttft_ms\": 56.0", "\"mean_ttft_ms\": 60.0");
+    assert_ne!(slower, text);
+    fs::write(folder.path().join("slower.json"), slower).unwrap();
+    let flags = "--model llama31_8b --hardware h100_sxm_80gb --format json";
+    let value = json(&run(folder.path(), &format!("import vllm.json slower.json vllm.json {flags} --out mean")).stdout);
+    assert_eq!((value["rows"].as_array().unwrap().len(), row(&value, 0)[3]), (1, 58.0));
+    let cautions = value["cautions"].to_string();
+    let load = "100 input and 4 output tokens at concurrency 2";
+    assert!(cautions.contains(&format!("{load} was measured 2 times: the row holds the mean")), "{cautions}");
+    assert!(cautions.contains(&format!("{load} was given twice and counts once")), "{cautions}");
+    // What is there is one mean of unknown weight: another run of the load is refused, and changes nothing.
+    let before = fs::read_to_string(folder.path().join("mean/measured.csv")).unwrap();
+    assert_refused(
+        &run(folder.path(), &format!("import slower.json {flags} --out mean")),
+        &format!(
+            "mean/measured.csv:2: {load} were measured before with other results: TTFT 58.00 and ITL 10.67 ms, now 60.00 and 10.67 ms"
+        ),
+        "import all runs at once into a new folder",
+    );
+    assert_eq!(fs::read_to_string(folder.path().join("mean/measured.csv")).unwrap(), before);
+}
+
+#[test]
+fn what_distorts_a_measurement_is_cautioned_about() {
+    let folder = copied(&["inferencemax.json", "vllm.json"]);
+    let text = fs::read_to_string(folder.path().join("inferencemax.json")).unwrap();
+    fs::write(
+        folder.path().join("mtp.json"),
+        text.replace("\"spec_decoding\": \"none\"", "\"spec_decoding\": \"mtp\""),
+    )
+    .unwrap();
+    let cautions =
+        |file: &str| json(&run(folder.path(), &format!("import {file} --format json")).stdout)["cautions"].to_string();
+    assert!(cautions("mtp.json").contains("speculative decoding (mtp)"));
+    assert!(!cautions("inferencemax.json").contains("speculative"));
+    // Two clients, 4 tokens in 56 + 3·10.67 ms: 90.9 tokens a second at most.
+    let text = fs::read_to_string(folder.path().join("vllm.json")).unwrap();
+    let field = "\"output_throughput\": ";
+    let at = text.find(field).unwrap() + field.len();
+    let end = at + text[at..].find([',', '\n']).unwrap();
+    for (rate, doubtful) in [("99999.0", true), ("85.0", false), ("20.0", true)] {
+        fs::write(folder.path().join("rate.json"), format!("{}{rate}{}", &text[..at], &text[end..])).unwrap();
+        assert_eq!(cautions("rate.json").contains("what 2 clients have at these latencies, 90.9"), doubtful, "{rate}");
+    }
+}
+
+#[test]
+fn what_was_converted_is_said_of_the_tool_and_the_load_that_it_is_true_of() {
+    let said = |arguments: &str| object(arguments)["conversions"].to_string();
+    assert!(said("import/vllm.json").contains("concurrency is max_concurrency"));
+    let open = said("import/made_by_tools/vllm/rate20.json");
+    assert!(open.contains("the rate is request_rate") && !open.contains("max_concurrency"), "{open}");
+    assert!(!said("import/made_by_tools/inference-perf/conc4").contains("the rate is"));
+    let both = said("import/vllm.json import/inferencemax.json");
+    assert!(both.contains("\"vLLM bench serve: ITL is tpot") && both.contains("\"InferenceMAX: ITL is tpot"), "{both}");
 }
 
 #[test]
@@ -251,6 +345,22 @@ fn compressed_files_with_a_byte_order_mark_and_names_with_blanks_are_read() {
         common::perfmodel(folder.path()).args(["import", "größe 1.json.gz", "--format", "json"]).output().unwrap();
     let result = Run::from(result);
     assert_eq!(result.code, 0, "{}", result.stderr);
+    // What is printed to be used can be used.
+    let written = common::perfmodel(folder.path())
+        .args([
+            "import",
+            "größe 1.json.gz",
+            "--model",
+            "llama31_8b",
+            "--hardware",
+            "h100_sxm_80gb",
+            "--out",
+            "mein ordner",
+        ])
+        .output()
+        .unwrap();
+    let written = Run::from(written).stdout;
+    assert!(written.contains("then: perfmodel fit --scenario-dir 'mein ordner'\n"), "{written}");
     assert_eq!(row(&json(&result.stdout), 0), row(&object("import/guidellm.json"), 0));
 }
 
@@ -269,6 +379,23 @@ fn what_cannot_be_read_is_named() {
         "cut.json:2:9: this is no result of that tool (EOF while parsing a value)",
         "as the tool wrote it",
     );
+    // Without --as it is told where the file breaks off, too.
+    refused(
+        "cut.json",
+        "cut.json:2:9: this is no result of that tool (EOF while parsing a value)",
+        "as the tool wrote it",
+    );
+    fs::write(folder.path().join("empty.json"), " \n").unwrap();
+    refused("empty.json", "empty.json: this file is empty", "give a result file");
+    fs::create_dir(folder.path().join("nothing")).unwrap();
+    refused("nothing", "nothing: there is no result of a tool that is known in this folder", "searched for .json");
+    let requests = Path::new(FIXTURES).join("import/profile_export.jsonl");
+    refused(
+        requests.to_str().unwrap(),
+        &format!("{}: these are the requests of AIPerf one by one", requests.display()),
+        "profile_export_aiperf.json",
+    );
+    refused("inferencemax.json --out notes.json", "notes.json: this is a file, not a folder", "choose a folder");
     refused("guidellm.json --out x", "the files name the model `mock`, which is not known", "give --model ID");
     refused("guidellm.json --model llama31_8b --out x", "the files do not tell the hardware", "give --hardware ID");
     refused(

@@ -1,7 +1,8 @@
 //! Printing: tables, progress, and standard output that may be closed early.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -49,6 +50,13 @@ pub fn remark(text: &str) {
     if talk() != Talk::Quiet {
         eprintln!("{text}");
     }
+}
+
+/// A path as it stands in a command that is printed to be used: quoted where a shell would take it apart.
+pub fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    // Only a zero byte cannot be quoted, and no path has one.
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), Cow::into_owned)
 }
 
 /// The bar, or one that nobody sees.

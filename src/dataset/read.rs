@@ -236,7 +236,8 @@ impl<'a> Format<'a> {
                     .help("write a number with a decimal point, or delete the row if it was not measured")
             })?;
             if !(number.is_finite() && number > 0.0) {
-                return Err(fault(format!("column `{column}`: {text} is not above 0"))
+                let why = if number.is_finite() { "not above 0" } else { "no finite number" };
+                return Err(fault(format!("column `{column}`: {text} is {why}"))
                     .help("write the measured value, or delete the row if it was not measured"));
             }
             if !PLAUSIBLE.contains(&number) {

@@ -2,9 +2,9 @@
 
 use super::{Estimator, Loss, Predictor};
 use crate::dataset::Measurement;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parameter::Parameter;
-use crate::prediction::Prediction;
+use crate::prediction::{Part, Prediction};
 use crate::roofline::Efficiencies;
 use crate::serving::{Quantity, ServingModel, ServingParameters};
 use crate::spec::System;
@@ -13,10 +13,17 @@ use crate::workload::{LoadKind, Workload};
 /// See [`crate::serving`].
 pub struct Serving;
 
+/// An ITL shorter than this share of the time in which the weights are read once needs more than one token a step.
+const NEEDS_DRAFTS: f64 = 0.8;
+
+/// An ITL shorter than this share of it is no measurement of the system: no draft is so long.
+const IMPOSSIBLE: f64 = 0.02;
+
 struct Prepared {
     model: ServingModel,
     quantities: Vec<Quantity>,
     parameters: Vec<Parameter>,
+    notes: Vec<String>,
 }
 
 impl Estimator for Serving {
@@ -34,13 +41,44 @@ impl Estimator for Serving {
 
     fn prepare(&self, system: &System, load: LoadKind, rows: &[Measurement]) -> Result<Box<dyn Predictor>> {
         let model = ServingModel::new(system)?;
+        let mut faster = 0;
         for row in rows {
             model.check(&row.workload).map_err(|error| error.line(row.line))?;
+            let share = share_of_reading(&model, row)?;
+            faster += usize::from(share < NEEDS_DRAFTS);
         }
+        let notes = (faster > 0).then(|| {
+            format!(
+                "in {faster} of {} rows of {} the ITL is shorter than reading the weights once: speculative decoding, which the model \
+                 does not know, or not the system that is named",
+                rows.len(),
+                system.title()
+            )
+        });
         let quantities = Quantity::relevant(system, load);
         let parameters = quantities.iter().map(|quantity| *quantity.parameter()).collect();
-        Ok(Box::new(Prepared { model, quantities, parameters }))
+        Ok(Box::new(Prepared { model, quantities, parameters, notes: notes.into_iter().collect() }))
     }
+}
+
+/// A measured ITL over the time in which a step reads the weights, as the priors have it.
+///
+/// # Errors
+/// It cannot have been measured.
+fn share_of_reading(model: &ServingModel, row: &Measurement) -> Result<f64> {
+    let reading = model.predict(&row.workload, &ServingParameters::default()).itl_parts.get(Part::Weights);
+    let share = row.itl / reading;
+    if share < IMPOSSIBLE {
+        return Err(Error::input(format!(
+            "an ITL of {:.3e} ms is {:.0} times shorter than reading the weights once, {:.3} ms",
+            row.itl.as_ms(),
+            1.0 / share,
+            reading.as_ms()
+        ))
+        .line(row.line)
+        .help("are times in seconds? they must be in ms; else check model, hardware and precision"));
+    }
+    Ok(share)
 }
 
 impl Prepared {
@@ -72,6 +110,6 @@ impl Predictor for Prepared {
     }
 
     fn notes(&self) -> Vec<String> {
-        Vec::new()
+        self.notes.clone()
     }
 }

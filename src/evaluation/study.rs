@@ -198,7 +198,13 @@ impl Study {
         }
         cautions.extend(self.beyond_context());
         cautions.extend(overloaded(self.scenarios.iter().flat_map(|scenario| &scenario.rows)));
-        cautions.extend(self.fit.problem.predictor(0).notes());
+        for member in 0..self.scenarios.len() {
+            for note in self.fit.problem.predictor(member).notes() {
+                if !cautions.contains(&note) {
+                    cautions.push(note);
+                }
+            }
+        }
         cautions
     }
 

@@ -76,7 +76,7 @@ pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
             failed: mean(&export.error_request_count),
             ..Point::at(path.display().to_string(), load(number("concurrency"), rate))
         });
-        imported.add_facts(Facts { model: model(&export.input_config), ..Facts::default() });
+        imported.add_facts(&Facts { model: model(&export.input_config), ..Facts::default() });
     }
     Ok(imported)
 }

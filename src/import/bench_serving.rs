@@ -58,7 +58,7 @@ pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
             ..Point::at(origin, load(run.max_concurrency, rate))
         });
         let server = &run.server_info;
-        imported.add_facts(Facts {
+        imported.add_facts(&Facts {
             model: run.model_id.or_else(|| server["model_path"].as_str().map(str::to_owned)),
             engine: run.backend,
             tensor_parallel: server["tp_size"].as_u64().and_then(|degree| u32::try_from(degree).ok()),

@@ -124,7 +124,8 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
                 ..Point::at(origin, load(&type_, streams, rate))
             });
         }
-        imported.add_facts(Facts { model: report.config.spec.backend.model.or(report.args.model), ..Facts::default() });
+        imported
+            .add_facts(&Facts { model: report.config.spec.backend.model.or(report.args.model), ..Facts::default() });
     }
     Ok(imported)
 }

@@ -26,6 +26,7 @@ struct Aggregate {
     dp_attention: Option<NumberOrBool>,
     disagg: Option<NumberOrBool>,
     is_multinode: Option<NumberOrBool>,
+    spec_decoding: Option<String>,
     output_tput_per_gpu: Option<f64>,
     mean_ttft: Option<f64>,
     median_ttft: Option<f64>,
@@ -96,16 +97,14 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
                 ));
             }
         }
-        let hardware = aggregate.hw.map(|name| match device(&name) {
-            Some(id) => {
-                let taken = format!("{}: the device {name} is taken for {id} (--hardware)", path.display());
-                if !imported.warnings.contains(&taken) {
-                    imported.warnings.push(taken);
-                }
-                id.to_owned()
-            }
-            None => name,
-        });
+        let speculative = |name: &&String| !matches!(name.to_lowercase().as_str(), "" | "none" | "false" | "off");
+        if let Some(drafts) = aggregate.spec_decoding.as_ref().filter(speculative) {
+            imported.warnings.push(format!(
+                "{origin}: measured with speculative decoding ({drafts}), which the model of serving does not know: a step gives \
+                 more than one token, so ITL is shorter than a step"
+            ));
+        }
+        let known = aggregate.hw.as_deref().and_then(device);
         let tensor_parallel = number(&aggregate.tp).filter(|tp| *tp >= 1.0);
         imported.points.push(Point {
             input_tokens: number(&aggregate.isl),
@@ -115,10 +114,11 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
             throughput: aggregate.output_tput_per_gpu.zip(tensor_parallel).map(|(each, gpus)| each * gpus),
             ..Point::at(origin, clients.map_or(Load::Unknown, Load::Clients))
         });
-        imported.add_facts(Facts {
+        imported.add_facts(&Facts {
             model: aggregate.model,
             engine: aggregate.framework,
-            hardware,
+            family: known.and(aggregate.hw.clone()),
+            hardware: known.map(str::to_owned).or(aggregate.hw),
             tensor_parallel: tensor_parallel.map(|tp| tp as u32),
             precision: aggregate.precision,
         });

@@ -14,10 +14,8 @@ use crate::requests::json;
 /// # Errors
 /// It is no JSON, or lacks what `T` needs.
 pub fn values<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
-    let found = json::values(text).map_err(|error| {
-        json::wrong(&error, path, "result of that tool")
-            .help("give the file as the tool wrote it, or name the tool with --as")
-    })?;
+    let found = json::values(text)
+        .map_err(|error| json::wrong(&error, path, "result of that tool").help("give the file as the tool wrote it"))?;
     if found.is_empty() {
         return Err(Error::input("this file is empty").at(path).help("give a result file"));
     }
@@ -92,6 +90,10 @@ pub struct Telling {
     pub benchmarks: Option<IgnoredAny>,
     /// inference-perf.
     pub load_summary: Option<IgnoredAny>,
+    /// AIPerf's requests one by one.
+    pub metadata: Option<IgnoredAny>,
+    /// AIPerf's requests one by one.
+    pub metrics: Option<IgnoredAny>,
     /// InferenceMAX.
     pub tput_per_gpu: Option<IgnoredAny>,
     /// vLLM and SGLang.

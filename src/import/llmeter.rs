@@ -45,5 +45,5 @@ fn add(imported: &mut Imported, run: &Run, clients: Option<u32>) {
         failed: Some((run.log.len() - log.len()) as f64),
         ..Point::at(origin, clients.map_or(Load::Unknown, |clients| Load::Clients(f64::from(clients))))
     });
-    imported.add_facts(Facts { model: run.info.model.clone(), engine: run.info.provider.clone(), ..Facts::default() });
+    imported.add_facts(&Facts { model: run.info.model.clone(), engine: run.info.provider.clone(), ..Facts::default() });
 }

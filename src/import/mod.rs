@@ -32,9 +32,11 @@ mod llmeter;
 mod point;
 mod read;
 mod rows;
+mod system;
 mod tool;
 
 pub use point::{Facts, Latency, Load, Point};
 pub use read::{Imported, parse, read};
 pub use rows::{Row, Rows, rows};
+pub use system::{Wanted, mixed, of_system, precision};
 pub use tool::Tool;

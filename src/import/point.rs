@@ -50,6 +50,8 @@ pub struct Point {
     pub completed: Option<f64>,
     /// Failed requests.
     pub failed: Option<f64>,
+    /// What its file says of the system.
+    pub facts: Facts,
 }
 
 impl Point {
@@ -65,6 +67,7 @@ impl Point {
             throughput: None,
             completed: None,
             failed: None,
+            facts: Facts::default(),
         }
     }
 }
@@ -78,21 +81,10 @@ pub struct Facts {
     pub engine: Option<String>,
     /// Device.
     pub hardware: Option<String>,
+    /// The name of a whole family of devices (`h100`), of which `hardware` is a guess.
+    pub family: Option<String>,
     /// Devices that share every layer.
     pub tensor_parallel: Option<u32>,
     /// Format of the weights.
     pub precision: Option<String>,
-}
-
-impl Facts {
-    /// These, and of others what is missing here.
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            model: self.model.or(other.model),
-            engine: self.engine.or(other.engine),
-            hardware: self.hardware.or(other.hardware),
-            tensor_parallel: self.tensor_parallel.or(other.tensor_parallel),
-            precision: self.precision.or(other.precision),
-        }
-    }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
+
 use super::json::{Telling, values};
 use super::point::{Facts, Point};
 use super::tool::Tool;
@@ -11,6 +13,7 @@ use super::{aiperf, bench_serving, guidellm, inference_perf, inferencemax, llmet
 use crate::error::{Error, Result};
 use crate::requests::json::without_mark;
 use crate::requests::{self, read_bytes};
+use crate::workload::LoadKind;
 
 /// Folders below the one that is given.
 const DEPTH: usize = 4;
@@ -22,8 +25,6 @@ pub struct Imported {
     pub tools: BTreeSet<Tool>,
     /// Every load.
     pub points: Vec<Point>,
-    /// What the files say of the system, the first that says it.
-    pub facts: Facts,
     /// What to beware of.
     pub warnings: Vec<String>,
     /// Files that no reader knows.
@@ -37,37 +38,23 @@ impl Imported {
     }
 
     fn nothing() -> Self {
-        Self {
-            tools: BTreeSet::new(),
-            points: Vec::new(),
-            facts: Facts::default(),
-            warnings: Vec::new(),
-            unknown: Vec::new(),
+        Self { tools: BTreeSet::new(), points: Vec::new(), warnings: Vec::new(), unknown: Vec::new() }
+    }
+
+    /// Adds what a file says of the system: of the loads read since the last one.
+    pub(super) fn add_facts(&mut self, facts: &Facts) {
+        for point in self.points.iter_mut().filter(|point| point.facts == Facts::default()) {
+            point.facts = facts.clone();
         }
     }
 
-    /// Adds what a file says of the system.
-    pub(super) fn add_facts(&mut self, facts: Facts) {
-        for (what, known, found) in [
-            ("model", &self.facts.model, &facts.model),
-            ("device", &self.facts.hardware, &facts.hardware),
-            ("precision", &self.facts.precision, &facts.precision),
-        ] {
-            if let (Some(known), Some(found)) = (known, found)
-                && known != found
-            {
-                let warning = format!("the files name more than one {what}: {known}, {found}");
-                if !self.warnings.contains(&warning) {
-                    self.warnings.push(warning);
-                }
-            }
-        }
-        self.facts = std::mem::take(&mut self.facts).or(facts);
-    }
-
-    /// What was taken for what, of every tool.
-    pub fn conversions(&self) -> impl Iterator<Item = &'static str> {
-        self.tools.iter().flat_map(|tool| tool.conversions()).copied()
+    /// What was taken for what, of every tool, where loads of that kind were taken.
+    pub fn conversions(&self, load: LoadKind) -> Vec<String> {
+        let of = |tool: &Tool| {
+            let whose = if self.tools.len() > 1 { format!("{}: ", tool.title()) } else { String::new() };
+            tool.conversions(load).map(move |conversion| format!("{whose}{conversion}"))
+        };
+        self.tools.iter().flat_map(of).collect()
     }
 
     /// With another one's results behind its own.
@@ -85,7 +72,6 @@ impl Imported {
             }
         }
         self.unknown.extend(other.unknown);
-        self.add_facts(other.facts);
     }
 }
 
@@ -108,17 +94,34 @@ pub fn read(path: &Path, tool: Option<Tool>) -> Result<Imported> {
     let mut found = Vec::new();
     files(path, DEPTH, &mut found)?;
     let mut imported = Imported::nothing();
+    let mut broken = None;
     for path in chosen(found) {
-        match file(&path, tool) {
-            Ok(Some(other)) => imported.add(other),
+        let text = read_bytes(&path)?;
+        match whose(&text, &path, tool) {
+            Ok(Some(tool)) => imported.add(parse_as(&text, &path, tool)?),
             Ok(None) => imported.unknown.push(path),
-            Err(error) => return Err(error),
+            // Other files may lie there too.
+            Err(error) => {
+                imported.warnings.extend(error.to_string().lines().next().map(str::to_owned));
+                broken.get_or_insert(error);
+            }
         }
     }
-    if imported.points.is_empty() { Err(nobody(path)) } else { Ok(imported) }
+    match (imported.points.is_empty(), broken) {
+        (false, _) => Ok(imported),
+        (true, Some(error)) => Err(error),
+        (true, None) => Err(nobody(path)),
+    }
 }
 
 fn nobody(path: &Path) -> Error {
+    if path.is_dir() {
+        return Error::input("there is no result of a tool that is known in this folder")
+            .at(path)
+            .help(format!(
+                "it is searched for .json, .jsonl and .csv files, also .gz and .zst, {DEPTH} folders deep; LLMeter's runs are folders"
+            ));
+    }
     let names: Vec<&str> = Tool::ALL.into_iter().map(Tool::name).collect();
     Error::input("this is no result file of a tool that is known")
         .at(path)
@@ -187,8 +190,15 @@ fn file(path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
 /// # Errors
 /// The text is no result of that tool.
 pub fn parse(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Imported>> {
+    match whose(text, path, tool)? {
+        Some(Tool::Llmeter) | None => Ok(None),
+        Some(tool) => parse_as(text, path, tool).map(Some),
+    }
+}
+
+/// Reads the text of a file as the result of a tool that writes files.
+fn parse_as(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     let is_csv = ending(path) == "csv";
-    let Some(tool) = tool.or_else(|| told(text, path, is_csv)) else { return Ok(None) };
     match tool {
         Tool::Aiperf | Tool::GenaiPerf if is_csv => aiperf::read_csv(text, path, tool),
         Tool::Aiperf | Tool::GenaiPerf => aiperf::read(text, path, tool),
@@ -197,34 +207,56 @@ pub fn parse(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Impo
         Tool::Guidellm => guidellm::read(text, path),
         Tool::InferencePerf => inference_perf::read(text, path),
         Tool::InferenceMax => inferencemax::read(text, path),
-        Tool::Llmeter => return Ok(None),
+        Tool::Llmeter => Err(Error::input("LLMeter's runs are folders").at(path).help("give the folder of the run")),
     }
-    .map(Some)
 }
 
-/// The tool that a file's keys tell.
-fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
+/// The tool that wrote a file: the one that is known, else the one that its keys tell.
+///
+/// # Errors
+/// The file is empty, broken, or holds requests one by one.
+fn whose(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Tool>> {
+    if tool.is_some() {
+        return Ok(tool);
+    }
     let text = without_mark(text);
-    if is_csv {
+    if text.trim_ascii().is_empty() {
+        return Err(Error::input("this file is empty").at(path).help("give a result file"));
+    }
+    if ending(path) == "csv" {
         let genai = path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"));
-        return if text.starts_with(b"Metric,") {
+        return Ok(if text.starts_with(b"Metric,") {
             Some(if genai { Tool::GenaiPerf } else { Tool::Aiperf })
         } else {
             (text.starts_with(b"Run Info,") || text.starts_with(b"Type,Run Id,")).then_some(Tool::Guidellm)
-        };
+        });
     }
     if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
-        return None;
+        return Ok(None);
     }
     // InferenceMAX writes lists too; serde would take a list for the fields of an object in their order.
-    let telling: Telling = match values::<Vec<Telling>>(text, path) {
-        Ok(lists) => lists.into_iter().flatten().next()?,
-        Err(_) => values::<Telling>(text, path).ok()?.into_iter().next()?,
+    let telling = match values::<Vec<Telling>>(text, path) {
+        Ok(lists) => lists.into_iter().flatten().next(),
+        Err(_) => match values::<Telling>(text, path) {
+            Ok(objects) => objects.into_iter().next(),
+            // What is no JSON at all is refused with its place, other JSON is not of ours.
+            Err(_) => values::<IgnoredAny>(text, path).map(|_| None)?,
+        },
     };
+    Ok(telling.map(|telling| tool_of_keys(&telling, path)).transpose()?.flatten())
+}
+
+/// The tool whose keys an object has.
+fn tool_of_keys(telling: &Telling, path: &Path) -> Result<Option<Tool>> {
+    if telling.metadata.is_some() && telling.metrics.is_some() {
+        return Err(Error::input("these are the requests of AIPerf one by one")
+            .at(path)
+            .help("give the file that sums them up, profile_export_aiperf.json; `perfmodel compare` reads this one"));
+    }
     let sglang = telling.mean_e2e_latency_ms.is_some()
         || telling.random_input_len.is_some()
         || telling.total_output_tokens_retokenized.is_some();
-    if telling.tput_per_gpu.is_some() {
+    Ok(if telling.tput_per_gpu.is_some() {
         Some(Tool::InferenceMax)
     } else if telling.load_summary.is_some() {
         Some(Tool::InferencePerf)
@@ -240,5 +272,5 @@ fn told(text: &[u8], path: &Path, is_csv: bool) -> Option<Tool> {
         Some(if sglang { Tool::Sglang } else { Tool::Vllm })
     } else {
         None
-    }
+    })
 }

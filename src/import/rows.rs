@@ -29,6 +29,22 @@ pub struct Row {
     pub throughput: Option<f64>,
 }
 
+impl Row {
+    /// What was asked of the server, for messages.
+    pub fn workload_in_words(&self) -> String {
+        let workload = &self.workload;
+        let (input, output) = (workload.input_tokens(), workload.output_tokens());
+        format!("{input} input and {output} output tokens at {} {}", workload.kind().axis(), workload.load())
+    }
+
+    /// The most tokens a second that clients can have which wait for their answers, at these latencies.
+    fn most_throughput(&self) -> f64 {
+        let workload = &self.workload;
+        let request_ms = self.ttft_ms + workload.decode_steps() * self.itl_ms;
+        1e3 * workload.load() * workload.output_tokens() / request_ms
+    }
+}
+
 /// Rows of one scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
@@ -82,10 +98,41 @@ pub fn rows(
     if found.rows.is_empty() {
         let why = found.left_out.first().map_or_else(|| "there is no load".to_owned(), Clone::clone);
         return Err(Error::input(format!("no row is left: {why}")).help(
-            "--clients gives a number of clients that the files do not tell; --load and --statistic choose others",
+            "--clients gives a number of clients that the files do not tell, --load and --statistic choose other numbers; leave out \
+             files whose numbers cannot be",
         ));
     }
-    Ok(found)
+    Ok(averaged(found))
+}
+
+/// One row for each workload: runs that repeat it are averaged, as a scenario holds each once.
+fn averaged(mut found: Rows) -> Rows {
+    let mut runs: Vec<Vec<Row>> = Vec::new();
+    for row in found.rows.drain(..) {
+        match runs.iter_mut().find(|same| same[0].workload == row.workload) {
+            Some(same) if same.contains(&row) => {
+                found.warnings.push(format!("{} was given twice and counts once", row.workload_in_words()));
+            }
+            Some(same) => same.push(row),
+            None => runs.push(vec![row]),
+        }
+    }
+    for same in runs {
+        let count = same.len() as f64;
+        if count > 1.0 {
+            let what = same[0].workload_in_words();
+            found.warnings.push(format!("{what} was measured {count} times: the row holds the mean of the runs"));
+        }
+        let mean = |of: fn(&Row) -> f64| same.iter().map(of).sum::<f64>() / count;
+        let rates: Option<Vec<f64>> = same.iter().map(|row| row.throughput).collect();
+        found.rows.push(Row {
+            workload: same[0].workload,
+            ttft_ms: mean(|row| row.ttft_ms),
+            itl_ms: mean(|row| row.itl_ms),
+            throughput: rates.map(|rates| rates.iter().sum::<f64>() / count),
+        });
+    }
+    found
 }
 
 /// What a load is as one of a kind.
@@ -138,6 +185,9 @@ fn shown(value: f64) -> String {
     if value == 0.0 || (1e-6..1e15).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
+/// Shares of what clients can have at their latencies between which a throughput goes with them.
+const CONSISTENT: RangeInclusive<f64> = 0.7..=1.1;
+
 /// What makes a row doubtful.
 fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -154,6 +204,18 @@ fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
     }
     if let (Some(rate), None) = (point.throughput.filter(|rate| *rate != 0.0), row.throughput) {
         doubts.push(format!("{}: a throughput of {} tokens/s cannot be and is left out", point.origin, shown(rate)));
+    }
+    if let Some(rate) = row.throughput.filter(|_| row.workload.kind() == LoadKind::ClosedLoop)
+        && !CONSISTENT.contains(&(rate / row.most_throughput()))
+    {
+        let most = row.most_throughput();
+        let why = if rate > most { "more than" } else { "far below" };
+        doubts.push(format!(
+            "{}: {rate:.1} tokens/s are {why} what {} clients have at these latencies, {most:.1}; the tool counted another time than \
+             that of the requests, or clients paused",
+            point.origin,
+            row.workload.load()
+        ));
     }
     if let (Some(completed), Some(failed)) = (point.completed, point.failed)
         && failed > FAILED * (completed + failed)

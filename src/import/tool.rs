@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result, named};
+use crate::workload::LoadKind;
 
 /// A measuring tool whose results are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +68,28 @@ impl Tool {
         }
     }
 
-    /// What of its results was taken for what, one sentence each.
-    pub const fn conversions(self) -> &'static [&'static str] {
+    /// What of its results was taken for what, one sentence each, where loads of that kind were taken.
+    pub fn conversions(self, load: LoadKind) -> impl Iterator<Item = &'static str> {
+        self.always_converted().iter().chain(self.load_converted(load)).copied()
+    }
+
+    /// What the load was taken from, where a tool writes more than one number.
+    const fn load_converted(self, load: LoadKind) -> &'static [&'static str] {
+        match (self, load) {
+            (Self::Vllm, LoadKind::ClosedLoop) => {
+                &["concurrency is max_concurrency; waiting in the client for a free place is not part of TTFT"]
+            }
+            (Self::Sglang, LoadKind::ClosedLoop) => {
+                &["concurrency is max_concurrency, which was asked for; the achieved mean is not used"]
+            }
+            (Self::Vllm | Self::Sglang, LoadKind::OpenLoop) => &["the rate is request_rate, which was asked for"],
+            (Self::InferencePerf, LoadKind::OpenLoop) => &["the rate is the achieved one"],
+            _ => &[],
+        }
+    }
+
+    /// What is so under every load.
+    const fn always_converted(self) -> &'static [&'static str] {
         match self {
             Self::Aiperf => &[
                 "ITL is inter_token_latency, (request_latency − TTFT)/(output − 1) of each request; inter_chunk_latency is not used",
@@ -83,12 +104,10 @@ impl Tool {
             Self::Vllm => &[
                 "ITL is tpot, (E2E − TTFT)/(output − 1) of each request; itl, the gaps between chunks, is not used",
                 "lengths are total_input_tokens and total_output_tokens over completed requests",
-                "concurrency is max_concurrency; waiting in the client for a free place is not part of TTFT",
             ],
             Self::Sglang => &[
                 "ITL is tpot, (E2E − TTFT)/(output − 1) of each request; itl, the gaps between chunks, is not used",
                 "lengths are total_input_tokens and total_output_tokens over completed requests; random_input_len is an upper bound",
-                "concurrency is max_concurrency, which was asked for; the achieved mean is not used",
             ],
             Self::Guidellm => &[
                 "ITL is inter_token_latency_ms, which leaves out the first token and weights requests by their tokens; \
@@ -100,7 +119,6 @@ impl Tool {
                 "ITL is time_per_output_token, (E2E − TTFT)/(output − 1) of each request; inter_token_latency, the gaps between \
                  chunks, and normalized_time_per_output_token, which includes the first token, are not used",
                 "seconds are converted to milliseconds",
-                "the rate is the achieved one",
                 "lengths are those counted: prompt_tokens (prompt_len before 0.7), output_len",
             ],
             Self::Llmeter => &[

@@ -22,6 +22,11 @@ impl OutputFolder {
     /// # Errors
     /// It cannot be made.
     pub fn create(folder: &Path) -> Result<Self> {
+        if folder.is_file() {
+            return Err(Error::input("this is a file, not a folder")
+                .at(folder)
+                .help("choose a folder for the results"));
+        }
         fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         Ok(Self { folder: folder.to_owned(), staged: Vec::new(), retired: Vec::new() })
     }

@@ -1,9 +1,11 @@
 // Draws the figures of a page. One is drawn as soon as it is near the window, the others one by one with pauses in which
-// the browser answers its reader, and all before the page is printed. They follow the screen's colours and the paper's width;
+// the browser answers its reader, and all before the page is printed. They follow the screen's colours and the paper's size;
 // colours are swapped where they stand, in data and layout.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const NIGHT = { "#1B1F24": "#E6EDF3", "#E3E6EA": "#30363D", "#8A9199": "#9AA4AE", "#444": "#C3CCD5" };
 const PAPER_PX = 680;
+// Two figures stand on a sheet if they are lower than on a screen.
+const PAPER_HEIGHT = 0.75;
 const REST_MS = 20;
 
 // What is to be drawn where; a figure's `drawn` says whether it was.
@@ -22,19 +24,20 @@ function swapped(value) {
   return value;
 }
 
-function draw(plot, night, width) {
+function draw(plot, night, onPaper) {
   const figure = figures.get(plot);
   const { data, layout, config } = figure;
   const colours = night ? swapped(layout) : layout;
   const font = { ...layout.font, color: night ? "#C3CCD5" : "#444444" };
   const hover = night ? { bgcolor: "#161B22", font: { color: "#E6EDF3" } } : {};
-  const size = width ? { width, autosize: false } : {};
+  const size = onPaper ? { width: PAPER_PX, height: PAPER_HEIGHT * layout.height, autosize: false } : {};
+  plot.parentElement.style.height = `${size.height ?? layout.height}px`;
   const themed = { ...colours, ...size, font, hoverlabel: { ...hover, ...colours.hoverlabel } };
   figure.drawn = true;
   Plotly.react(plot, night ? swapped(data) : data, themed, config);
 }
 
-const drawAll = (night, width) => figures.forEach((_, plot) => draw(plot, night, width));
+const drawAll = (night, onPaper) => figures.forEach((_, plot) => draw(plot, night, onPaper));
 
 function drawTheRest() {
   const next = [...figures.keys()].find((plot) => !figures.get(plot).drawn);
@@ -54,5 +57,5 @@ const nearby = new IntersectionObserver((seen) => {
 figures.forEach((_, plot) => nearby.observe(plot));
 addEventListener("load", () => setTimeout(drawTheRest, REST_MS));
 dark.addEventListener("change", () => drawAll(dark.matches));
-addEventListener("beforeprint", () => drawAll(false, PAPER_PX));
+addEventListener("beforeprint", () => drawAll(false, true));
 addEventListener("afterprint", () => drawAll(dark.matches));

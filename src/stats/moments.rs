@@ -19,11 +19,14 @@ impl Moments {
     /// Of values; `None` for none.
     pub fn of(values: &[f64]) -> Option<Self> {
         let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
+        // The mean of equal values is that value; their sum over n need not be, and what remains would look like a spread.
+        let first = values.first()?;
+        let equal = values.iter().all(|value| value == first);
+        let mean = if equal { *first } else { values.iter().sum::<f64>() / n };
         let sum = |power: i32| values.iter().map(|x| (x - mean).powi(power)).sum::<f64>();
         let squares = sum(2);
         let spread = (squares / n).powf(1.5);
-        (!values.is_empty()).then(|| Self {
+        Some(Self {
             count: values.len(),
             mean,
             variance: if values.len() > 1 { squares / (n - 1.0) } else { 0.0 },
@@ -166,6 +169,10 @@ mod tests {
 
     #[test]
     fn equal_values_have_no_skew_no_test_and_no_neighbours() {
+        // 200 × 0.1 / 200 is not 0.1 in binary.
+        let tenths = [0.1; 200];
+        assert_eq!(Moments::of(&tenths).unwrap().deviation(), 0.0);
+        assert!(lag_one(&tenths).is_none());
         let equal = Moments::of(&[2.0; 5]).unwrap();
         assert_eq!((equal.deviation(), equal.skewness), (0.0, 0.0));
         assert!(welch(&equal, &equal).is_none() && cohen_d(&equal, &equal).is_none() && lag_one(&[2.0; 5]).is_none());

@@ -397,7 +397,7 @@ fn imported(bytes: &[u8], tools: &[Tool]) {
 /// Every row that an import makes is one of a measured.csv.
 fn assert_imported(imported: &Imported) {
     assert_eq!(imported.tools.len(), 1);
-    let _ = imported.conversions().count();
+    let _ = imported.conversions(LoadKind::ClosedLoop).len();
     for point in &imported.points {
         if let Load::Clients(value) | Load::Rate(value) = point.load {
             assert!(!value.is_nan(), "{point:?}");

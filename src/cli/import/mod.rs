@@ -12,9 +12,9 @@ use self::machine::output;
 use self::scenario::{Placed, place, stage};
 use super::Format;
 use super::json::json_line;
-use super::terminal::{caution_lines, print, report_table, written_lines};
+use super::terminal::{caution_lines, print, report_table, shell_word, written_lines};
 use crate::error::{Error, Result, named};
-use crate::import::{Imported, Rows, Tool, read, rows};
+use crate::import::{Imported, Rows, Tool, Wanted, mixed, of_system, read, rows};
 use crate::report::{OutputFolder, ReportTable, counted, number, number_or_dash};
 use crate::spec::{Catalog, Precision, Statistic};
 use crate::workload::LoadKind;
@@ -29,7 +29,8 @@ use crate::workload::LoadKind;
     perfmodel fit --scenario-dir tested_benchmarks/my_server\n\n\
     Reads AIPerf and GenAI-Perf (JSON, CSV), vLLM bench serve and SGLang bench_serving (JSON, JSON lines), GuideLLM (JSON, CSV), \
     inference-perf (stages), LLMeter (runs, load tests) and InferenceMAX; files or folders of them, also .gz and .zst. \
-    Without --out nothing is written. A folder that holds a scenario of the same system gets more rows.")]
+    Without --out nothing is written. A folder that holds a scenario of the same system gets more rows. Runs that repeat a load are \
+    averaged. Where files are of several systems, --model, --hardware, --tp and --weights choose one.")]
 pub struct ImportArgs {
     /// Result files, or folders of them
     #[arg(value_name = "FILE|DIR", required = true)]
@@ -37,21 +38,22 @@ pub struct ImportArgs {
 
     /// The tool that wrote them: aiperf, genai-perf, vllm, sglang, guidellm, inference-perf, llmeter, inferencemax, or auto
     #[arg(long = "as", value_name = "TOOL", default_value = "auto", value_parser = tool)]
-    tool: Wanted,
+    tool: WantedTool,
 
-    /// Model id or one of its other names [default: as the files say]
+    /// Model id or one of its other names; loads whose files say another are left out [default: as the files say]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
 
-    /// Hardware id or one of its other names [default: as the files say]
+    /// Hardware id or one of its other names; loads whose files say another are left out [default: as the files say]
     #[arg(long, value_name = "ID")]
     hardware: Option<String>,
 
-    /// Tensor-parallel degree [default: as the files say, else 1]
+    /// Tensor-parallel degree; loads whose files say another are left out [default: as the files say, else 1]
     #[arg(long, value_name = "N")]
     tp: Option<u32>,
 
-    /// Precision of the weights [default: as the files say, else as the model is published]
+    /// Precision of the weights; loads whose files say another are left out [default: as the files say, else as the model
+    /// is published]
     #[arg(long, value_name = "PRECISION")]
     weights: Option<Precision>,
 
@@ -86,10 +88,10 @@ pub struct ImportArgs {
 
 /// A tool, or whichever it is.
 #[derive(Debug, Clone, Copy)]
-struct Wanted(Option<Tool>);
+struct WantedTool(Option<Tool>);
 
-fn tool(text: &str) -> Result<Wanted> {
-    if text == "auto" { Ok(Wanted(None)) } else { text.parse().map(|tool| Wanted(Some(tool))) }
+fn tool(text: &str) -> Result<WantedTool> {
+    if text == "auto" { Ok(WantedTool(None)) } else { text.parse().map(|tool| WantedTool(Some(tool))) }
 }
 
 fn load(text: &str) -> Result<LoadKind> {
@@ -103,23 +105,53 @@ fn statistic(text: &str) -> Result<Statistic> {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
-    let imported = read_all(&args.paths, args.tool.0)?;
-    let rows = rows(&imported.points, args.load, args.statistic, args.clients.map(f64::from))?;
+    let mut imported = read_all(&args.paths, args.tool.0)?;
+    let wanted = Wanted {
+        model: args.model.as_deref(),
+        hardware: args.hardware.as_deref(),
+        tensor_parallel: args.tp,
+        weights: args.weights,
+    };
+    let (points, of_others) = of_system(catalog, &imported.points, wanted)?;
+    imported.points = points;
+    let mut rows = rows(&imported.points, args.load, args.statistic, args.clients.map(f64::from))?;
+    rows.left_out.extend(of_others);
+    let mixed = mixed(catalog, &imported.points);
     let (placed, files) = match &args.out {
         Some(folder) => {
+            if let Some((flag, what)) = mixed.iter().find(|(flag, _)| !is_given(args, flag)) {
+                return Err(Error::input(what).help(format!(
+                    "choose with {flag}, and import each into a folder of its own; a scenario is of one system"
+                )));
+            }
             let mut placed = place(catalog, args, &imported, &rows)?;
             let mut output = OutputFolder::create(folder)?;
             let there = stage(&mut output, folder, &placed, &rows)?;
             if there > 0 {
-                placed.assumed.push(format!("{there} rows are there already and are not added again"));
+                placed.assumed.push(match there {
+                    1 => "a row is there already and is not added again".to_owned(),
+                    several => format!("{several} rows are there already and are not added again"),
+                });
             }
             (Some(placed), output.commit()?)
         }
         None => (None, Vec::new()),
     };
+    imported.warnings.extend(mixed.into_iter().map(|(_, what)| what));
     match args.format {
         Format::Json => print(&json_line(&output(&imported, &rows, placed.as_ref(), files))?),
         Format::Table => print(&text(&imported, &rows, placed.as_ref(), args.out.as_deref(), &files)),
+    }
+}
+
+/// Whether a flag says what files say differently.
+fn is_given(args: &ImportArgs, flag: &str) -> bool {
+    match flag {
+        "--model" => args.model.is_some(),
+        "--hardware" => args.hardware.is_some(),
+        "--tp" => args.tp.is_some(),
+        "--weights" => args.weights.is_some(),
+        _ => args.engine.is_some(),
     }
 }
 
@@ -157,7 +189,7 @@ fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Optio
         format!("{}: {} of {} latencies\n\n", tools.join(", "), counted(rows.rows.len(), "row"), rows.statistic.name());
     text += &report_table(rows_table(rows), 0..6);
     text += "\nConverted:\n";
-    for conversion in imported.conversions() {
+    for conversion in imported.conversions(rows.load) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {conversion}");
     }
@@ -167,7 +199,7 @@ fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Optio
         text += &written_lines(files);
     }
     if let Some(folder) = folder {
-        let _ = writeln!(text, "\nthen: perfmodel fit --scenario-dir {}", folder.display());
+        let _ = writeln!(text, "\nthen: perfmodel fit --scenario-dir {}", shell_word(folder));
     }
     text
 }

@@ -6,12 +6,15 @@ use super::ImportArgs;
 use crate::cli::target::{computed_wider, served_precision};
 use crate::dataset::{columns_of, read_measurements};
 use crate::error::{Error, Result};
-use crate::import::{Imported, Rows};
-use crate::report::OutputFolder;
+use crate::import::{Facts, Imported, Row, Rows, precision};
+use crate::report::{OutputFolder, number};
 use crate::spec::{Campaign, Catalog, Deployment, ScenarioFile, Source, SpecFile, System};
 
 const SCENARIO: &str = "scenario.toml";
 const MEASURED: &str = "measured.csv";
+
+/// The engine of rows whose files do not tell it.
+const UNKNOWN: &str = "unknown";
 
 /// What ran where, as far as flags and files tell.
 pub struct Placed {
@@ -26,7 +29,7 @@ pub struct Placed {
 /// # Errors
 /// Model or hardware are not known, or cannot be together.
 pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &Rows) -> Result<Placed> {
-    let facts = &imported.facts;
+    let facts = told(imported);
     let mut assumed = Vec::new();
     let model = match (&args.model, &facts.model) {
         (Some(name), _) => catalog.model(name)?,
@@ -38,14 +41,21 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         (None, Some(name)) => catalog.hardware(name).map_err(|_| untold("hardware", name))?,
         (None, None) => return Err(untold("hardware", "")),
     };
+    if let (None, Some(family)) = (&args.hardware, &facts.family) {
+        assumed.push(format!("the files name the device {family}; {} is assumed (--hardware)", hardware.id));
+    }
     let tensor_parallel = args.tp.or(facts.tensor_parallel).unwrap_or_else(|| {
         assumed.push("the files do not tell the tensor-parallel degree; 1 is assumed (--tp)".to_owned());
         1
     });
-    let told = facts.precision.as_ref().and_then(|precision| precision.to_lowercase().parse().ok());
-    let weights = args.weights.or(told).unwrap_or_else(|| {
+    let weights = args.weights.or_else(|| precision(&facts)).unwrap_or_else(|| {
         let weights = served_precision(&model);
-        assumed.push(format!("the files do not tell the precision of the weights; {weights} is assumed (--weights)"));
+        assumed.push(match &facts.precision {
+            Some(name) => {
+                format!("the files name the precision `{name}`, which is not known; {weights} is assumed (--weights)")
+            }
+            None => format!("the files do not tell the precision of the weights; {weights} is assumed (--weights)"),
+        });
         weights
     });
     let kv_precision = args.kv.unwrap_or_else(|| {
@@ -61,10 +71,9 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
     // Checks that they go together, and names them.
     let system = System::new(hardware, model, deployment)?;
     let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
-    let conversions: Vec<&str> = imported.conversions().collect();
     let engine = args.engine.clone().or_else(|| facts.engine.clone()).unwrap_or_else(|| {
         assumed.push("the files do not tell the serving engine (--engine)".to_owned());
-        "unknown".to_owned()
+        UNKNOWN.to_owned()
     });
     Ok(Placed {
         scenario: ScenarioFile {
@@ -78,12 +87,28 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
                 engine_version: None,
                 statistic: rows.statistic,
                 load: rows.load,
-                note: Some(format!("imported from {}: {}", tools.join(", "), conversions.join("; "))),
+                note: Some(format!(
+                    "imported from {}: {}",
+                    tools.join(", "),
+                    imported.conversions(rows.load).join("; ")
+                )),
             },
             source: vec![source(&args.paths, &tools)],
             roofline: None,
         },
         assumed,
+    })
+}
+
+/// What the files say of the system, of each thing the first that says it.
+fn told(imported: &Imported) -> Facts {
+    imported.points.iter().map(|point| point.facts.clone()).fold(Facts::default(), |known, found| Facts {
+        model: known.model.or(found.model),
+        engine: known.engine.or(found.engine),
+        hardware: known.hardware.or(found.hardware),
+        family: known.family.or(found.family),
+        tensor_parallel: known.tensor_parallel.or(found.tensor_parallel),
+        precision: known.precision.or(found.precision),
     })
 }
 
@@ -122,17 +147,17 @@ pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &R
         }
         output.stage(SCENARIO, toml_text(&placed.scenario)?.as_bytes())?;
         let header = columns_of(rows.load).join(",");
-        output.stage(MEASURED, format!("{header}\n{}", lines(rows)).as_bytes())?;
+        let lines: String = rows.rows.iter().map(line).collect();
+        output.stage(MEASURED, format!("{header}\n{lines}").as_bytes())?;
         return Ok(0);
     }
     let file = SpecFile::open(&scenario)?;
     let own = ScenarioFile::read(&file)?;
     same_system(&own, &placed.scenario).map_err(|error| error.at(&scenario))?;
     let text = with_sources(&file.text, &own, &placed.scenario)?;
-    output.stage(SCENARIO, text.as_bytes())?;
     let file = SpecFile::open(&measured)?;
     // What is there must be whole before anything is added.
-    read_measurements(&file, own.campaign.load)?;
+    let dataset = read_measurements(&file, own.campaign.load)?;
     let header = columns_of(rows.load).join(",");
     if file.text.trim_start_matches('\u{feff}').lines().next().map(str::trim) != Some(header.as_str()) {
         return Err(Error::input("rows can only be added below our own columns")
@@ -140,20 +165,35 @@ pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &R
             .line(1)
             .help(format!("the header must be {header}")));
     }
-    let lines = lines(rows);
-    let (there, new): (Vec<&str>, Vec<&str>) =
-        lines.lines().partition(|line| file.text.lines().any(|known| known.trim_end() == *line));
-    let mut text = file.text.clone();
-    if !text.ends_with('\n') {
-        text.push('\n');
+    let mut there = 0;
+    let mut added = String::new();
+    for row in &rows.rows {
+        let Some(known) = dataset.rows.iter().find(|known| known.workload == row.workload) else {
+            added += &line(row);
+            continue;
+        };
+        if file.text.lines().any(|text| text.trim_end() == line(row).trim_end()) {
+            there += 1;
+            continue;
+        }
+        return Err(Error::input(format!(
+            "{} were measured before with other results: TTFT {} and ITL {} ms, now {} and {} ms",
+            row.workload_in_words(),
+            number(known.ttft.as_ms()),
+            number(known.itl.as_ms()),
+            number(row.ttft_ms),
+            number(row.itl_ms)
+        ))
+        .at(&measured)
+        .line(known.line)
+        .help("import all runs at once into a new folder, which averages them, or delete this row"));
     }
-    for line in new {
-        text += line;
-        text.push('\n');
+    if !added.is_empty() {
+        let end = if file.text.ends_with('\n') { "" } else { "\n" };
+        output.stage(SCENARIO, text.as_bytes())?;
+        output.stage(MEASURED, format!("{}{end}{added}", file.text).as_bytes())?;
     }
-    let count = there.len();
-    output.stage(MEASURED, text.as_bytes())?;
-    Ok(count)
+    Ok(there)
 }
 
 /// The text of a scenario with the new sources at its end, so that comments stay; each says what was converted.
@@ -185,21 +225,18 @@ fn toml_text(scenario: &ScenarioFile) -> Result<String> {
     toml::to_string(scenario).map_err(|error| unwritable(&error))
 }
 
-/// Rows as lines of measured.csv.
-fn lines(rows: &Rows) -> String {
-    let line = |row: &crate::import::Row| {
-        let throughput = row.throughput.map_or_else(String::new, |rate| rate.to_string());
-        let workload = &row.workload;
-        format!(
-            "{},{},{},{},{},{throughput}\n",
-            workload.input_tokens(),
-            workload.output_tokens(),
-            workload.load(),
-            row.ttft_ms,
-            row.itl_ms
-        )
-    };
-    rows.rows.iter().map(line).collect()
+/// A row as a line of measured.csv.
+fn line(row: &Row) -> String {
+    let throughput = row.throughput.map_or_else(String::new, |rate| rate.to_string());
+    let workload = &row.workload;
+    format!(
+        "{},{},{},{},{},{throughput}\n",
+        workload.input_tokens(),
+        workload.output_tokens(),
+        workload.load(),
+        row.ttft_ms,
+        row.itl_ms
+    )
 }
 
 /// Checks that rows of one belong to the other.
@@ -223,6 +260,11 @@ fn same_system(own: &ScenarioFile, new: &ScenarioFile) -> Result<()> {
             return Err(Error::input(format!("this scenario has another {what}: {was}, the new rows {is}"))
                 .help("import them into a folder of their own"));
         }
+    }
+    let (is, was) = (&new.campaign.engine, &own.campaign.engine);
+    if [is, was].iter().all(|engine| *engine != UNKNOWN) && !is.eq_ignore_ascii_case(was) {
+        return Err(Error::input(format!("this scenario has another engine: {was}, the new rows {is}"))
+            .help(format!("import them into a folder of their own, or say --engine {was} if it is the same")));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::Refused;
+use crate::cli::terminal::shell_word;
 use crate::planning::{Failure, Miss, Outcome, Plan, Question, SloMetric};
 use crate::report::{counted, number};
 use crate::spec::Deployment;
@@ -153,7 +154,7 @@ impl Answer<'_> {
             deployment.compute_precision.map_or_else(String::new, |precision| format!(" --compute {precision}")),
             deployment.max_sequences.map_or_else(String::new, |most| format!(" --max-sequences {most}")),
             deployment.max_tokens_per_step.map_or_else(String::new, |most| format!(" --max-tokens-per-step {most}")),
-            self.calibration.map_or_else(String::new, |path| format!(" --calibration {}", path.display())),
+            self.calibration.map_or_else(String::new, |path| format!(" --calibration {}", shell_word(path))),
             workload.input_tokens(),
             workload.output_tokens(),
             workload.load()

@@ -14,7 +14,7 @@ use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::select::matching;
 use super::target::{CalibrationArgs, default_estimator};
-use super::terminal::{print, progress_bar};
+use super::terminal::{print, progress_bar, shell_word};
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
@@ -208,13 +208,13 @@ impl PlanArgs {
     fn named(&self, catalog: &Catalog, model: &ModelArchitecture) -> String {
         let data = match catalog.root() {
             Some(root) if root != Path::new(".") || !Catalog::is_project_folder(root) => {
-                format!("--data-dir {} ", root.display())
+                format!("--data-dir {} ", shell_word(root))
             }
             _ => String::new(),
         };
         let system = match (&self.scenario, &self.scenario_dir) {
             (Some(id), _) => format!("--scenario {id}"),
-            (None, Some(dir)) => format!("--scenario-dir {}", dir.display()),
+            (None, Some(dir)) => format!("--scenario-dir {}", shell_word(dir)),
             (None, None) => format!("--model {}", self.model.as_deref().unwrap_or(&model.id)),
         };
         data + &system

@@ -15,7 +15,7 @@ use super::json::json_line;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::target::{ResolvedTarget, TargetArgs};
-use super::terminal::{caution_lines, print, remark, written_lines};
+use super::terminal::{caution_lines, print, remark, shell_word, written_lines};
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
@@ -160,7 +160,7 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
         cautions.extend(forecaster.priors_in_words());
     } else {
         let remedy = match (&target.folder, &target.scenario) {
-            (Some(folder), _) => format!("`perfmodel fit --scenario-dir {}` calibrates it", folder.display()),
+            (Some(folder), _) => format!("`perfmodel fit --scenario-dir {}` calibrates it", shell_word(folder)),
             (None, Some(id)) => format!("`perfmodel fit --scenario {id}` calibrates it"),
             (None, None) => "give --calibration FILE of a fit on such hardware".to_owned(),
         };
