@@ -45,7 +45,11 @@ fn broken_rows_are_refused_with_line_column_and_value() {
         ),
         (format!("{HEADER}\n200,200,1,-3,4.6,214\n"), "m.csv:2: column `ttft_ms`: -3 is not above 0", "measured value"),
         (format!("{HEADER}\n200,200,1,10,0,214\n"), "m.csv:2: column `itl_ms`: 0 is not above 0", "measured value"),
-        (format!("{HEADER}\n200,200,1,10,inf,214\n"), "m.csv:2: column `itl_ms`: inf is no finite number", "measured value"),
+        (
+            format!("{HEADER}\n200,200,1,10,inf,214\n"),
+            "m.csv:2: column `itl_ms`: inf is no finite number",
+            "measured value",
+        ),
         (format!("{HEADER}\n0,200,1,10,4,214\n"), "m.csv:2: column `input_tokens`: 0 is not above 0", "measured value"),
         (
             format!("{HEADER}\n200,200,1,10,4,fast\n"),

@@ -176,3 +176,32 @@ fn measured_rows_without_a_latency_are_named() {
         assert!(refused.stderr.contains("runs.csv:3") && refused.stderr.contains(column), "{row}: {}", refused.stderr);
     }
 }
+
+/// A queue that grows without end is no operating point: the page's headline leaves it out and says from where on it is so.
+#[test]
+fn the_page_of_an_open_loop_does_not_boast_of_an_overload() {
+    let home = tempfile::tempdir().unwrap();
+    let page = |lengths: &str| {
+        let arguments = format!("predict --scenario llama31_8b_fp8_tp1 --uncalibrated {lengths} --plot --out page");
+        let result = run(home.path(), &arguments);
+        assert_eq!(result.code, 0, "{}", result.stderr);
+        (result.stdout, fs::read_to_string(home.path().join("page/prediction.html")).unwrap())
+    };
+    let (text, html) = page("--input-tokens 1000 --output-tokens 200 --rate 1,2,4..128");
+    assert_eq!(text.matches("  overloaded\n").count(), 2, "{text}");
+    assert_eq!(html.matches("<td>overloaded</td>").count(), 2);
+    for words in [
+        "at 1000 / 200 input / output tokens and 32 requests/s, with",
+        "<p>At 64 requests/s and more it is overloaded: the queue grows without end.</p>",
+        "<td>grows without end</td><td>–</td><td>–</td><td>–</td>",
+        "<th>P50</th><th>P90</th><th>P99</th>",
+        "<th>e2e s</th>",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    assert!(!html.contains("more requests wait than run"));
+    let (_, html) = page("--input-tokens 1000,5000 --output-tokens 200 --rate 1,32,1e5");
+    assert!(html.contains(" of 6 workloads are overloaded: their queue grows without end."));
+    let (_, html) = page("--input-tokens 1000 --output-tokens 200 --rate 1e5");
+    assert!(html.contains("At 100000 requests/s and more") && !html.contains("The most that is reached"));
+}

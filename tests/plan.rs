@@ -247,3 +247,142 @@ fn a_larger_demand_never_needs_fewer_devices() {
         .collect();
     assert!(gpus.is_sorted(), "{gpus:?}");
 }
+
+/// Whichever latency is limited: the queue of an overloaded server grows without end.
+#[test]
+fn what_is_overloaded_meets_no_limit() {
+    let question = "--model llama33_70b --rate 20 --input-tokens 1000 --output-tokens 500 --hardware h100_sxm_80gb";
+    for limit in ["--slo-itl-ms 100", "--slo-itl-ms 1e6", "--slo-e2e-ms 1e9", "--slo-ttft-ms 1e9 --slo-itl-ms 1e6"] {
+        // The schema wants numbers of options, where an overloaded server would have null.
+        let value = plan(&format!("{question} {limit}"));
+        for option in value["options"].as_array().unwrap() {
+            assert!((number(&option["throughput_tok_s"]) / 10_000.0 - 1.0).abs() < 1e-6, "{limit}: {option}");
+            assert!(option["headroom_pct"].is_number(), "{limit}: {option}");
+        }
+        let text = at(&format!("plan {question} {limit} --top 3"));
+        assert!(text.code == 0 && !text.stdout.contains('∞'), "{}", text.stdout);
+
+        let one = plan(&format!("{question} {limit} --max-gpus 1"));
+        let failures = one["failures"].as_array().unwrap();
+        let is_said = |failure: &Value| {
+            let reason = failure["reason"].as_str().unwrap();
+            reason.starts_with("overloaded: more requests arrive than it can serve") && failure["at_any_size"] == false
+        };
+        assert!(one["options"].as_array().unwrap().is_empty() && failures.iter().any(is_said), "{limit}: {one}");
+        assert_eq!((&one["nearest"]["bound_by"], &one["nearest"]["ttft_ms"]), (&"overloaded".into(), &Value::Null));
+    }
+}
+
+#[test]
+fn requests_beyond_the_context_of_the_model_are_pointed_out_in_every_format() {
+    let question = "plan --model llama2_7b --hardware h100_sxm_80gb --users 10 --input-tokens 40000 --output-tokens 2000 \
+                    --slo-itl-ms 100";
+    let caution = "42000 tokens are more than the 4096 of context that Llama-2-7B is made for";
+    let text = at(question);
+    assert!(text.code == 0 && text.stdout.contains(&format!("Caution: {caution}\n")), "{}", text.stdout);
+    let cautions = &json(&at(&format!("{question} --format json")).stdout)["cautions"];
+    assert!(cautions.as_array().unwrap().contains(&caution.into()), "{cautions}");
+    let csv = at(&format!("{question} --format csv"));
+    assert!(csv.stderr.contains(&format!("caution: {caution}\n")), "{}", csv.stderr);
+}
+
+/// As JSON does; --top is for people.
+#[test]
+fn csv_holds_every_option_under_a_header_that_is_always_there() {
+    let question =
+        "--model llama31_8b --hardware h100_sxm_80gb --rate 20 --input-tokens 500 --output-tokens 200 --top 1";
+    let limits = "--slo-ttft-ms 1000 --slo-ttft-at p90 --slo-itl-ms 60";
+    let value = plan(&format!("{question} {limits}"));
+    let options = value["options"].as_array().unwrap();
+    let csv = at(&format!("plan {question} {limits} --format csv"));
+    assert!(csv.stderr.contains("caution: UNCALIBRATED") && csv.stderr.contains("caution: narrower weights"));
+    let rows: Vec<Vec<&str>> = csv.stdout.lines().map(|line| line.split(',').collect()).collect();
+    assert!(options.len() > 1 && rows.len() == options.len() + 1, "{}", csv.stdout);
+    for (option, row) in options.iter().zip(&rows[1..]) {
+        for (key, cell) in rows[0].iter().zip(row) {
+            match &option[*key] {
+                Value::Number(number) => assert_eq!(cell.parse().ok(), number.as_f64(), "{key}"),
+                Value::String(text) => assert_eq!(*cell, text.replace(' ', "_"), "{key}"),
+                other => assert!(other.is_null() && cell.is_empty(), "{key}: {other}"),
+            }
+        }
+    }
+    // What the time to first token is stands right behind it.
+    let at_ttft = rows[0].iter().position(|name| *name == "ttft_ms").unwrap();
+    assert_eq!((rows[0][at_ttft + 1], rows[1][at_ttft + 1]), ("ttft_at", "p90"));
+
+    let none = at(&format!("plan {question} --slo-itl-ms 0.1 --format csv"));
+    assert_eq!((none.code, none.stdout.trim_end()), (1, rows[0].join(",").as_str()));
+    for words in ["Nothing meets the limits. Nearest: ", "caution: UNCALIBRATED", "error: nothing meets the limits"] {
+        assert!(none.stderr.contains(words), "{words}: {}", none.stderr);
+    }
+}
+
+/// An A100 multiplies no FP8, so some placements that are asked for cannot be.
+#[test]
+fn the_page_counts_and_shows_what_the_terminal_does() {
+    let home = tempfile::tempdir().unwrap();
+    let question = "--model llama31_8b --hardware a100_sxm_80gb,h100_sxm_80gb --users 600 --input-tokens 500 --output-tokens 200 \
+                    --slo-ttft-ms 2000 --slo-itl-ms 20";
+    let result = run(home.path(), &format!("plan {question} --top 100 --plot --out page"));
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    let value = plan(question);
+    let [met, failed] = ["options", "failures"].map(|key| value[key].as_array().unwrap().len());
+    let placements = met + failed;
+    assert!(result.stdout.contains(&format!(" of {placements} placements in ")), "{}", result.stdout);
+    let page = std::fs::read_to_string(home.path().join("page/plan.html")).unwrap();
+    let first = &value["options"][0];
+    let replicas = first["replicas"].as_u64().unwrap();
+    for words in [
+        format!("<p>{met} of {placements} placements meet the limits"),
+        format!(
+            "The first choice is {replicas} replica{} of {} GPU",
+            if replicas == 1 { "" } else { "s" },
+            first["tensor_parallel"]
+        ),
+        "<p>Limits: TTFT ≤ 2000 ms, ITL ≤ 20.00 ms, held by".to_owned(),
+    ] {
+        assert!(page.contains(&words), "{words}");
+    }
+    // The same table: its header, and every cell of its first row.
+    let heads = ["#", "clients each", "TTFT ms", "ITL ms", "tok/s", "headroom", "tightest", "bound by"];
+    for head in heads {
+        assert!(page.contains(&format!("<th>{head}</th>")) && result.stdout.contains(head), "{head}");
+    }
+    let row = result.stdout.lines().find(|line| line.trim_start().starts_with("1  ")).unwrap();
+    for cell in row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()) {
+        assert!(page.contains(&format!(">{cell}</t")), "{cell}");
+    }
+}
+
+#[test]
+fn measurements_that_changed_after_the_fit_are_pointed_out() {
+    let project = env!("CARGO_MANIFEST_DIR");
+    let home = tempfile::tempdir().unwrap();
+    let scenario = home.path().join("tested_benchmarks/llama31_8b_fp8_tp1");
+    std::fs::create_dir_all(&scenario).unwrap();
+    let original = format!("{project}/tested_benchmarks/llama31_8b_fp8_tp1");
+    let measured = std::fs::read_to_string(format!("{original}/measured.csv")).unwrap();
+    std::fs::copy(format!("{original}/scenario.toml"), scenario.join("scenario.toml")).unwrap();
+    let calibration =
+        format!("--calibration {project}/evaluations_results/llama31_8b_fp8_tp1/serving/calibration.toml");
+    let lengths = "--input-tokens 500 --output-tokens 200";
+    let caution = "the measurements of `llama31_8b_fp8_tp1` have changed since this calibration was fitted; `perfmodel fit \
+                   --scenario";
+    let (rest, _) = measured.trim_end().rsplit_once('\n').unwrap();
+    for (text, is_said) in [(measured.as_str(), false), (rest, true)] {
+        std::fs::write(scenario.join("measured.csv"), text).unwrap();
+        for named in
+            ["--data-dir . --scenario llama31_8b_fp8_tp1", "--scenario-dir tested_benchmarks/llama31_8b_fp8_tp1"]
+        {
+            for command in [
+                format!("predict {named} {calibration} {lengths}"),
+                format!("plan {named} {calibration} {lengths} --hardware h100_sxm_80gb --users 8 --slo-itl-ms 60"),
+            ] {
+                let result = run(home.path(), &command);
+                assert_eq!(result.code, 0, "{command}: {}", result.stderr);
+                assert_eq!(result.stdout.contains(&format!("Caution: {caution}")), is_said, "{}", result.stdout);
+            }
+        }
+    }
+}

@@ -194,6 +194,29 @@ fn every_other_page_draws_every_figure_in_light_and_dark() {
     assert!(!log.contains("CONSOLE"), "{log}");
 }
 
+/// Rates that span less than two powers of ten, and more than three.
+#[test]
+fn every_axis_of_predictions_has_three_labels_at_least() {
+    let Some(browser) = chromium() else { return };
+    let home = tempfile::tempdir().unwrap();
+    for load in ["--rate 1,2,4..32", "--concurrency 1,2,4..4096"] {
+        let result = run(
+            home.path(),
+            &format!(
+                "predict --scenario llama31_8b_fp8_tp1 --input-tokens 1000 --output-tokens 200 {load} --plot --out page"
+            ),
+        );
+        assert_eq!(result.code, 0, "{}", result.stderr);
+        let (dom, _) = open(&browser, &home.path().join("page/prediction.html"), 1280);
+        let charts: Vec<&str> = dom.split("class=\"plot-container").skip(1).collect();
+        assert_eq!(charts.len(), 5);
+        for chart in charts {
+            let labels = ["<g class=\"xtick\">", "<g class=\"ytick\">"].map(|tick| chart.matches(tick).count());
+            assert!(labels.iter().all(|count| *count >= 3), "{load}: {labels:?}");
+        }
+    }
+}
+
 #[test]
 fn a_probe_draws_every_figure() {
     let Some(browser) = chromium() else { return };

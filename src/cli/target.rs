@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use super::terminal::note;
+use super::terminal::{note, shell_word};
 use crate::calibration::{CalibrationRecord, Target};
+use crate::dataset::sha256;
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::forecast::Forecaster;
-use crate::spec::{Campaign, Catalog, Deployment, Hardware, ModelArchitecture, Precision, System};
+use crate::spec::{Campaign, Catalog, Deployment, Hardware, ModelArchitecture, Precision, ScenarioFolder, System};
 use crate::workload::LoadKind;
 
 /// Flags that name a system to predict. One of the first three must be there, unless a command makes the group `system` optional.
@@ -153,6 +154,8 @@ pub struct ResolvedTarget {
     pub campaign: Option<Campaign>,
     /// The calibration and where it was read.
     pub calibration: Option<(PathBuf, CalibrationRecord)>,
+    /// Says so where the scenario's measurements have changed since the fit.
+    pub changed: Option<String>,
     set: Vec<(String, f64)>,
 }
 
@@ -199,6 +202,9 @@ impl TargetArgs {
         };
         let scenario = catalog.resolve(&folder)?;
         let calibration = self.calibration.open(Some(&scenario.id), default_estimator())?;
+        let changed = calibration
+            .as_ref()
+            .and_then(|(_, record)| changed_since_fit(record, &folder, self.scenario_dir.as_deref()));
         let own = scenario.system.deployment.clone();
         let weights = self.weights.unwrap_or(own.weight_precision);
         let deployment = Deployment {
@@ -222,6 +228,7 @@ impl TargetArgs {
             system,
             campaign: Some(scenario.file.campaign),
             calibration,
+            changed,
             set: self.calibration.set.clone(),
             scenario: Some(scenario.id),
             folder: self.scenario_dir.clone(),
@@ -254,9 +261,30 @@ impl TargetArgs {
             folder: None,
             campaign: None,
             calibration,
+            changed: None,
             set: self.calibration.set.clone(),
         })
     }
+}
+
+/// The command that fits a scenario, in the way in which it was named.
+pub fn fit_command(id: &str, dir: Option<&Path>) -> String {
+    match dir {
+        Some(dir) => format!("`perfmodel fit --scenario-dir {}`", shell_word(dir)),
+        None => format!("`perfmodel fit --scenario {id}`"),
+    }
+}
+
+/// Says so where the measurements of a scenario are not those to which a calibration was fitted.
+pub fn changed_since_fit(record: &CalibrationRecord, folder: &ScenarioFolder, dir: Option<&Path>) -> Option<String> {
+    let id = &folder.id;
+    let fitted = record.scenarios.iter().find(|scenario| scenario.scenario == *id)?;
+    (fitted.measured_sha256 != sha256(&folder.measured)).then(|| {
+        format!(
+            "the measurements of `{id}` have changed since this calibration was fitted; {} fits it again",
+            fit_command(id, dir)
+        )
+    })
 }
 
 /// In which precision a model is served if nobody says so: as it was published, but 32-bit weights in 16 bit, as engines do.

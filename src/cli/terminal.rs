@@ -12,7 +12,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::error::{Error, Result};
 use crate::evaluation::{Errors, EvaluatedRow};
 use crate::report::{ReportTable, number, with_sign};
-use crate::units::Seconds;
 use crate::workload::LoadKind;
 
 /// How much is said on standard error besides errors.
@@ -80,11 +79,6 @@ pub fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// A latency in ms with the upper end of its interval.
-pub fn with_end(latency: Seconds, high: Seconds) -> String {
-    format!("{} (≤ {})", number(latency.as_ms()), number(high.as_ms()))
 }
 
 /// A table with a header; columns from `numbers` on are aligned to the right.
@@ -165,20 +159,23 @@ pub fn caution_lines(cautions: &[String]) -> String {
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
+/// Cautions on standard error, where standard output is for machines.
+pub fn caution_remarks(cautions: &[String]) {
+    for caution in cautions {
+        remark(&format!("caution: {caution}"));
+    }
+}
+
 /// The files that were written, a line each.
 pub fn written_lines(files: &[PathBuf]) -> String {
     files.iter().map(|file| format!("wrote {}\n", file.display())).collect()
 }
 
-/// Rows of named columns as CSV. The cells are numbers and single words, which need no quotes.
-pub fn csv_text(rows: &[Vec<(&'static str, String)>]) -> String {
-    let mut text = String::new();
-    if let Some(first) = rows.first() {
-        text += &first.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(",");
-        text.push('\n');
-    }
+/// A header and rows as CSV. The cells are numbers and single words, which need no quotes.
+pub fn csv_text(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut text = header.join(",") + "\n";
     for row in rows {
-        text += &row.iter().map(|(_, cell)| cell.as_str()).collect::<Vec<_>>().join(",");
+        text += &row.join(",");
         text.push('\n');
     }
     text

@@ -110,7 +110,7 @@ pub fn read_measurements(file: &SpecFile, load: LoadKind) -> Result<Dataset> {
 }
 
 /// SHA-256 of a file in hexadecimal.
-pub(super) fn sha256(file: &SpecFile) -> String {
+pub fn sha256(file: &SpecFile) -> String {
     Sha256::digest(file.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

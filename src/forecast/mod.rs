@@ -66,13 +66,24 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// What keeps the operating point from being better: admission if requests queue, else the roof of a step.
+    /// What keeps the operating point from being better: admission if requests queue, else the roof of a step; `overloaded`
+    /// where the queue grows without end.
     pub fn bound(&self) -> &'static str {
+        if self.prediction.is_overloaded() { "overloaded" } else { self.capacity_bound() }
+    }
+
+    /// As [`Forecast::bound`]; where it is overloaded, what bounds the rate that it serves.
+    pub fn capacity_bound(&self) -> &'static str {
         match self.prediction.limit {
             Limit::KvMemory => "KV memory",
             Limit::MaxSequences => "max sequences",
             Limit::Clients => self.prediction.roof.name(),
         }
+    }
+
+    /// Whether requests may come faster than they can be served: as predicted, or at the pessimistic end of the interval.
+    pub fn may_be_overloaded(&self) -> bool {
+        self.ttft.high.get().is_infinite()
     }
 
     /// Interval of a statistic of TTFT, such as a percentile: as far around it as that of the mean is around the mean.

@@ -267,13 +267,6 @@ fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
                 .push(format!("{kind} has fewer key/value heads than {gpus} devices, so that some hold the same ones"));
         }
     }
-    for context in question.contexts {
-        if *context > f64::from(model.max_context_tokens) {
-            cautions.push(format!(
-                "{context} tokens are more than the {} of context that {} is made for",
-                model.max_context_tokens, model.name
-            ));
-        }
-    }
+    cautions.extend(question.contexts.iter().filter_map(|context| model.beyond_context(*context)));
     cautions
 }

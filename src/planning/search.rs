@@ -158,12 +158,16 @@ impl Outcome {
         self.verdict.as_ref().ok()
     }
 
-    /// How far the largest configuration is from the objective, as a share of the limit; unusable ones come last.
-    fn distance(&self) -> f64 {
+    /// How far the largest configuration is from the objective, as a share of the limit, then of the capacity: overloaded ones come
+    /// behind the others, unusable ones last.
+    fn distance(&self) -> [f64; 2] {
         match &self.verdict {
-            Ok(_) => 0.0,
-            Err(Failure::Misses(miss)) => miss.margin.used().min(f64::MAX),
-            Err(Failure::Unusable(_)) => f64::INFINITY,
+            Ok(_) => [0.0; 2],
+            Err(Failure::Misses(miss)) => {
+                let open_loop = miss.configuration.forecast.prediction.open_loop;
+                [miss.margin.used().min(f64::MAX), open_loop.map_or(0.0, |open_loop| open_loop.utilisation)]
+            }
+            Err(Failure::Unusable(_)) => [f64::INFINITY; 2],
         }
     }
 }
@@ -218,7 +222,10 @@ pub fn plan(placements: Vec<Placement>, question: &Question<'_>, progress: &(dyn
         let (a, b) = (key(a), key(b));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
     });
-    failures.sort_by(|a, b| a.distance().total_cmp(&b.distance()));
+    failures.sort_by(|a, b| {
+        let ([a_share, a_load], [b_share, b_load]) = (a.distance(), b.distance());
+        a_share.total_cmp(&b_share).then(a_load.total_cmp(&b_load))
+    });
     Ok(Plan { options, failures })
 }
 
@@ -373,8 +380,9 @@ impl Search<'_> {
     fn failure(&self, curve: &[CurvePoint], largest: u32) -> Result<Failure> {
         let slo = &self.question.slo;
         let nearest = curve.last().map_or(largest, |last| {
-            let enough = last.share * AS_NEAR;
-            curve.iter().find(|point| point.share <= enough).unwrap_or(last).replicas
+            // Of overloaded ones the largest is the nearest.
+            let as_near = |point: &&CurvePoint| point.share.is_finite() && point.share <= last.share * AS_NEAR;
+            curve.iter().find(as_near).unwrap_or(last).replicas
         });
         let configuration = self.configuration(nearest)?;
         let demand = &self.question.demand;

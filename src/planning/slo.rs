@@ -86,14 +86,14 @@ pub struct Margin {
     pub metric: SloMetric,
     /// As predicted.
     pub predicted: Seconds,
-    /// Upper end of its interval.
+    /// Upper end of its interval; infinite where the server may be overloaded.
     pub pessimistic: Seconds,
     /// The limit.
     pub limit: Seconds,
 }
 
 impl Margin {
-    /// Pessimistic latency as a share of the limit; above 1 the limit does not hold. An overloaded server is above any.
+    /// Pessimistic latency as a share of the limit; above 1 the limit does not hold.
     pub fn used(&self) -> f64 {
         let used = self.pessimistic / self.limit;
         if used.is_nan() { f64::INFINITY } else { used }
@@ -110,9 +110,12 @@ impl Slo {
         }
     }
 
-    /// The largest share of its limit that a latency takes, without its interval. Cheap; at most 1 is necessary for
-    /// [`Slo::is_met`].
+    /// The largest share of its limit that a latency takes, without its interval; infinite where the server is overloaded.
+    /// Cheap; at most 1 is necessary for [`Slo::is_met`].
     pub fn predicted_share(&self, prediction: &Prediction, workload: &Workload) -> f64 {
+        if prediction.is_overloaded() {
+            return f64::INFINITY;
+        }
         let limited = [
             (self.statistic.of(prediction), self.ttft),
             (prediction.itl, self.itl),
@@ -127,28 +130,31 @@ impl Slo {
         (ttft, forecast.ttft_interval(ttft).high)
     }
 
-    /// Each limited latency of a forecast against its limit.
+    /// Each limited latency of a forecast against its limit. A server that may be overloaded holds none: its queue grows for
+    /// as long as the load lasts.
     pub fn margins(&self, forecast: &Forecast) -> impl Iterator<Item = Margin> + use<> {
         let p = &forecast.prediction;
         let (ttft, ttft_high) = self.ttft(forecast);
+        let overloaded = forecast.may_be_overloaded();
         [
             (SloMetric::Ttft, ttft, ttft_high, self.ttft),
             (SloMetric::Itl, p.itl, forecast.itl.high, self.itl),
             (SloMetric::EndToEnd, forecast.end_to_end(), forecast.end_to_end_interval().high, self.end_to_end),
         ]
         .into_iter()
-        .filter_map(|(metric, predicted, pessimistic, limit)| {
+        .filter_map(move |(metric, predicted, high, limit)| {
+            let pessimistic = if overloaded { Seconds::new(f64::INFINITY) } else { high };
             limit.map(|limit| Margin { metric, predicted, pessimistic, limit })
         })
     }
 
     /// The latency that comes nearest to its limit or exceeds it most; `None` where nothing is limited.
     pub fn tightest(&self, forecast: &Forecast) -> Option<Margin> {
-        self.margins(forecast).max_by(|a, b| a.used().total_cmp(&b.used()))
+        self.margins(forecast).reduce(|worst, margin| if margin.used() > worst.used() { margin } else { worst })
     }
 
-    /// Whether the pessimistic ends of all intervals hold their limits.
+    /// Whether the pessimistic ends of all intervals hold their limits, with a queue that ends.
     pub fn is_met(&self, forecast: &Forecast) -> bool {
-        self.margins(forecast).all(|margin| margin.used() <= 1.0)
+        !forecast.may_be_overloaded() && self.margins(forecast).all(|margin| margin.used() <= 1.0)
     }
 }

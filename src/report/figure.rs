@@ -80,6 +80,10 @@ pub fn symbol(index: usize) -> MarkerSymbol {
 /// An axis is logarithmic when its values span more than this factor.
 const LOG_SPAN: f64 = 30.0;
 
+/// With at most so many steps on a logarithmic axis plotly labels the powers of ten where there are three of them at least, else
+/// 1, 2 and 5 of each.
+const LOG_TICKS: usize = 5;
+
 /// The axis that all of numbers start from.
 pub fn plain_axis(title: &str) -> Axis {
     Axis::new().title(Title::with_text(title)).auto_margin(true).grid_color("#E3E6EA").zero_line(false)
@@ -90,7 +94,11 @@ pub fn axis(title: &str, values: impl Iterator<Item = f64> + Clone) -> Axis {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(0.0, f64::max);
     let axis = plain_axis(title);
-    if low > 0.0 && high / low > LOG_SPAN { axis.type_(AxisType::Log).dtick(1.0).n_ticks(8) } else { axis }
+    if low > 0.0 && high / low > LOG_SPAN {
+        axis.type_(AxisType::Log).n_ticks(LOG_TICKS).tick_format("~r")
+    } else {
+        axis
+    }
 }
 
 /// The layout that all figures start from.

@@ -80,9 +80,11 @@ pub use insights_tables::{
     InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
     runs_in_words, speeds_table,
 };
-pub use number::{counted, number, number_or_dash, with_sign};
+pub use number::{counted, number, number_or_dash, with_end, with_interval, with_sign};
 pub use output::OutputFolder;
+pub use plan_page::{PlanReport, plan_options_table};
 pub use png::browser;
+pub use prediction_page::quantile_cells;
 pub use probe_page::words as probe_words;
 pub use roofline_charts::batch_axis;
 pub use roofline_page::RooflineReport;
@@ -95,7 +97,6 @@ use crate::error::Result;
 use crate::evaluation::live::LiveStudy;
 use crate::evaluation::{Study, TransferStudy};
 use crate::forecast::Forecast;
-use crate::planning::{Plan, Question};
 use figure::Figure;
 use tables::TableRows;
 
@@ -166,22 +167,13 @@ pub fn write_prediction(
     write_page("prediction.html", &page, &figures, folder, png)
 }
 
-/// Writes the page of a plan; `basis` says where the parameters come from.
+/// Writes the page of a plan.
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_plan(
-    title: &str,
-    basis: &str,
-    question: &Question<'_>,
-    plan: &Plan,
-    cautions: &[String],
-    folder: &Path,
-    png: bool,
-) -> Result<Vec<PathBuf>> {
-    let figures = plan_page::plan_figures(plan, question);
-    let page = plan_page::plan_page(title, basis, question, plan, cautions, &figures);
-    write_page("plan.html", &page, &figures, folder, png)
+pub fn write_plan(report: &PlanReport<'_>, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = plan_page::plan_figures(report.plan, report.question);
+    write_page("plan.html", &plan_page::plan_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes the page of a roofline.

@@ -1,5 +1,8 @@
 //! Numbers for people.
 
+use crate::calibration::Interval;
+use crate::units::Seconds;
+
 /// A number with four significant digits, without an exponent where it can be read without one; ∞ for what has no end.
 pub fn number(value: f64) -> String {
     if value == f64::INFINITY {
@@ -19,6 +22,22 @@ pub fn number(value: f64) -> String {
 /// A number for people, or a dash where there is none.
 pub fn number_or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
+}
+
+/// A latency in ms with its interval.
+pub fn with_interval(latency: Seconds, interval: Interval) -> String {
+    if latency.get().is_infinite() {
+        return "grows without end".to_owned();
+    }
+    format!("{} ({} – {})", number(latency.as_ms()), number(interval.low.as_ms()), number(interval.high.as_ms()))
+}
+
+/// A latency in ms with the upper end of its interval; a dash where it grows without end.
+pub fn with_end(latency: Seconds, high: Seconds) -> String {
+    if latency.get().is_infinite() {
+        return number_or_dash(None);
+    }
+    format!("{} (≤ {})", number(latency.as_ms()), number(high.as_ms()))
 }
 
 /// A number with a sign and so many decimals; never `-0.0`.

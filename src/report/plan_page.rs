@@ -7,11 +7,13 @@ use plotly::layout::{Shape, ShapeLine, ShapeType};
 use super::about::{About, ResultKind};
 use super::charts::distinct;
 use super::figure::{Figure, axis, colour, layout, plot};
-use super::number::{number, number_or_dash};
-use super::page::{page, section, table};
+use super::number::{counted, number, number_or_dash, with_end};
+use super::page::{html_table, page, section};
+use super::roofline_tables::ReportTable;
 use crate::calibration::LEVEL;
 use crate::planning::{CurvePoint, Latency, Outcome, Plan, Question, SloMetric, front};
 use crate::units::Seconds;
+use crate::workload::LoadKind;
 
 /// Neighbouring points of a front whose costs differ by less than this factor are one on the chart.
 const NEAR: f64 = 1.04;
@@ -148,70 +150,112 @@ fn trade_off(plan: &Plan, latency: Latency, name: &str, limit: Option<Seconds>) 
     }
 }
 
+/// A plan with what its page says of it.
+pub struct PlanReport<'a> {
+    /// Model and demand in one line.
+    pub title: String,
+    /// Where the parameters come from.
+    pub basis: String,
+    /// The limits in one line.
+    pub limits: String,
+    /// What was asked.
+    pub question: &'a Question<'a>,
+    /// What was found.
+    pub plan: &'a Plan,
+    /// Placements that were asked for, with those that cannot be.
+    pub placements: usize,
+    /// What to beware of.
+    pub cautions: Vec<String>,
+}
+
 /// The page of a plan.
-pub fn plan_page(
-    title: &str,
-    basis: &str,
-    question: &Question<'_>,
-    plan: &Plan,
-    cautions: &[String],
-    figures: &[Figure],
-) -> String {
+pub fn plan_page(report: &PlanReport<'_>, figures: &[Figure]) -> String {
     let about = About {
         kind: ResultKind::Plan,
-        title: format!("Plan · {title}"),
-        below: format!("From {basis}."),
-        findings: in_words(plan),
-        cautions: cautions.to_vec(),
+        title: format!("Plan · {}", report.title),
+        below: format!("From {}.", report.basis),
+        findings: in_words(report),
+        cautions: report.cautions.clone(),
     };
     let mut body = String::new();
-    let slo = &question.slo;
-    let rows = plan.options.iter().filter_map(|outcome| {
-        let fitting = outcome.fitting()?;
-        let c = &fitting.configuration;
-        let deployment = &outcome.placement.system.deployment;
-        Some(vec![
-            outcome.placement.system.hardware.name.clone(),
-            format!("{} × TP {}", c.replicas, deployment.tensor_parallel),
-            format!("{} / {}", deployment.weight_precision, deployment.kv_precision),
-            c.gpus.to_string(),
-            number_or_dash(c.usd_per_hour),
-            number_or_dash(c.usd_per_million_tokens()),
-            format!("{} %", number(100.0 * fitting.tightest.used())),
-            slo.label(fitting.tightest.metric).to_owned(),
-            c.forecast.bound().to_owned(),
-        ])
-    });
-    let header = [
-        "device",
-        "replicas",
-        "weights / KV",
-        "GPUs",
-        "USD/h",
-        "USD/M output tokens",
-        "of the limit",
-        "tightest",
-        "bound by",
-    ];
-    if !plan.options.is_empty() {
-        body += &section("Options", &table(&header, rows));
+    if !report.plan.options.is_empty() {
+        body += &section("Options", &html_table(plan_options_table(report.question, report.plan)));
     }
     page(&about, &body, figures)
 }
 
-fn in_words(plan: &Plan) -> Vec<String> {
-    let placements = plan.options.len() + plan.failures.len();
+/// Every option, for the terminal and the page.
+pub fn plan_options_table(question: &Question<'_>, plan: &Plan) -> ReportTable {
+    let slo = &question.slo;
+    let load = match question.demand.kind() {
+        LoadKind::OpenLoop => "req/s each",
+        LoadKind::ClosedLoop | LoadKind::StaticBatch => "clients each",
+    };
+    let ttft = format!("{} ms", slo.label(SloMetric::Ttft));
+    let header = [
+        "#",
+        "GPUs",
+        "USD/h",
+        "USD/M output tokens",
+        "hardware",
+        "TP",
+        "weights",
+        "KV",
+        "replicas",
+        load,
+        &ttft,
+        "ITL ms",
+        "tok/s",
+        "headroom",
+        "tightest",
+        "bound by",
+    ];
+    let rows = plan.options.iter().enumerate().filter_map(|(index, outcome)| {
+        let fitting = outcome.fitting()?;
+        let c = &fitting.configuration;
+        let deployment = &outcome.placement.system.deployment;
+        let (ttft, ttft_high) = slo.ttft(&c.forecast);
+        Some(vec![
+            (index + 1).to_string(),
+            c.gpus.to_string(),
+            number_or_dash(c.usd_per_hour),
+            number_or_dash(c.usd_per_million_tokens()),
+            outcome.placement.hardware.clone(),
+            deployment.tensor_parallel.to_string(),
+            deployment.weight_precision.to_string(),
+            deployment.kv_precision.to_string(),
+            c.replicas.to_string(),
+            number(c.forecast.workload.load()),
+            with_end(ttft, ttft_high),
+            with_end(c.forecast.prediction.itl, c.forecast.itl.high),
+            number(c.throughput.get()),
+            headroom(fitting.headroom),
+            format!("{} {:.0} %", slo.label(fitting.tightest.metric), 100.0 * fitting.tightest.used()),
+            c.forecast.bound().to_owned(),
+        ])
+    });
+    ReportTable { header: header.map(str::to_owned).to_vec(), rows: rows.collect() }
+}
+
+fn headroom(value: Option<f64>) -> String {
+    value.map_or_else(|| "> 6300 %".to_owned(), |share| format!("{:.0} %", 100.0 * share))
+}
+
+fn in_words(report: &PlanReport<'_>) -> Vec<String> {
+    let PlanReport { plan, placements, limits, .. } = report;
+    let limits = format!("Limits: {limits}.");
     let Some((outcome, fitting)) = plan.options.first().and_then(|outcome| Some((outcome, outcome.fitting()?))) else {
-        return vec![format!("None of {placements} placements meets the limits.")];
+        return vec![format!("None of {} meets the limits.", counted(placements, "placement")), limits];
     };
     let c = &fitting.configuration;
-    vec![format!(
-        "{} of {placements} placements meet the limits with enough replicas. The first choice is {} × {} on {} GPUs of {}{}.",
+    let found = format!(
+        "{} of {} meet the limits with enough replicas. The first choice is {} of {} each, {}{}.",
         plan.options.len(),
-        c.replicas,
-        outcome.placement.system.deployment.tensor_parallel,
-        c.gpus,
+        counted(placements, "placement"),
+        counted(c.replicas, "replica"),
+        counted(outcome.placement.system.deployment.tensor_parallel, "GPU"),
         outcome.placement.system.hardware.name,
-        c.usd_per_hour.map_or_else(String::new, |usd| format!(" for {} US dollars an hour", number(usd)))
-    )]
+        c.usd_per_hour.map_or_else(String::new, |usd| format!(", for {} US dollars an hour", number(usd)))
+    );
+    vec![found, limits]
 }

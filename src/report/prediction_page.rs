@@ -7,7 +7,7 @@ use plotly::{Plot, Scatter};
 use super::about::{About, ResultKind};
 use super::charts::{distinct, short};
 use super::figure::{Figure, axis, colour, layout, plot, translucent};
-use super::number::number;
+use super::number::{counted, number, number_or_dash, with_end, with_interval};
 use super::page::{page, section, table};
 use crate::calibration::{Interval, LEVEL};
 use crate::forecast::Forecast;
@@ -253,7 +253,6 @@ pub fn prediction_page(
     cautions: &[String],
     figures: &[Figure],
 ) -> String {
-    let kind = kind(forecasts);
     let about = About {
         kind: ResultKind::Prediction,
         title: format!("{title} · predicted"),
@@ -261,51 +260,88 @@ pub fn prediction_page(
         findings: in_words(forecasts),
         cautions: cautions.to_vec(),
     };
-    let mut body = String::new();
-    let rows = forecasts.iter().map(|forecast| {
-        let p = &forecast.prediction;
-        let finite = |value: f64, interval: Interval| {
-            if value.is_finite() {
-                format!("{} ({} – {})", number(value), number(interval.low.as_ms()), number(interval.high.as_ms()))
-            } else {
-                "overloaded".to_owned()
-            }
-        };
-        vec![
-            label(forecast),
-            forecast.workload.load().to_string(),
-            finite(p.ttft.as_ms(), forecast.ttft),
-            finite(p.itl.as_ms(), forecast.itl),
-            number(p.throughput.get()),
-            number(p.running),
-            forecast.bound().to_owned(),
-        ]
-    });
-    let interval = format!("({:.0} %)", 100.0 * LEVEL);
-    let (ttft, itl) = (format!("TTFT ms {interval}"), format!("ITL ms {interval}"));
-    let header = ["input / output", kind.axis(), &ttft, &itl, "tokens/s", "running", "bound by"];
-    body += &section("Predictions", &table(&header, rows));
+    let body = section("Predictions", &predictions(forecasts));
     page(&about, &body, figures)
 }
 
-/// What the forecasts say, in plain words.
+fn predictions(forecasts: &[Forecast]) -> String {
+    let rows = forecasts.iter().map(|forecast| {
+        let p = &forecast.prediction;
+        let mut row = vec![label(forecast), forecast.workload.load().to_string(), with_interval(p.ttft, forecast.ttft)];
+        row.extend(quantile_cells(forecast));
+        row.extend([
+            with_interval(p.itl, forecast.itl),
+            number_or_dash(Some(forecast.end_to_end().get()).filter(|time| time.is_finite())),
+            number(p.throughput.get()),
+            number(p.running),
+            forecast.bound().to_owned(),
+        ]);
+        row
+    });
+    let kind = kind(forecasts);
+    let interval = format!("({:.0} %)", 100.0 * LEVEL);
+    let (ttft, itl) = (format!("TTFT ms {interval}"), format!("ITL ms {interval}"));
+    let mut header = vec!["input / output", kind.axis(), &ttft];
+    if kind == LoadKind::OpenLoop {
+        header.extend(["P50", "P90", "P99"]);
+    }
+    header.extend([&itl, "e2e s", "tokens/s", "running", "bound by"]);
+    table(&header, rows)
+}
+
+/// Percentiles of TTFT with the upper ends of their intervals; none where they are not predicted.
+pub fn quantile_cells(forecast: &Forecast) -> Vec<String> {
+    let quantiles = forecast.prediction.open_loop.map(|open_loop| open_loop.quantiles());
+    let cell = |quantile| with_end(quantile, forecast.ttft_interval(quantile).high);
+    quantiles.into_iter().flatten().map(cell).collect()
+}
+
+/// What the forecasts say, in plain words. A queue that grows without end is no operating point.
 fn in_words(forecasts: &[Forecast]) -> Vec<String> {
-    let best = forecasts.iter().max_by(|a, b| a.prediction.throughput.get().total_cmp(&b.prediction.throughput.get()));
-    let queued = forecasts.iter().filter(|f| f.prediction.waiting > f.prediction.running).count();
+    let served = || forecasts.iter().filter(|forecast| !forecast.prediction.is_overloaded());
+    let best = served().max_by(|a, b| a.prediction.throughput.get().total_cmp(&b.prediction.throughput.get()));
+    let queued = served().filter(|f| f.prediction.waiting > f.prediction.running).count();
     let mut words = Vec::new();
     if let Some(best) = best {
         words.push(format!(
-            "The most that is reached here is {} tokens/s, at {} input / output tokens and {} {}, with {} ms between the \
-             tokens of a user.",
+            "The most that is reached here is {} tokens/s, at {} input / output tokens and {}, with {} ms between the tokens of \
+             a user.",
             number(best.prediction.throughput.get()),
             label(best),
-            best.workload.kind().axis(),
-            best.workload.load(),
+            load_in_words(&best.workload),
             number(best.prediction.itl.as_ms())
         ));
     }
     if queued > 0 {
         words.push(format!("In {queued} of {} workloads more requests wait than run.", forecasts.len()));
     }
+    words.extend(overloaded_in_words(forecasts));
     words
+}
+
+fn load_in_words(workload: &Workload) -> String {
+    let load = workload.load();
+    match workload.kind() {
+        LoadKind::ClosedLoop => counted(load, "client"),
+        LoadKind::OpenLoop => format!("{load} requests/s"),
+        LoadKind::StaticBatch => format!("a batch of {load}"),
+    }
+}
+
+/// From which rate on it is overloaded, if it is.
+fn overloaded_in_words(forecasts: &[Forecast]) -> Option<String> {
+    let overloaded = || forecasts.iter().filter(|forecast| forecast.prediction.is_overloaded());
+    let first = overloaded().min_by(|a, b| a.workload.load().total_cmp(&b.workload.load()))?;
+    let rate = load_in_words(&first.workload);
+    Some(if distinct(forecasts.iter().map(label)).len() == 1 {
+        format!("At {rate} and more it is overloaded: the queue grows without end.")
+    } else {
+        format!(
+            "{} of {} workloads are overloaded: their queue grows without end. The least rate of them is {rate}, at {} input / \
+             output tokens.",
+            overloaded().count(),
+            forecasts.len(),
+            label(first)
+        )
+    })
 }

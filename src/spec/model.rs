@@ -224,6 +224,13 @@ pub struct ModelArchitecture {
 }
 
 impl ModelArchitecture {
+    /// Says so where a request of so many tokens is longer than the context that the model is made for.
+    pub fn beyond_context(&self, tokens: f64) -> Option<String> {
+        let context = self.max_context_tokens;
+        (tokens > f64::from(context))
+            .then(|| format!("{tokens} tokens are more than the {context} of context that {} is made for", self.name))
+    }
+
     /// Reads and checks a model file; `id` is the name by which scenarios call it.
     ///
     /// # Errors

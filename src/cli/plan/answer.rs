@@ -4,22 +4,25 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::Refused;
+use crate::calibration::LEVEL;
 use crate::cli::terminal::shell_word;
 use crate::planning::{Failure, Miss, Outcome, Plan, Question, SloMetric};
-use crate::report::{counted, number};
-use crate::spec::Deployment;
+use crate::report::{PlanReport, counted, number};
+use crate::spec::{Deployment, ModelArchitecture};
 use crate::workload::LoadKind;
 
 /// A plan with what was asked.
 pub struct Answer<'a> {
-    /// Name of the model.
-    pub model: &'a str,
+    /// The model.
+    pub model: &'a ModelArchitecture,
     /// The flags that name the model to `predict`.
     pub subject: String,
     /// What was asked.
     pub question: &'a Question<'a>,
     /// Where the calibration was read.
     pub calibration: Option<&'a Path>,
+    /// Says so where the measurements have changed since it was fitted.
+    pub changed: Option<&'a str>,
     /// What was found.
     pub plan: &'a Plan,
     /// What could not be placed.
@@ -40,7 +43,7 @@ impl Answer<'_> {
         };
         format!(
             "{} for {load}, {} input and {} output tokens",
-            self.model,
+            self.model.name,
             demand.input_tokens(),
             demand.output_tokens()
         )
@@ -54,6 +57,11 @@ impl Answer<'_> {
         }
     }
 
+    /// Placements that were asked for, with those that cannot be.
+    pub fn placements(&self) -> usize {
+        self.plan.options.len() + self.plan.failures.len() + self.refused.len()
+    }
+
     /// The limits in one line.
     pub fn limits(&self) -> String {
         let slo = &self.question.slo;
@@ -62,7 +70,20 @@ impl Answer<'_> {
                 .into_iter()
                 .filter_map(|(metric, limit)| Some(format!("{} ≤ {} ms", slo.label(metric), number(limit?.as_ms()))))
                 .collect();
-        limits.join(", ")
+        format!("{}, held by the pessimistic end of the {:.0} % interval", limits.join(", "), 100.0 * LEVEL)
+    }
+
+    /// What the page shows.
+    pub fn report(&self) -> PlanReport<'_> {
+        PlanReport {
+            title: self.title(),
+            basis: self.basis(),
+            limits: self.limits(),
+            question: self.question,
+            plan: self.plan,
+            placements: self.placements(),
+            cautions: self.cautions(),
+        }
     }
 
     /// What a planner must know before trusting the numbers, one sentence each.
@@ -75,6 +96,8 @@ impl Answer<'_> {
                     .to_owned(),
             );
         }
+        cautions.extend(self.changed.map(str::to_owned));
+        cautions.extend(self.model.beyond_context(self.question.demand.total_tokens()));
         let Some(first) = self.plan.options.first() else { return cautions };
         cautions.extend(first.placement.system.slow_link().map(|link| format!("option 1: {link}")));
         let Some(best) = first.fitting() else { return cautions };
@@ -109,9 +132,11 @@ impl Answer<'_> {
         let Miss { configuration, margin, at_any_size } = miss;
         let slo = &self.question.slo;
         let forecast = &configuration.forecast;
-        let overloaded = forecast.prediction.is_overloaded();
-        let what = if overloaded {
-            "overloaded".to_owned()
+        let overloaded = forecast.may_be_overloaded();
+        let what = if forecast.prediction.is_overloaded() {
+            "overloaded: more requests arrive than it can serve".to_owned()
+        } else if overloaded {
+            "near its capacity: at the pessimistic end more requests arrive than it can serve".to_owned()
         } else {
             format!(
                 "{} {} ms, up to {} (limit {})",
@@ -127,8 +152,8 @@ impl Answer<'_> {
             (false, _) => "more replicas would do it",
         };
         let roof = match margin.metric {
-            SloMetric::Ttft => "prefill and waiting".to_owned(),
-            SloMetric::Itl | SloMetric::EndToEnd => forecast.bound().to_owned(),
+            SloMetric::Ttft if !overloaded => "prefill and waiting",
+            SloMetric::Ttft | SloMetric::Itl | SloMetric::EndToEnd => forecast.capacity_bound(),
         };
         format!("{what}; bound by {roof}; {size}")
     }

@@ -57,6 +57,7 @@ struct ConfigurationRow {
     replicas: u32,
     gpus: u32,
     load_per_replica: f64,
+    ttft_at: &'static str,
     ttft_ms: Option<f64>,
     ttft_high_ms: Option<f64>,
     itl_ms: f64,
@@ -123,6 +124,7 @@ fn configuration_row(
         replicas: c.replicas,
         gpus: c.gpus,
         load_per_replica: f.workload.load(),
+        ttft_at: slo.statistic.name(),
         ttft_ms: finite(ttft.as_ms()),
         ttft_high_ms: finite(ttft_high.as_ms()),
         itl_ms: p.itl.as_ms(),
@@ -196,7 +198,7 @@ pub fn json(answer: &Answer<'_>, files: &[PathBuf]) -> Result<String> {
         at_any_size: true,
     });
     let output = PlanOutput {
-        model: answer.model,
+        model: &answer.model.name,
         input_tokens: demand.input_tokens(),
         output_tokens: demand.output_tokens(),
         users: under(LoadKind::ClosedLoop),
@@ -223,34 +225,37 @@ pub fn json(answer: &Answer<'_>, files: &[PathBuf]) -> Result<String> {
     json_line(&output)
 }
 
-/// The options as CSV.
+/// A column of the CSV: its name, and its cell of an option.
+type Column = (&'static str, fn(&OptionRow) -> String);
+
+const COLUMNS: [Column; 19] = [
+    ("hardware", |row| row.configuration.placement.hardware.clone()),
+    ("tensor_parallel", |row| row.configuration.placement.tensor_parallel.to_string()),
+    ("weight_precision", |row| row.configuration.placement.weight_precision.clone()),
+    ("kv_precision", |row| row.configuration.placement.kv_precision.clone()),
+    ("replicas", |row| row.configuration.replicas.to_string()),
+    ("gpus", |row| row.configuration.gpus.to_string()),
+    ("load_per_replica", |row| row.configuration.load_per_replica.to_string()),
+    ("ttft_ms", |row| optional(row.configuration.ttft_ms)),
+    ("ttft_at", |row| row.configuration.ttft_at.to_owned()),
+    ("ttft_high_ms", |row| optional(row.configuration.ttft_high_ms)),
+    ("itl_ms", |row| row.configuration.itl_ms.to_string()),
+    ("itl_high_ms", |row| row.configuration.itl_high_ms.to_string()),
+    ("e2e_ms", |row| optional(row.configuration.e2e_ms)),
+    ("e2e_high_ms", |row| optional(row.configuration.e2e_high_ms)),
+    ("throughput_tok_s", |row| row.configuration.throughput_tok_s.to_string()),
+    ("usd_per_hour", |row| optional(row.configuration.usd_per_hour)),
+    ("usd_per_million_tokens", |row| optional(row.configuration.usd_per_million_tokens)),
+    ("headroom_pct", |row| optional(row.headroom_pct)),
+    ("bound_by", |row| row.configuration.bound_by.replace(' ', "_")),
+];
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// The options as CSV; without one the header alone.
 pub fn csv(answer: &Answer<'_>) -> String {
-    let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let rows: Vec<_> = option_rows(answer)
-        .into_iter()
-        .map(|row| {
-            let c = row.configuration;
-            vec![
-                ("hardware", c.placement.hardware),
-                ("tensor_parallel", c.placement.tensor_parallel.to_string()),
-                ("weight_precision", c.placement.weight_precision),
-                ("kv_precision", c.placement.kv_precision),
-                ("replicas", c.replicas.to_string()),
-                ("gpus", c.gpus.to_string()),
-                ("load_per_replica", c.load_per_replica.to_string()),
-                ("ttft_ms", text(c.ttft_ms)),
-                ("ttft_high_ms", text(c.ttft_high_ms)),
-                ("itl_ms", c.itl_ms.to_string()),
-                ("itl_high_ms", c.itl_high_ms.to_string()),
-                ("e2e_ms", text(c.e2e_ms)),
-                ("e2e_high_ms", text(c.e2e_high_ms)),
-                ("throughput_tok_s", c.throughput_tok_s.to_string()),
-                ("usd_per_hour", text(c.usd_per_hour)),
-                ("usd_per_million_tokens", text(c.usd_per_million_tokens)),
-                ("headroom_pct", text(row.headroom_pct)),
-                ("bound_by", c.bound_by.replace(' ', "_")),
-            ]
-        })
-        .collect();
-    csv_text(&rows)
+    let rows = option_rows(answer).into_iter().map(|row| COLUMNS.map(|(_, cell)| cell(&row)).to_vec());
+    csv_text(&COLUMNS.map(|(name, _)| name), rows)
 }

@@ -13,8 +13,8 @@ use super::TableFormat;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::select::matching;
-use super::target::{CalibrationArgs, default_estimator};
-use super::terminal::{print, progress_bar, shell_word};
+use super::target::{CalibrationArgs, changed_since_fit, default_estimator};
+use super::terminal::{caution_remarks, print, progress_bar, remark, shell_word, written_lines};
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
@@ -24,7 +24,7 @@ use crate::units::Seconds;
 use crate::workload::{LoadKind, Workload};
 use answer::Answer;
 use machine::{csv, json};
-use text::text;
+use text::{nearest, text};
 
 impl ValueEnum for TtftStatistic {
     fn value_variants<'a>() -> &'a [Self] {
@@ -125,7 +125,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     calibration: CalibrationArgs,
 
-    /// Options to print
+    /// Options to print for people; json and csv hold all
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
 
@@ -181,6 +181,8 @@ struct Subject {
     /// How the scenario places it; its limits of the engine hold unless flags say otherwise.
     deployment: Option<Deployment>,
     calibration: Option<(PathBuf, CalibrationRecord)>,
+    /// Says so where the scenario's measurements have changed since the fit.
+    changed: Option<String>,
 }
 
 impl PlanArgs {
@@ -197,11 +199,14 @@ impl PlanArgs {
                 return Err(Error::input("no model is named").help("give --model or --scenario"));
             };
             let model = catalog.model_or_config(name)?;
-            return Ok(Subject { model, scenario, campaign: None, deployment: None, calibration });
+            return Ok(Subject { model, scenario, campaign: None, deployment: None, calibration, changed: None });
         };
+        let changed = calibration
+            .as_ref()
+            .and_then(|(_, record)| changed_since_fit(record, &folder, self.scenario_dir.as_deref()));
         let resolved = catalog.resolve(&folder)?;
         let (model, deployment) = (resolved.system.model, Some(resolved.system.deployment));
-        Ok(Subject { model, scenario, campaign: Some(resolved.file.campaign), deployment, calibration })
+        Ok(Subject { model, scenario, campaign: Some(resolved.file.campaign), deployment, calibration, changed })
     }
 
     /// The flags that name the same to `predict`.
@@ -374,22 +379,28 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     let plan = plan(placements, &question, &|| bar.inc(1))?;
     bar.finish_and_clear();
     let answer = Answer {
-        model: &subject.model.name,
+        model: &subject.model,
         subject: args.named(catalog, &subject.model),
         question: &question,
         calibration: subject.calibration.as_ref().map(|(path, _)| path.as_path()),
+        changed: subject.changed.as_deref(),
         plan: &plan,
         refused: &refused,
         elapsed_s: started.elapsed().as_secs_f64(),
     };
-    let files = args.page.write("plans", &subject.model.id, |folder, png| {
-        write_plan(&answer.title(), &answer.basis(), &question, &plan, &answer.cautions(), folder, png)
-    })?;
-    print(&match args.format {
-        TableFormat::Table => text(&answer, args.top, &files),
-        TableFormat::Json => json(&answer, &files)?,
-        TableFormat::Csv => csv(&answer),
-    })?;
+    let files = args.page.write("plans", &subject.model.id, |folder, png| write_plan(&answer.report(), folder, png))?;
+    match args.format {
+        TableFormat::Table => print(&text(&answer, args.top, &files))?,
+        TableFormat::Json => print(&json(&answer, &files)?)?,
+        TableFormat::Csv => {
+            if plan.options.is_empty() {
+                remark(&nearest(&answer));
+            }
+            caution_remarks(&answer.cautions());
+            eprint!("{}", written_lines(&files));
+            print(&csv(&answer))?;
+        }
+    }
     if plan.options.is_empty() {
         return Err(Error::failed("nothing meets the limits").help(answer.remedy()));
     }

@@ -4,38 +4,29 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::answer::{Answer, placed};
-use crate::calibration::LEVEL;
-use crate::cli::terminal::{table, with_end, written_lines};
-use crate::planning::{Failure, Miss, SloMetric};
-use crate::report::{counted, number, number_or_dash};
-use crate::workload::LoadKind;
+use crate::cli::terminal::{report_table, table, written_lines};
+use crate::planning::{Failure, Miss};
+use crate::report::{counted, number_or_dash, plan_options_table};
 
 /// Failures that are printed, one for each device.
 const MOST_FAILURES: usize = 12;
 
-fn headroom(value: Option<f64>) -> String {
-    value.map_or_else(|| "> 6300 %".to_owned(), |share| format!("{:.0} %", 100.0 * share))
-}
-
 /// The tables on the terminal.
 pub fn text(answer: &Answer<'_>, top: usize, files: &[PathBuf]) -> String {
     let plan = answer.plan;
-    let placements = plan.options.len() + plan.failures.len() + answer.refused.len();
     let mut text = format!(
-        "{}\nlimits: {}, held by the pessimistic end of the {:.0} % interval\n{}from {}\n{} of {} in {:.2} s; the limits are \
-         met by {}\n\n",
+        "{}\nlimits: {}\n{}from {}\n{} of {} in {:.2} s; the limits are met by {}\n\n",
         answer.title(),
         answer.limits(),
-        100.0 * LEVEL,
         if answer.calibration.is_none() { "UNCALIBRATED, " } else { "" },
         answer.basis(),
         counted(plan.configurations(), "configuration"),
-        counted(placements, "placement"),
+        counted(answer.placements(), "placement"),
         answer.elapsed_s,
         counted(plan.options.len(), "placement")
     );
     if plan.options.is_empty() {
-        text += &nearest(answer);
+        text += &(nearest(answer) + "\n\n");
     } else {
         text += &options(answer, top);
     }
@@ -51,74 +42,29 @@ pub fn text(answer: &Answer<'_>, top: usize, files: &[PathBuf]) -> String {
 }
 
 fn options(answer: &Answer<'_>, top: usize) -> String {
-    let slo = &answer.question.slo;
-    let load = match answer.question.demand.kind() {
-        LoadKind::OpenLoop => "req/s each",
-        LoadKind::ClosedLoop | LoadKind::StaticBatch => "clients each",
-    };
-    let ttft = format!("{} ms", slo.label(SloMetric::Ttft));
-    let header = [
-        "#",
-        "GPUs",
-        "USD/h",
-        "USD/M output tokens",
-        "hardware",
-        "TP",
-        "weights",
-        "KV",
-        "replicas",
-        load,
-        &ttft,
-        "ITL ms",
-        "tok/s",
-        "headroom",
-        "tightest",
-        "bound by",
-    ];
-    let rows = answer.plan.options.iter().take(top).enumerate().filter_map(|(index, outcome)| {
-        let fitting = outcome.fitting()?;
-        let c = &fitting.configuration;
-        let [hardware, tp, weights, kv] = placed(&outcome.placement.hardware, &outcome.placement.system.deployment);
-        let (ttft, ttft_high) = slo.ttft(&c.forecast);
-        Some(vec![
-            (index + 1).to_string(),
-            c.gpus.to_string(),
-            number_or_dash(c.usd_per_hour),
-            number_or_dash(c.usd_per_million_tokens()),
-            hardware,
-            tp,
-            weights,
-            kv,
-            c.replicas.to_string(),
-            number(c.forecast.workload.load()),
-            with_end(ttft, ttft_high),
-            with_end(c.forecast.prediction.itl, c.forecast.itl.high),
-            number(c.throughput.get()),
-            headroom(fitting.headroom),
-            format!("{} {:.0} %", slo.label(fitting.tightest.metric), 100.0 * fitting.tightest.used()),
-            c.forecast.bound().to_owned(),
-        ])
-    });
-    let mut text = table(&header, rows, 0..4);
+    let mut options = plan_options_table(answer.question, answer.plan);
+    options.rows.truncate(top);
+    let mut text = report_table(options, 0..4);
     let more = answer.plan.options.len().saturating_sub(top);
     if more > 0 {
         // Writing to a String cannot fail.
         let _ = writeln!(text, " … and {more} more (--top)");
     }
-    text + " headroom: how much more demand it takes until a limit is missed; tightest: the latency nearest to its limit, its \
-            pessimistic end as a share of it\n\n"
+    text + " headroom: how much more demand it takes until a limit is missed or it is overloaded; tightest: the latency nearest to its \
+            limit, its pessimistic end as a share of it\n\n"
 }
 
-fn nearest(answer: &Answer<'_>) -> String {
+/// What comes nearest where nothing meets the limits, and why it does not do.
+pub fn nearest(answer: &Answer<'_>) -> String {
     let Some((placement, miss)) = answer.plan.nearest() else {
-        return "Nothing meets the limits: no placement can serve the demand at all.\n\n".to_owned();
+        return "Nothing meets the limits: no placement can serve the demand at all.".to_owned();
     };
     let Miss { configuration, .. } = miss;
     format!(
-        "Nothing meets the limits. Nearest: {} × {} ({} GPUs, {} USD/h)\n  {}\n\n",
+        "Nothing meets the limits. Nearest: {} × {} ({}, {} USD/h)\n  {}",
         configuration.replicas,
         placement.system.title(),
-        configuration.gpus,
+        counted(configuration.gpus, "GPU"),
         number_or_dash(configuration.usd_per_hour),
         answer.missed(miss)
     )

@@ -92,7 +92,9 @@ pub fn output<'a>(
 
 /// The predictions as CSV.
 pub fn csv(target: &ResolvedTarget, capacity: &Capacity, forecasts: &[Forecast]) -> String {
-    csv_text(&forecasts.iter().map(|forecast| flat(&row(forecast, capacity, target))).collect::<Vec<_>>())
+    let rows: Vec<_> = forecasts.iter().map(|forecast| flat(&row(forecast, capacity, target))).collect();
+    let header: Vec<&str> = rows.first().into_iter().flatten().map(|(name, _)| *name).collect();
+    csv_text(&header, rows.into_iter().map(|row| row.into_iter().map(|(_, cell)| cell).collect()))
 }
 
 fn row(forecast: &Forecast, capacity: &Capacity, target: &ResolvedTarget) -> Row {

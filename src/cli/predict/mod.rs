@@ -14,8 +14,8 @@ use super::explain::explain;
 use super::json::json_line;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
-use super::target::{ResolvedTarget, TargetArgs};
-use super::terminal::{caution_lines, print, remark, shell_word, written_lines};
+use super::target::{ResolvedTarget, TargetArgs, fit_command};
+use super::terminal::{caution_lines, caution_remarks, print, written_lines};
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
@@ -130,11 +130,11 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
     match args.format {
         TableFormat::Json => {
             let output = output(&target, &forecaster, &capacity, &forecasts, files);
-            say(&cautions);
+            caution_remarks(&cautions);
             print(&json_line(&output)?)
         }
         TableFormat::Csv => {
-            say(&cautions);
+            caution_remarks(&cautions);
             eprint!("{}", written_lines(&files));
             print(&csv(&target, &capacity, &forecasts))
         }
@@ -159,13 +159,13 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
     if forecaster.is_calibrated() {
         cautions.extend(forecaster.priors_in_words());
     } else {
-        let remedy = match (&target.folder, &target.scenario) {
-            (Some(folder), _) => format!("`perfmodel fit --scenario-dir {}` calibrates it", shell_word(folder)),
-            (None, Some(id)) => format!("`perfmodel fit --scenario {id}` calibrates it"),
-            (None, None) => "give --calibration FILE of a fit on such hardware".to_owned(),
+        let remedy = match &target.scenario {
+            Some(id) => format!("{} calibrates it", fit_command(id, target.folder.as_deref())),
+            None => "give --calibration FILE of a fit on such hardware".to_owned(),
         };
         cautions.push(format!("UNCALIBRATED: these numbers come from documented priors alone; {remedy}"));
     }
+    cautions.extend(target.changed.clone());
     if let (None, Some(id)) = (&target.scenario, forecaster.scenario_of(&target.system)) {
         cautions.push(format!(
             "the calibration measured this system as `{id}`, but who measures yours is not known: the intervals are as wide as \
@@ -177,19 +177,6 @@ pub fn cautions(target: &ResolvedTarget, forecaster: &Forecaster, workloads: &[W
     }
     cautions.extend(target.system.slow_link());
     let longest = workloads.iter().map(Workload::total_tokens).fold(0.0, f64::max);
-    let context = f64::from(target.system.model.max_context_tokens);
-    if longest > context {
-        cautions.push(format!(
-            "{longest} tokens are more than the {context} of context that {} is made for",
-            target.system.model.name
-        ));
-    }
+    cautions.extend(target.system.model.beyond_context(longest));
     cautions
-}
-
-/// Cautions on standard error, where standard output is for machines.
-fn say(cautions: &[String]) {
-    for caution in cautions {
-        remark(&format!("caution: {caution}"));
-    }
 }

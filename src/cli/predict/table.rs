@@ -1,10 +1,10 @@
 //! The table of `perfmodel predict` on the terminal.
 
-use crate::calibration::{Interval, LEVEL};
+use crate::calibration::LEVEL;
 use crate::cli::target::ResolvedTarget;
-use crate::cli::terminal::{table, with_end};
+use crate::cli::terminal::table;
 use crate::forecast::{Capacity, Forecast};
-use crate::report::number;
+use crate::report::{number, number_or_dash, quantile_cells, with_interval};
 use crate::workload::LoadKind;
 
 /// The system, where its parameters come from, and its memory.
@@ -25,14 +25,6 @@ pub fn heading(target: &ResolvedTarget, capacity: &Capacity, forecasts: &[Foreca
         capacity.weights.as_gib(),
         capacity.kv_cache.as_gib()
     )
-}
-
-fn with_interval(value: f64, interval: Interval) -> String {
-    if value.is_finite() {
-        format!("{} ({} – {})", number(value), number(interval.low.as_ms()), number(interval.high.as_ms()))
-    } else {
-        "grows without end".to_owned()
-    }
 }
 
 /// A line for each workload.
@@ -66,28 +58,18 @@ pub fn predictions_table(
             workload.input_tokens().to_string(),
             workload.output_tokens().to_string(),
             workload.load().to_string(),
-            with_interval(p.ttft.as_ms(), forecast.ttft),
+            with_interval(p.ttft, forecast.ttft),
         ];
-        if let Some(open_loop) = &p.open_loop {
-            row.extend(open_loop.quantiles().map(|quantile| {
-                if quantile.get().is_finite() {
-                    with_end(quantile, forecast.ttft_interval(quantile).high)
-                } else {
-                    "–".to_owned()
-                }
-            }));
-        }
-        let overloaded = p.is_overloaded();
-        let bound = if overloaded { "overloaded" } else { forecast.bound() };
+        row.extend(quantile_cells(forecast));
         row.extend([
-            with_interval(p.itl.as_ms(), forecast.itl),
-            if overloaded { "–".to_owned() } else { number(forecast.end_to_end().get()) },
+            with_interval(p.itl, forecast.itl),
+            number_or_dash(Some(forecast.end_to_end().get()).filter(|time| time.is_finite())),
             number(p.throughput.get()),
             number(p.throughput.get() / gpus),
             number(p.running),
             format!("{:.0}", 100.0 * capacity.used(workload, p)),
             format!("{:.0}", capacity.most_clients(workload)),
-            bound.to_owned(),
+            forecast.bound().to_owned(),
         ]);
         row
     });

@@ -146,12 +146,7 @@ fn report(
         cautions.push(format!("at a bound of their fit, so not measured: {}", bounded.join(", ")));
     }
     let longest = contexts.iter().copied().fold(args.context, f64::max);
-    if longest > f64::from(system.model.max_context_tokens) {
-        cautions.push(format!(
-            "{longest} tokens are more than the {} of context that {} is made for",
-            system.model.max_context_tokens, system.model.name
-        ));
-    }
+    cautions.extend(system.model.beyond_context(longest));
     let prompts = args.batch * args.context;
     if let Some(budget) = system.deployment.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
         cautions
