@@ -137,3 +137,14 @@ fn bad_input_is_refused_with_a_remedy() {
     assert!(unfit.code == 2 && unfit.stderr.contains("does not fit"), "{}", unfit.stderr);
     assert!(fs::read_dir(home.path()).unwrap().next().is_none(), "nothing is written");
 }
+
+#[test]
+fn where_padding_alone_makes_decode_compute_bound_it_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let roofline = "roofline --model llama31_8b --hardware a100_sxm_80gb --batch 1 --context 1000";
+    let padded = "because kernels are taken to compute whole tiles, 64 rows more";
+    let narrow = run(home.path(), &format!("{roofline} --weights int4 --compute bf16"));
+    assert!(narrow.code == 0 && narrow.stdout.contains(padded), "{}", narrow.stdout);
+    let wide = run(home.path(), &format!("{roofline} --weights bf16"));
+    assert!(wide.code == 0 && !wide.stdout.contains(padded), "{}", wide.stdout);
+}

@@ -80,9 +80,8 @@ pub fn symbol(index: usize) -> MarkerSymbol {
 /// An axis is logarithmic when its values span more than this factor.
 const LOG_SPAN: f64 = 30.0;
 
-/// With at most so many steps on a logarithmic axis plotly labels the powers of ten where there are three of them at least, else
-/// 1, 2 and 5 of each.
-const LOG_TICKS: usize = 5;
+/// A logarithmic axis has a label at each power of ten where its values span this factor at least, else also at 2 and 5 of each.
+const LOG_DECADES: f64 = 1e3;
 
 /// The axis that all of numbers start from.
 pub fn plain_axis(title: &str) -> Axis {
@@ -94,10 +93,10 @@ pub fn axis(title: &str, values: impl Iterator<Item = f64> + Clone) -> Axis {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(0.0, f64::max);
     let axis = plain_axis(title);
-    if low > 0.0 && high / low > LOG_SPAN {
-        axis.type_(AxisType::Log).n_ticks(LOG_TICKS).tick_format("~r")
-    } else {
-        axis
+    match high / low {
+        span if low > 0.0 && span >= LOG_DECADES => axis.type_(AxisType::Log).dtick(1.0).n_ticks(8),
+        span if low > 0.0 && span > LOG_SPAN => axis.type_(AxisType::Log).n_ticks(5).tick_format("~r"),
+        _ => axis,
     }
 }
 

@@ -4,8 +4,10 @@
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const NIGHT = { "#1B1F24": "#E6EDF3", "#E3E6EA": "#30363D", "#8A9199": "#9AA4AE", "#444": "#C3CCD5" };
 const PAPER_PX = 680;
-// Two figures stand on a sheet if they are lower than on a screen.
+// Two figures stand on a sheet if they are lower than on a screen. Margins are not, which the place of a legend in parts of the
+// plot's height must make up for.
 const PAPER_HEIGHT = 0.75;
+const MARGINS_PX = 90;
 const REST_MS = 20;
 
 // What is to be drawn where; a figure's `drawn` says whether it was.
@@ -30,7 +32,10 @@ function draw(plot, night, onPaper) {
   const colours = night ? swapped(layout) : layout;
   const font = { ...layout.font, color: night ? "#C3CCD5" : "#444444" };
   const hover = night ? { bgcolor: "#161B22", font: { color: "#E6EDF3" } } : {};
-  const size = onPaper ? { width: PAPER_PX, height: PAPER_HEIGHT * layout.height, autosize: false } : {};
+  const height = PAPER_HEIGHT * layout.height;
+  const further = layout.legend.y < 0 ? (layout.height - MARGINS_PX) / (height - MARGINS_PX) : 1;
+  const legend = { ...layout.legend, y: layout.legend.y * further };
+  const size = onPaper ? { width: PAPER_PX, height, autosize: false, legend } : {};
   plot.parentElement.style.height = `${size.height ?? layout.height}px`;
   const themed = { ...colours, ...size, font, hoverlabel: { ...hover, ...colours.hoverlabel } };
   figure.drawn = true;

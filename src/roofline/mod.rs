@@ -41,6 +41,7 @@ pub mod sweep;
 pub mod system;
 
 pub use inventory::{Inventory, OtherCost, Step};
+pub use linear::PADDING_ROWS;
 pub use matrices::MatrixKind;
 pub use operator::{Bound, OperatorKind, OperatorPoint, Phase};
 pub use roofs::{Ceiling, ComputeRoof, DeviceRoofs, machine_balance};

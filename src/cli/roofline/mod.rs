@@ -20,7 +20,7 @@ use crate::forecast::{Capacity, Forecaster};
 use crate::report::{
     RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
 };
-use crate::roofline::{DeviceRoofs, Inventory, Phase, Sweep};
+use crate::roofline::{Crossing, DeviceRoofs, Inventory, PADDING_ROWS, Phase, Sweep};
 use crate::spec::Catalog;
 use crate::workload::LoadKind;
 
@@ -147,6 +147,13 @@ fn report(
     }
     let longest = contexts.iter().copied().fold(args.context, f64::max);
     cautions.extend(system.model.beyond_context(longest));
+    let [_, decode] = &sweeps;
+    if decode.contexts.iter().any(|line| line.crossing == Crossing::Always) {
+        cautions.push(format!(
+            "decode is compute bound from one sequence on because kernels are taken to compute whole tiles, {PADDING_ROWS} rows more \
+             than sequences run; kernels for narrow weights with smaller tiles stay memory bound"
+        ));
+    }
     let prompts = args.batch * args.context;
     if let Some(budget) = system.deployment.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
         cautions
