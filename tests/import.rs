@@ -195,6 +195,8 @@ fn a_scenario_is_written_fitted_and_gets_more_rows() {
     fs::write(folder.path().join("served/scenario.toml"), format!("# ours\n{scenario}")).unwrap();
     let again = run(folder.path(), command);
     assert!(again.stdout.contains("2 rows are there already"), "{}", again.stdout);
+    let unchanged = fs::read_to_string(folder.path().join("served/scenario.toml")).unwrap();
+    assert_eq!(unchanged, format!("# ours\n{scenario}"), "what adds no row is no source");
     assert_eq!(measured().lines().count(), 3);
     let text = fs::read_to_string(folder.path().join("inferencemax.json")).unwrap();
     fs::write(folder.path().join("more.json"), text.replace("\"conc\": 64", "\"conc\": 128")).unwrap();
@@ -267,8 +269,8 @@ fn runs_that_repeat_a_load_are_averaged() {
     assert_eq!((value["rows"].as_array().unwrap().len(), row(&value, 0)[3]), (1, 58.0));
     let cautions = value["cautions"].to_string();
     let load = "100 input and 4 output tokens at concurrency 2";
-    assert!(cautions.contains(&format!("{load} was measured 2 times: the row holds the mean")), "{cautions}");
-    assert!(cautions.contains(&format!("{load} was given twice and counts once")), "{cautions}");
+    assert!(cautions.contains(&format!("{load} were measured 2 times: the row holds the mean")), "{cautions}");
+    assert!(cautions.contains(&format!("{load} were given twice and count once")), "{cautions}");
     // What is there is one mean of unknown weight: another run of the load is refused, and changes nothing.
     let before = fs::read_to_string(folder.path().join("mean/measured.csv")).unwrap();
     assert_refused(

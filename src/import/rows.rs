@@ -111,7 +111,7 @@ fn averaged(mut found: Rows) -> Rows {
     for row in found.rows.drain(..) {
         match runs.iter_mut().find(|same| same[0].workload == row.workload) {
             Some(same) if same.contains(&row) => {
-                found.warnings.push(format!("{} was given twice and counts once", row.workload_in_words()));
+                found.warnings.push(format!("{} were given twice and count once", row.workload_in_words()));
             }
             Some(same) => same.push(row),
             None => runs.push(vec![row]),
@@ -121,7 +121,7 @@ fn averaged(mut found: Rows) -> Rows {
         let count = same.len() as f64;
         if count > 1.0 {
             let what = same[0].workload_in_words();
-            found.warnings.push(format!("{what} was measured {count} times: the row holds the mean of the runs"));
+            found.warnings.push(format!("{what} were measured {count} times: the row holds the mean of the runs"));
         }
         let mean = |of: fn(&Row) -> f64| same.iter().map(of).sum::<f64>() / count;
         let rates: Option<Vec<f64>> = same.iter().map(|row| row.throughput).collect();
