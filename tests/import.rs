@@ -154,6 +154,15 @@ fn llmeter_is_summed_up_from_its_requests() {
     assert!((ttft / 189.5 - 1.0).abs() < 0.01 && (itl / 12.57 - 1.0).abs() < 0.01, "{ttft} {itl}");
 }
 
+#[test]
+fn logs_of_llmeter_in_a_folder_are_read_when_they_are_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(Path::new(FIXTURES).join("llmeter/run_a/responses.jsonl"), folder.path().join("log.jsonl")).unwrap();
+    let result = run(folder.path(), "import . --as llmeter --clients 4 --format json");
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    assert_eq!(json(&result.stdout)["rows"].as_array().unwrap().len(), 1);
+}
+
 /// A copy of fixtures in a folder of its own.
 fn copied(names: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

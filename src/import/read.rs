@@ -196,7 +196,7 @@ pub fn parse(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Impo
     }
 }
 
-/// Reads the text of a file as the result of a tool that writes files.
+/// Reads the text of a file as the result of a tool; LLMeter's by its path, as its runs are more than a text.
 fn parse_as(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     let is_csv = ending(path) == "csv";
     match tool {
@@ -207,7 +207,7 @@ fn parse_as(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
         Tool::Guidellm => guidellm::read(text, path),
         Tool::InferencePerf => inference_perf::read(text, path),
         Tool::InferenceMax => inferencemax::read(text, path),
-        Tool::Llmeter => Err(Error::input("LLMeter's runs are folders").at(path).help("give the folder of the run")),
+        Tool::Llmeter => requests::open(path).map(llmeter::summed),
     }
 }
 
