@@ -29,6 +29,9 @@ const NORMAL_QUANTILE: f64 = 1.645;
 /// Rows at the scatter of all rows that a regime's own rows are mixed with, so that a regime of few rows claims little.
 const SHARED_ROWS: f64 = 2.0;
 
+/// Above all that a fit can say of its uncertainty; products of two are still finite.
+pub(super) const LARGEST: f64 = 1e100;
+
 /// What makes rows alike in how well they are predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -221,10 +224,10 @@ impl Uncertainty {
         self
     }
 
-    /// Whether every number can be what it is said to be.
+    /// Whether every number can be what it is said to be, and is so small that its square is one, too.
     pub fn is_sound(&self) -> bool {
         let scatter = self.scatter.iter().flat_map(|scatter| [scatter.ttft, scatter.itl]);
-        scatter.chain([self.ttft_quantile, self.itl_quantile]).all(|value| value.is_finite() && value >= 0.0)
+        scatter.chain([self.ttft_quantile, self.itl_quantile]).all(|value| (0.0..=LARGEST).contains(&value))
     }
 
     /// With the quantiles of left-out rows, given as (measured, left out).

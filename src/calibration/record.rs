@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::errors::RecordedErrors;
 use super::fit::Fit;
 use super::identifiability::Flag;
-use super::interval::Uncertainty;
+use super::interval::{LARGEST, Uncertainty};
 use super::solve::{FitOptions, FittedParameter, StartResult};
 use crate::dataset::Measurement;
 use crate::error::{Error, Result};
@@ -299,7 +299,7 @@ impl CalibrationRecord {
             let row = &self.covariance[index];
             let symmetric =
                 row.iter().enumerate().all(|(other, c)| (c - self.covariance[other][index]).abs() <= 1e-3 * c.abs());
-            if row[index] < 0.0 || row.iter().any(|c| !c.is_finite()) || !symmetric {
+            if row[index] < 0.0 || row.iter().any(|c| !(0.0..=LARGEST).contains(&c.abs())) || !symmetric {
                 return Err(format!("the covariance of `{}` is not one", parameter.name));
             }
         }

@@ -153,11 +153,15 @@ fn checked(run: Run) -> Result<Run> {
             "fields are named as by LLMeter: time_to_first_token, time_to_last_token in seconds, num_tokens_output",
         ));
     }
+    let shown = |value: f64| if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
     if let Some((request, dimension, value)) = run.log.impossible() {
-        let shown = if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
-        return Err(Error::input(format!("`{dimension}` of request {request} is {shown}, which no time or count is"))
+        let wrong = format!("`{dimension}` of request {request} is {}, which no time or count is", shown(value));
+        return Err(Error::input(wrong).at(&run.path).help("mend or delete the request"));
+    }
+    if let Some(seconds) = run.info.duration.filter(|seconds| !(seconds.is_finite() && *seconds > 0.0)) {
+        return Err(Error::input(format!("the run took {} s, which no run does", shown(seconds)))
             .at(&run.path)
-            .help("mend or delete the request"));
+            .help("mend the times of the run; a duration of 0 stands for one that is not known"));
     }
     Ok(run)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::log::{Request, RequestLog};
-use super::metadata::RunInfo;
+use super::metadata::{RunInfo, clients, duration};
 use super::row::BadRow;
 use super::{Dimension, inference_perf, json};
 use crate::error::{Error, Result};
@@ -109,8 +109,8 @@ fn guidellm_log(benchmark: &GuidellmBenchmark) -> (RequestLog, RunInfo) {
         request.set(Dimension::OutputTokens, row.output_tokens);
         log.push(&request.completed());
     }
-    let clients = benchmark.config.strategy.streams.map(|streams| streams as u32);
-    (log, RunInfo { clients, duration: benchmark.duration, ..RunInfo::default() })
+    let clients = clients(benchmark.config.strategy.streams);
+    (log, RunInfo { clients, duration: duration(benchmark.duration), ..RunInfo::default() })
 }
 
 fn bench_serving(text: &[u8], path: &Path) -> Result<(RequestLog, RunInfo)> {
@@ -139,8 +139,8 @@ fn bench_serving(text: &[u8], path: &Path) -> Result<(RequestLog, RunInfo)> {
     let info = RunInfo {
         model: run.model_id.clone(),
         provider: run.backend.clone(),
-        clients: run.max_concurrency.filter(|clients| *clients >= 1.0).map(|clients| clients as u32),
-        duration: run.duration.filter(|duration| *duration > 0.0),
+        clients: clients(run.max_concurrency),
+        duration: duration(run.duration),
         ..RunInfo::default()
     };
     Ok((log, info))

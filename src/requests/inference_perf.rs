@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::Dimension;
 use super::log::{Request, RequestLog};
-use super::metadata::RunInfo;
+use super::metadata::{RunInfo, duration};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -41,7 +41,7 @@ pub(super) fn log(records: &[Record]) -> (RequestLog, RunInfo) {
     }
     let first = records.iter().filter_map(|record| record.start_time).min_by(f64::total_cmp);
     let last = records.iter().filter_map(|record| record.end_time).max_by(f64::total_cmp);
-    let duration = first.zip(last).map(|(first, last)| last - first).filter(|seconds| *seconds > 0.0);
+    let duration = duration(first.zip(last).map(|(first, last)| last - first));
     (log, RunInfo { duration, ..RunInfo::default() })
 }
 

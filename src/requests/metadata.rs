@@ -90,19 +90,28 @@ impl RunInfo {
 
     fn of(run: &Value, endpoint: &Value) -> Self {
         let text = |of: &Value, key: &str| of[key].as_str().map(str::to_owned);
-        let positive = |key: &str| run[key].as_f64().filter(|value| *value > 0.0);
         Self {
             name: text(run, "run_name"),
             description: text(run, "run_description"),
             model: text(endpoint, "model_id"),
             endpoint: text(endpoint, "endpoint_name"),
             provider: text(endpoint, "provider"),
-            clients: positive("clients").map(|clients| clients as u32),
-            total_requests: positive("total_requests").map(|requests| requests as usize),
-            duration: positive("total_test_time"),
+            clients: clients(run["clients"].as_f64()),
+            total_requests: run["total_requests"].as_u64().filter(|total| *total > 0).map(|total| total as usize),
+            duration: duration(run["total_test_time"].as_f64()),
             ..Self::default()
         }
     }
+}
+
+/// Clients of a closed loop, as a tool states them; it has none where it states less than one.
+pub(super) fn clients(stated: Option<f64>) -> Option<u32> {
+    stated.filter(|clients| *clients >= 1.0).map(|clients| clients as u32)
+}
+
+/// A duration in seconds, as a tool states it; 0 stands for one that it does not know.
+pub(super) fn duration(stated: Option<f64>) -> Option<f64> {
+    stated.filter(|seconds| *seconds != 0.0)
 }
 
 /// A JSON object beside the requests; `None` where there is no such file.

@@ -165,6 +165,18 @@ macro_rules! targets {
             }
 
             #[test]
+            fn its_corpus_with_one_wrong_number_or_text_holds_up() {
+                for (path, bytes) in corpus(stringify!($target)) {
+                    let numbers = numbers(&bytes).into_iter().flat_map(|place| NUMBERS.map(|new| (place, new)));
+                    let texts = texts(&bytes).into_iter().flat_map(|place| TEXTS.map(|new| (place, new)));
+                    for ((from, to), new) in numbers.chain(texts) {
+                        println!("{}: {new:?} for bytes {from} to {to}", path.display());
+                        bodies::$target(&[&bytes[..from], new.as_bytes(), &bytes[to..]].concat());
+                    }
+                }
+            }
+
+            #[test]
             fn random_bytes_hold_up() {
                 proptest!(cases($cases), |(bytes in vec(any::<u8>(), 0..200))| {
                     bodies::$target(&bytes);

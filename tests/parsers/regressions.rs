@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use perfmodel::bench::{Results, measured_csv};
+use perfmodel::calibration::CalibrationRecord;
 use perfmodel::dataset::{read_measurements, read_workloads};
 use perfmodel::error::Result;
 use perfmodel::import::{self, Load, Tool};
@@ -138,12 +139,57 @@ fn a_request_with_a_count_below_0_is_refused_from_every_tool() {
 }
 
 #[test]
+fn a_run_of_less_than_no_time_is_refused_from_every_tool() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = "\"duration\": ";
+    for name in ["guidellm.json", "vllm.json"] {
+        let path = folder.path().join(name);
+        let text = seed(&format!("requests/{name}"));
+        fs::write(&path, text.replacen(before, &format!("{before}-"), 1)).unwrap();
+        assert_refused(requests::open(&path), "the run took -");
+        fs::write(&path, text.replacen(before, "\"duration\": 0, \"was\": ", 1)).unwrap();
+        let Measured::Run(run) = requests::open(&path).unwrap() else { panic!("one run") };
+        assert_eq!((run.info.duration, run.requests_per_minute()), (None, None));
+    }
+    fs::write(folder.path().join("responses.jsonl"), "{\"time_to_last_token\": 1.5}\n").unwrap();
+    fs::write(folder.path().join("summary.json"), "{\"total_test_time\": -2.5, \"total_requests\": 1}").unwrap();
+    assert_refused(requests::open(folder.path()), "the run took -2.5 s, which no run does");
+}
+
+#[test]
 fn rates_over_a_duration_of_nearly_nothing_are_not_known() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("responses.jsonl"), "{\"time_to_last_token\": 1.5}\n").unwrap();
     fs::write(folder.path().join("summary.json"), "{\"total_test_time\": 1e-320, \"total_requests\": 1}").unwrap();
     let Measured::Run(run) = requests::open(folder.path()).unwrap() else { panic!("one run") };
     assert_eq!(run.requests_per_minute(), None);
+}
+
+/// The square of such a scatter is none, and a share of 0 of it neither.
+#[test]
+fn a_calibration_that_scatters_beyond_all_measure_is_refused() {
+    for (of, with, want) in [
+        ("ttft = 0.21797848669379732", "ttft = 1e308", "the uncertainty of `llama31_8b_fp8_tp1` is not one"),
+        ("[[0.002960075492,", "[[1e308,", "the covariance of `memory_efficiency` is not one"),
+    ] {
+        let text = seed("spec_toml/calibration_serving.toml");
+        let wrong = text.replacen(of, with, 1);
+        assert_ne!(wrong, text);
+        CalibrationRecord::read(&file("calibration.toml", text)).unwrap();
+        assert_refused(CalibrationRecord::read(&file("calibration.toml", wrong)), want);
+    }
+}
+
+#[test]
+fn counts_of_a_generation_below_0_are_refused() {
+    let text = seed("results_json/ours_h100.json");
+    for (of, with) in
+        [("\"tokens_per_call\": 32.0", "\"tokens_per_call\": -1"), ("\"user_tps\": 73.61", "\"user_tps\": -1")]
+    {
+        let wrong = text.replace(of, with);
+        assert_ne!(wrong, text);
+        assert_refused(Results::parse(&wrong), "`hydra_poe.per_gamma.1`: a mean or a rate is not a number from 0 up");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{DecodePoint, GammaRun, PoeRun, Results, Timing, VariantRun};
+use super::{Counts, DecodePoint, GammaRun, PoeRun, Results, Timing, VariantRun};
 use crate::bench::MOST_DRAFTS;
 use crate::error::{Error, Result};
 use crate::spec::SpecFile;
@@ -45,7 +45,8 @@ impl Results {
                 let path = format!("hydra_poe.per_gamma.{gamma}");
                 let Some(timing) = timing(value, &path)? else { continue };
                 let figures: GammaFigures = required(value, &path)?;
-                figures.check(gamma).map_err(|what| format!("`{path}`: {what}"))?;
+                let counts: Option<Counts> = optional(&value["counts"], &format!("{path}.counts"))?;
+                figures.check(gamma, counts.as_ref()).map_err(|what| format!("`{path}`: {what}"))?;
                 per_gamma.push(GammaRun {
                     gamma,
                     timing,
@@ -53,7 +54,7 @@ impl Results {
                     resample_rate: figures.resample_rate,
                     effective_tps: figures.effective_tps,
                     n_calls: figures.n_calls,
-                    counts: optional(&value["counts"], &format!("{path}.counts"))?,
+                    counts,
                 });
             }
             Some(PoeRun { ttft: timing(&poe["ttft"], "hydra_poe.ttft")?, per_gamma })
@@ -78,15 +79,16 @@ struct GammaFigures {
 }
 
 impl GammaFigures {
-    fn check(&self, gamma: u64) -> std::result::Result<(), String> {
+    fn check(&self, gamma: u64, counts: Option<&Counts>) -> std::result::Result<(), String> {
         if !(1..=MOST_DRAFTS as u64).contains(&gamma) {
             return Err(format!("γ must be from 1 to {MOST_DRAFTS}"));
         }
         if !(0.0..=1.0).contains(&self.resample_rate) {
             return Err(format!("resample_rate is {}, and a share is from 0 to 1", self.resample_rate));
         }
-        let counted = [self.avg_accepted_tokens_per_call, self.effective_tps];
-        if counted.iter().all(|value| value.is_finite() && *value >= 0.0) {
+        let figures = [self.avg_accepted_tokens_per_call, self.effective_tps];
+        let counted = counts.map(|counts| [counts.tokens_per_call, counts.user_tps]);
+        if figures.into_iter().chain(counted.into_iter().flatten()).all(|value| value.is_finite() && value >= 0.0) {
             Ok(())
         } else {
             Err("a mean or a rate is not a number from 0 up".to_owned())
