@@ -162,7 +162,14 @@ fn where_nothing_fits_it_says_what_is_nearest_and_what_binds() {
         at("plan --model llama31_8b --hardware h100_sxm_80gb --rate 500 --input-tokens 1000 --output-tokens 300 \
                   --slo-itl-ms 30 --max-gpus 2");
     assert_eq!(few.code, 1);
-    assert!(few.stderr.contains("allow more than --max-gpus 2"), "{}", few.stderr);
+    let overloaded = "  help: allow more than --max-gpus 2, or give a lower --rate\n";
+    assert!(few.stderr.ends_with(overloaded), "{}", few.stderr);
+
+    let slow =
+        at("plan --model llama31_8b --hardware h100_sxm_80gb --users 500 --input-tokens 1000 --output-tokens 300 \
+                  --slo-itl-ms 12 --max-gpus 2");
+    assert_eq!(slow.code, 1);
+    assert!(slow.stderr.ends_with("  help: allow more than --max-gpus 2, or loosen the limits\n"), "{}", slow.stderr);
 }
 
 #[test]

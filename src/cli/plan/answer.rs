@@ -116,14 +116,18 @@ impl Answer<'_> {
 
     /// What to try where nothing meets the limits.
     pub fn remedy(&self) -> String {
-        let at_any_size = self.plan.failures.iter().all(|outcome| match &outcome.verdict {
-            Err(Failure::Misses(miss)) => miss.at_any_size,
-            Err(Failure::Unusable(_)) | Ok(_) => true,
+        let misses = self.plan.failures.iter().filter_map(|outcome| match &outcome.verdict {
+            Err(Failure::Misses(miss)) => Some(miss),
+            Err(Failure::Unusable(_)) | Ok(_) => None,
         });
-        if at_any_size {
+        let short_of_size: Vec<_> = misses.filter(|miss| !miss.at_any_size).collect();
+        let most = self.question.most_gpus;
+        if short_of_size.is_empty() {
             "loosen the limits, or try faster devices, higher tensor-parallel degrees or narrower precisions".to_owned()
+        } else if short_of_size.iter().all(|miss| miss.configuration.forecast.may_be_overloaded()) {
+            format!("allow more than --max-gpus {most}, or give a lower --rate")
         } else {
-            format!("allow more than --max-gpus {}, or loosen the limits", self.question.most_gpus)
+            format!("allow more than --max-gpus {most}, or loosen the limits")
         }
     }
 
