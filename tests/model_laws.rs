@@ -209,6 +209,27 @@ proptest! {
     }
 }
 
+/// Where a step costs much more with each sequence, as with experts, and a prompt waits for more steps than an answer has.
+#[test]
+fn more_clients_of_short_answers_never_lower_the_total_throughput() {
+    for (model, output, wait) in (0..MODELS.len())
+        .flat_map(|model| [2.0, 3.0, 5.0, 10.0].map(|output| (model, output)))
+        .flat_map(|(model, output)| [1.0, 5.0, 20.0].map(|wait| (model, output, wait)))
+    {
+        let parameters = ServingParameters::default()
+            .with(Quantity::BoundaryWaitSteps, wait)
+            .with(Quantity::FirstTokenOverhead, 0.01)
+            .with(Quantity::LayerOverhead, 5.0);
+        let system = system(model, 1.0, 1.0, None);
+        let clients: Vec<f64> = (10..100).map(|tenths| f64::from(tenths) / 10.0).collect();
+        let throughput =
+            clients.iter().map(|clients| predict(&system, &parameters, 1.0, output, *clients).throughput.get());
+        let throughput: Vec<f64> = throughput.collect();
+        let falls = throughput.windows(2).position(|pair| !at_most(pair[0], pair[1]));
+        assert_eq!(falls.map(|at| clients[at]), None, "{}, {output} tokens, {wait} steps", MODELS[model].0);
+    }
+}
+
 #[test]
 fn weights_in_four_bit_that_compute_in_sixteen_are_read_faster_and_not_multiplied_faster() {
     let costs = |weight_precision| {

@@ -15,7 +15,7 @@
 //! | `P` | what a prompt adds to a step that decodes anyway | s |
 //! | `D(B)` | a decode step with B sequences | s |
 //! | `B₁` | the batch that a decoding sequence sees, itself included, `1 + (1 − 1/A)·B` | 1 |
-//! | `k` | decode steps that a prompt waits while others run, chunks of its own prompt included | 1 |
+//! | `k` | decode steps that a prompt waits while others run, no more than they have, chunks of its own prompt included | 1 |
 //!
 //! A prompt of another request that a request does not meet in a burst lengthens one of its steps, those that it waits for
 //! before its first token included. Sequences that decode,
@@ -51,7 +51,8 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
     let state = Loop {
         outside: overhead + alone.total() - prefill,
         costs,
-        wait_steps: parameters.get(Quantity::BoundaryWaitSteps),
+        // The others decode no longer than that.
+        wait_steps: parameters.get(Quantity::BoundaryWaitSteps).min(workload.decode_steps()),
         extra_chunks: model.extra_chunks(workload),
         decode_steps: workload.decode_steps(),
     };
