@@ -222,13 +222,13 @@ fn rows_of_another_system_are_not_mixed_in() {
     assert_eq!(run(folder.path(), "import inferencemax.json --out served").code, 0);
     let before = fs::read_to_string(folder.path().join("served/measured.csv")).unwrap();
     for (flags, message) in [
-        ("--hardware h200_sxm_141gb", "inferencemax.json, 8 clients: its file says h100_sxm_80gb"),
+        ("--hardware h200_sxm_141gb", "inferencemax.json, 8 clients: its file says device h100_sxm_80gb"),
         // The file says h100, which may be any of them.
         ("--hardware h100_pcie_80gb --tp 4", "another hardware: h100_sxm_80gb, the new rows h100_pcie_80gb"),
         ("--statistic median", "another statistic: mean, the new rows median"),
-        ("--tp 8", "inferencemax.json, 8 clients: its file says TP 4"),
-        ("--weights bf16", "its file says fp8 weights"),
-        ("--model llama31_8b", "its file says llama33_70b"),
+        ("--tp 8", "inferencemax.json, 8 clients: its file says tensor-parallel degree 4"),
+        ("--weights bf16", "its file says precision of weights fp8"),
+        ("--model llama31_8b", "its file says model llama33_70b"),
         ("--kv fp8", "another deployment"),
         ("--engine SGLang", "another engine: vllm, the new rows SGLang"),
     ] {
@@ -256,7 +256,7 @@ fn of_a_sweep_over_degrees_each_becomes_a_scenario_of_its_own() {
         let value = json(&run(folder.path(), &command).stdout);
         assert_eq!((value["rows"].as_array().unwrap().len(), row(&value, 0)[2]), (1, clients));
         assert_eq!(value["scenario"]["deployment"]["tensor_parallel"], degree);
-        assert!(value["cautions"].to_string().contains("its file says TP"), "{value}");
+        assert!(value["cautions"].to_string().contains("its file says tensor-parallel degree"), "{value}");
     }
     let seen = run(folder.path(), "import inferencemax.json");
     assert!(
@@ -290,6 +290,198 @@ fn runs_that_repeat_a_load_are_averaged() {
         "import all runs at once into a new folder",
     );
     assert_eq!(fs::read_to_string(folder.path().join("mean/measured.csv")).unwrap(), before);
+}
+
+#[test]
+fn flags_choose_among_models_devices_and_engines_and_mix_none() {
+    let folder = copied(&["vllm.json", "inferencemax.json"]);
+    let text = fs::read_to_string(folder.path().join("vllm.json")).unwrap();
+    let own = "\"model_id\": \"meta-llama/Llama-3.1-8B-Instruct\"";
+    assert!(text.contains(own), "{text}");
+    for (name, model) in [("known.json", "llama31_8b"), ("other.json", "Qwen/Qwen0-1B")] {
+        fs::write(folder.path().join(name), text.replace(own, &format!("\"model_id\": \"{model}\""))).unwrap();
+    }
+    let flags = "--model llama31_8b --hardware h100_sxm_80gb --format json";
+    let value = json(&run(folder.path(), &format!("import known.json other.json {flags}")).stdout);
+    assert_eq!(value["rows"].as_array().unwrap().len(), 1);
+    let cautions = value["cautions"].to_string();
+    assert!(cautions.contains("left out, other.json: its file says model Qwen/Qwen0-1B"), "{cautions}");
+    assert!(!cautions.contains("measured 2 times"), "{cautions}");
+    let alone = json(&run(folder.path(), &format!("import other.json {flags}")).stdout);
+    let cautions = alone["cautions"].to_string();
+    let taken = "the files name the model `Qwen/Qwen0-1B`; llama31_8b is taken for it (--model)";
+    assert!(cautions.contains(taken), "{cautions}");
+
+    // Of the two runs of InferenceMAX one is on an unknown device, then of another engine.
+    let text = fs::read_to_string(folder.path().join("inferencemax.json")).unwrap();
+    for (from, to, flags, left_out) in [
+        ("\"hw\": \"h100\"", "\"hw\": \"mi0x\"", "--hardware h100_sxm_80gb", "its file says device mi0x"),
+        ("\"framework\": \"vllm\"", "\"framework\": \"sglang\"", "--engine vLLM", "its file says engine sglang"),
+    ] {
+        let mixed = text.replacen(from, to, 1);
+        assert_ne!(mixed, text);
+        fs::write(folder.path().join("mixed.json"), mixed).unwrap();
+        assert!(run(folder.path(), "import mixed.json --out mixed").stderr.contains("the files name more than one"));
+        let value = json(&run(folder.path(), &format!("import mixed.json {flags} --format json")).stdout);
+        assert_eq!(value["rows"].as_array().unwrap().len(), 1, "{value}");
+        assert!(value["cautions"].to_string().contains(left_out), "{value}");
+    }
+}
+
+#[test]
+fn a_folder_is_read_with_all_that_lies_in_it() {
+    let folder = copied(&["vllm.json"]);
+    let llmeter = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llmeter/run_a");
+    for run in ["all/run_a", "all/again/run_b"] {
+        fs::create_dir_all(folder.path().join(run)).unwrap();
+        for file in ["responses.jsonl", "summary.json"] {
+            fs::copy(llmeter.join(file), folder.path().join(run).join(file)).unwrap();
+        }
+    }
+    fs::copy(folder.path().join("vllm.json"), folder.path().join("all/vllm.json")).unwrap();
+    let value = json(&run(folder.path(), "import all --format json").stdout);
+    assert_eq!(value["tools"], serde_json::json!(["vllm", "llmeter"]));
+    assert_eq!(value["rows"].as_array().unwrap().len(), 2, "{value}");
+    assert!(value["cautions"].to_string().contains("were given twice and count once"), "{value}");
+    let value = json(&run(folder.path(), "import all --as llmeter --format json").stdout);
+    assert_eq!(value["tools"], serde_json::json!(["llmeter"]));
+}
+
+/// As `vllm bench sweep serve` lays it out.
+#[test]
+fn of_a_sweep_the_runs_count_and_not_their_summary_nor_the_warm_up() {
+    let folder = copied(&["vllm.json"]);
+    let text = fs::read_to_string(folder.path().join("vllm.json")).unwrap();
+    for degree in [1, 2] {
+        let place = folder.path().join(format!("sweep/SERVE-tensor_parallel_size={degree}-BENCH-max_concurrency=2"));
+        fs::create_dir_all(&place).unwrap();
+        let own = text.replacen('{', &format!("{{\"tensor_parallel_size\": {degree}, "), 1);
+        for name in ["run=0.json", "run=1.json", "warmup.json"] {
+            let ttft = if name == "warmup.json" { "500.0" } else { "56.0" };
+            fs::write(place.join(name), own.replace("\"mean_ttft_ms\": 56.0", &format!("\"mean_ttft_ms\": {ttft}")))
+                .unwrap();
+        }
+        fs::write(place.join("summary.json"), format!("[{own}, {own}]")).unwrap();
+    }
+    let flags = "--model llama31_8b --hardware h100_sxm_80gb";
+    assert!(
+        run(folder.path(), &format!("import sweep {flags} --out x"))
+            .stderr
+            .contains("more than one tensor-parallel degree: 1, 2")
+    );
+    let value = json(&run(folder.path(), &format!("import sweep {flags} --tp 2 --out tp2 --format json")).stdout);
+    assert_eq!((value["rows"].as_array().unwrap().len(), row(&value, 0)[3]), (1, 56.0), "{value}");
+    assert_eq!(value["scenario"]["deployment"]["tensor_parallel"], 2);
+    let list =
+        format!("import sweep/SERVE-tensor_parallel_size=1-BENCH-max_concurrency=2/summary.json {flags} --format json");
+    assert_eq!(row(&json(&run(folder.path(), &list).stdout), 0)[3], 56.0, "a list of runs is read, too");
+}
+
+#[test]
+fn what_a_server_says_of_itself_is_taken() {
+    let folder = copied(&["sglang.jsonl", "vllm.json"]);
+    let path = folder.path().join("sglang.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let line = text.lines().next().unwrap();
+    let mut value = json(&line.replace("Infinity", "\"inf\""));
+    value["server_info"] = serde_json::json!({"tp_size": 2, "dp_size": 2, "quantization": "fp8", "kv_cache_dtype": "fp8_e5m2",
+        "speculative_algorithm": "EAGLE"});
+    value["backend"] = "sglang-oai-chat".into();
+    fs::write(&path, value.to_string()).unwrap();
+    let flags = "--model llama33_70b --hardware h100_sxm_80gb --format json";
+    let value = json(&run(folder.path(), &format!("import sglang.jsonl {flags} --out served")).stdout);
+    let deployment = &value["scenario"]["deployment"];
+    assert_eq!(
+        *deployment,
+        serde_json::json!({"tensor_parallel": 2, "weight_precision": "fp8", "kv_precision": "fp8"})
+    );
+    assert_eq!(value["scenario"]["campaign"]["engine"], "sglang");
+    let cautions = value["cautions"].to_string();
+    assert!(cautions.contains("data parallelism 2") && cautions.contains("speculative decoding (EAGLE)"), "{cautions}");
+    assert!(!cautions.contains("do not tell"), "{cautions}");
+
+    // The interface of OpenAI is served by many engines.
+    let path = folder.path().join("vllm.json");
+    let mut value = json(&fs::read_to_string(&path).unwrap());
+    value["backend"] = "openai-chat".into();
+    value["spec_decode_acceptance_length"] = 2.8.into();
+    fs::write(&path, value.to_string()).unwrap();
+    let value = json(
+        &run(folder.path(), &format!("import vllm.json --hardware h100_sxm_80gb --out other --format json")).stdout,
+    );
+    assert_eq!(value["scenario"]["campaign"]["engine"], "unknown");
+    assert!(value["cautions"].to_string().contains("speculative decoding (2.80 tokens a step)"), "{value}");
+}
+
+#[test]
+fn what_neither_files_nor_flags_tell_is_as_in_the_scenario_that_is_there() {
+    let folder = copied(&["vllm.json"]);
+    let flags = "--model llama31_8b --hardware h100_sxm_80gb --weights fp8 --kv fp8";
+    assert_eq!(run(folder.path(), &format!("import vllm.json {flags} --out served")).code, 0);
+    let mut value = json(&fs::read_to_string(folder.path().join("vllm.json")).unwrap());
+    value["max_concurrency"] = 1.into();
+    fs::write(folder.path().join("more.json"), value.to_string()).unwrap();
+    let added = run(folder.path(), "import more.json --model llama31_8b --out served");
+    assert!(added.code == 0 && !added.stdout.contains("assumed"), "{}{}", added.stdout, added.stderr);
+    let measured = fs::read_to_string(folder.path().join("served/measured.csv")).unwrap();
+    assert_eq!(measured.lines().count(), 3);
+}
+
+#[test]
+fn loads_that_are_neither_clients_nor_a_rate_are_no_rows() {
+    let folder = copied(&["vllm.json"]);
+    let text = fs::read_to_string(folder.path().join("vllm.json")).unwrap();
+    for (changes, why) in [
+        (vec![("max_concurrency", Value::Null)], "requests were sent all at once"),
+        (
+            vec![("ramp_up_strategy", "linear".into())],
+            "requests were sent at times of their own, as a ramp or a trace has them",
+        ),
+        (
+            vec![("max_concurrency", Value::Null), ("request_rate", "trace".into())],
+            "requests were sent at times of their own, as a ramp or a trace has them",
+        ),
+    ] {
+        let mut value = json(&text);
+        for (key, new) in changes {
+            value[key] = new;
+        }
+        fs::write(folder.path().join("load.json"), value.to_string()).unwrap();
+        assert_refused(
+            &run(folder.path(), "import load.json"),
+            &format!("no row is left: load.json: {why}, which is neither a number of clients nor a rate"),
+            "measure with a fixed number of clients",
+        );
+    }
+}
+
+#[test]
+fn a_file_of_another_tool_than_was_said_is_refused() {
+    let folder = copied(&["vllm.json"]);
+    for tool in ["aiperf", "inference-perf", "guidellm", "inferencemax"] {
+        let title: perfmodel::import::Tool = tool.parse().unwrap();
+        assert_refused(
+            &run(folder.path(), &format!("import vllm.json --as {tool}")),
+            &format!("vllm.json: this is a result of vLLM bench serve, not of {}", title.title()),
+            "say --as vllm, or leave --as out",
+        );
+    }
+    assert_eq!(run(folder.path(), "import vllm.json --as sglang").code, 0, "it descends from it");
+}
+
+#[test]
+fn a_rate_that_the_server_did_not_keep_up_with_is_cautioned_about() {
+    let folder = copied(&["vllm.json"]);
+    let mut value = json(&fs::read_to_string(folder.path().join("vllm.json")).unwrap());
+    value["max_concurrency"] = Value::Null;
+    value["request_rate"] = 10.0.into();
+    // Answers of 4 tokens, so 40 tokens/s are asked for.
+    for (rate, doubtful) in [(39.0, false), (20.0, true)] {
+        value["output_throughput"] = rate.into();
+        fs::write(folder.path().join("open.json"), value.to_string()).unwrap();
+        let cautions = json(&run(folder.path(), "import open.json --format json").stdout)["cautions"].to_string();
+        assert_eq!(cautions.contains("where 10 requests a second ask for 40.0"), doubtful, "{cautions}");
+    }
 }
 
 #[test]

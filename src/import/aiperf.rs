@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json::{Summary, finite, load, values};
-use super::point::{Facts, Latency, Point};
+use super::json::{Summary, capped, finite, load, values};
+use super::point::{Facts, Latency, Load, Point};
 use super::read::Imported;
 use super::tool::Tool;
 use crate::error::{Error, Result};
@@ -61,9 +61,15 @@ pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
         let settings = phase.unwrap_or(&export.input_config);
         let number = |key: &str| find(settings, key).and_then(Value::as_f64);
         let rate = phase.and_then(|phase| phase["rate"].as_f64()).or_else(|| number("request_rate"));
+        let clients = number("concurrency");
+        let is_scheduled = phase.is_some_and(|phase| phase["type"] == "fixed_schedule")
+            || find(settings, "fixed_schedule").and_then(Value::as_bool) == Some(true)
+            || find(settings, "request_intervals").is_some();
+        let origin = path.display().to_string();
         if export.was_cancelled == Some(true) {
-            imported.warnings.push(format!("{}: the run was cancelled", path.display()));
+            imported.warnings.push(format!("{origin}: the run was cancelled"));
         }
+        imported.warnings.extend(capped(&origin, clients, rate));
         let mean = |metric: &Option<Metric>| metric.as_ref()?.summary.mean;
         let latency = |metric: &Option<Metric>| metric.as_ref().map_or(Ok(Latency::default()), |m| m.latency(path));
         imported.points.push(Point {
@@ -74,7 +80,7 @@ pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
             throughput: mean(&export.output_token_throughput),
             completed: mean(&export.request_count),
             failed: mean(&export.error_request_count),
-            ..Point::at(path.display().to_string(), load(number("concurrency"), rate))
+            ..Point::at(origin, if is_scheduled { Load::Scheduled } else { load(clients, rate, Load::Unknown) })
         });
         imported.add_facts(&Facts { model: model(&export.input_config), ..Facts::default() });
     }
@@ -141,7 +147,7 @@ pub fn read_csv(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
         itl: latency("inter token latency")?,
         throughput: mean("output token throughput"),
         completed: mean("request count"),
-        ..Point::at(path.display().to_string(), super::point::Load::Unknown)
+        ..Point::at(path.display().to_string(), Load::Unknown)
     });
     Ok(imported)
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::json::{NumberOrText, values};
-use super::point::{Facts, Latency, Load, Point};
+use super::json::{NumberOrText, objects};
+use super::point::{Facts, Latency, Load, Point, drafted, unmodelled};
 use super::read::Imported;
 use super::tool::Tool;
 use crate::error::Result;
@@ -52,13 +52,6 @@ impl NumberOrBool {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum File {
-    Many(Vec<Aggregate>),
-    One(Box<Aggregate>),
-}
-
 /// Devices by the short names of the project, whose nodes are those with the fastest links of each kind.
 const DEVICES: [(&str, &str); 4] =
     [("h100", "h100_sxm_80gb"), ("h200", "h200_sxm_141gb"), ("b200", "b200_sxm_180gb"), ("mi300x", "mi300x_192gb")];
@@ -71,12 +64,7 @@ fn device(name: &str) -> Option<&'static str> {
 
 pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::InferenceMax);
-    let files: Vec<File> = values(text, path)?;
-    let aggregates = files.into_iter().flat_map(|file| match file {
-        File::Many(many) => many,
-        File::One(one) => vec![*one],
-    });
-    for aggregate in aggregates {
+    for aggregate in objects::<Aggregate>(text, path)? {
         let number = |value: &Option<NumberOrText>| value.as_ref().and_then(NumberOrText::finite);
         let clients = number(&aggregate.conc);
         let origin =
@@ -87,22 +75,17 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
             ("data-parallel attention", &aggregate.dp_attention),
         ] {
             if flag.as_ref().is_some_and(NumberOrBool::is_yes) {
-                imported.warnings.push(format!("{origin}: measured with {what}, which the model does not know"));
+                imported.warnings.push(unmodelled(&origin, what));
             }
         }
         for (what, degree) in [("expert", &aggregate.ep), ("pipeline", &aggregate.pp)] {
             if let Some(degree) = number(degree).filter(|degree| *degree > 1.0) {
-                imported.warnings.push(format!(
-                    "{origin}: measured with {what} parallelism {degree}, which the model does not know"
-                ));
+                imported.warnings.push(unmodelled(&origin, &format!("{what} parallelism {degree}")));
             }
         }
         let speculative = |name: &&String| !matches!(name.to_lowercase().as_str(), "" | "none" | "false" | "off");
         if let Some(drafts) = aggregate.spec_decoding.as_ref().filter(speculative) {
-            imported.warnings.push(format!(
-                "{origin}: measured with speculative decoding ({drafts}), which the model of serving does not know: a step gives \
-                 more than one token, so ITL is shorter than a step"
-            ));
+            imported.warnings.push(drafted(&origin, drafts));
         }
         let known = aggregate.hw.as_deref().and_then(device);
         let tensor_parallel = number(&aggregate.tp).filter(|tp| *tp >= 1.0);
@@ -121,6 +104,7 @@ pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
             hardware: known.map(str::to_owned).or(aggregate.hw),
             tensor_parallel: tensor_parallel.map(|tp| tp as u32),
             precision: aggregate.precision,
+            kv_precision: None,
         });
     }
     Ok(imported)

@@ -22,6 +22,17 @@ pub fn values<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
     Ok(found)
 }
 
+/// As [`values`], where a value may also be a list of them.
+///
+/// # Errors
+/// As [`values`].
+pub fn objects<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> {
+    if json::is_list(text) {
+        return Ok(values::<Vec<T>>(text, path)?.into_iter().flatten().collect());
+    }
+    values(text, path)
+}
+
 /// A number, or a text where a number would be (`"inf"`).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
@@ -33,6 +44,11 @@ pub enum NumberOrText {
 }
 
 impl NumberOrText {
+    /// Whether it is a text that is no number, not even an endless one.
+    pub fn is_word(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim().parse::<f64>().is_err())
+    }
+
     /// The number, `None` for anything endless.
     pub fn finite(&self) -> Option<f64> {
         match self {
@@ -47,13 +63,23 @@ pub fn finite(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// The load of a client with a cap on running requests and a rate: a closed loop where nothing else holds requests back.
-pub fn load(clients: Option<f64>, rate: Option<f64>) -> Load {
+/// The load of a client with a cap on running requests and a rate: a closed loop where nothing else holds requests back, and
+/// `neither` where it has neither.
+pub fn load(clients: Option<f64>, rate: Option<f64>, neither: Load) -> Load {
     match (clients, rate) {
         (Some(clients), None) => Load::Clients(clients),
         (_, Some(rate)) => Load::Rate(rate),
-        (None, None) => Load::Unlimited,
+        (None, None) => neither,
     }
+}
+
+/// What to beware of where a client has both.
+pub fn capped(origin: &str, clients: Option<f64>, rate: Option<f64>) -> Option<String> {
+    let (clients, rate) = (clients?, rate?);
+    Some(format!(
+        "{origin}: {rate} requests a second, but no more than {clients} at once; taken for an open loop, which it is only while fewer \
+         run"
+    ))
 }
 
 /// Mean and median of a metric, as several tools name them.

@@ -38,5 +38,5 @@ mod tool;
 pub use point::{Facts, Latency, Load, Point};
 pub use read::{Imported, parse, read};
 pub use rows::{Row, Rows, rows};
-pub use system::{Wanted, mixed, of_system, precision};
+pub use system::{OfSystem, Wanted, mixed, of_system, precision};
 pub use tool::Tool;

@@ -25,6 +25,8 @@ pub enum Load {
     Rate(f64),
     /// All at once, or as fast as the client can.
     Unlimited,
+    /// At times of their own: a ramp, or those of a trace.
+    Scheduled,
     /// The file does not tell.
     Unknown,
 }
@@ -87,4 +89,19 @@ pub struct Facts {
     pub tensor_parallel: Option<u32>,
     /// Format of the weights.
     pub precision: Option<String>,
+    /// Format of the KV cache.
+    pub kv_precision: Option<String>,
+}
+
+/// What to beware of where answers were drafted: by what.
+pub fn drafted(origin: &str, by: &str) -> String {
+    format!(
+        "{origin}: measured with speculative decoding ({by}), which the model of serving does not know: a step gives more than one token, \
+         so ITL is shorter than a step"
+    )
+}
+
+/// What to beware of where a server did what the model does not know.
+pub fn unmodelled(origin: &str, what: &str) -> String {
+    format!("{origin}: measured with {what}, which the model does not know")
 }

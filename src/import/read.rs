@@ -88,14 +88,18 @@ pub fn read(path: &Path, tool: Option<Tool>) -> Result<Imported> {
             .at(path)
             .help("give a result file, or a folder of them"));
     }
-    if tool.is_none_or(|tool| tool == Tool::Llmeter) && requests::is_measured(path) {
-        return requests::open(path).map(llmeter::summed);
-    }
     let mut found = Vec::new();
-    files(path, DEPTH, &mut found)?;
+    files(path, DEPTH, tool.is_none_or(|tool| tool == Tool::Llmeter), &mut found)?;
+    if tool == Some(Tool::Llmeter) && found.iter().any(|path| path.is_dir()) {
+        found.retain(|path| path.is_dir());
+    }
     let mut imported = Imported::nothing();
     let mut broken = None;
     for path in chosen(found) {
+        if path.is_dir() {
+            imported.add(llmeter::summed(requests::open(&path)?));
+            continue;
+        }
         let text = read_bytes(&path)?;
         match whose(&text, &path, tool) {
             Ok(Some(tool)) => imported.add(parse_as(&text, &path, tool)?),
@@ -128,8 +132,12 @@ fn nobody(path: &Path) -> Error {
         .help(format!("name the tool with --as: {}", names.join(", ")))
 }
 
-/// Result files below a folder, in order.
-fn files(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+/// Result files below a folder, in order, and where `runs` the folders that are runs of LLMeter.
+fn files(folder: &Path, depth: usize, runs: bool, found: &mut Vec<PathBuf>) -> Result<()> {
+    if runs && requests::holds_requests(folder) {
+        found.push(folder.to_owned());
+        return Ok(());
+    }
     let entries = fs::read_dir(folder).map_err(|error| {
         Error::input(format!("cannot read this folder ({error})")).at(folder).help("check that you may read it")
     })?;
@@ -138,7 +146,7 @@ fn files(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     for path in paths {
         if path.is_dir() {
             if depth > 0 {
-                files(&path, depth - 1, found)?;
+                files(&path, depth - 1, runs, found)?;
             }
         } else if ["json", "jsonl", "csv"].contains(&ending(&path).as_str()) {
             found.push(path);
@@ -153,8 +161,8 @@ fn ending(path: &Path) -> String {
     plain.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// Leaves out what says the same again: a CSV beside the JSON of its name, the summary beside the stages of a run, and requests one by
-/// one beside their sums.
+/// Leaves out what says the same again: a CSV beside the JSON of its name, the summary beside the stages of a run or the runs of a
+/// sweep, and requests one by one beside their sums; and the warm-up beside the runs of a sweep.
 fn chosen(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
     let all = found.clone();
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -168,10 +176,12 @@ fn chosen(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
         let sums =
             |other: &str| ["aiperf", "genai_perf"].iter().any(|tool| other.starts_with(&format!("{stem}_{tool}.json")));
         let stage = |other: &str| other.starts_with("stage_");
+        let run = |other: &str| other.starts_with("run=");
         !(own.starts_with("per_request_")
             || beside(path, &sums)
             || (ending(path) == "csv" && beside(path, &twin))
-            || (own.starts_with("summary_lifecycle") && beside(path, &stage)))
+            || (own.starts_with("summary_lifecycle") && beside(path, &stage))
+            || (["summary", "warmup"].contains(&stem.as_str()) && beside(path, &run)))
     });
     found
 }
@@ -214,15 +224,31 @@ fn parse_as(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
 /// The tool that wrote a file: the one that is known, else the one that its keys tell.
 ///
 /// # Errors
-/// The file is empty, broken, or holds requests one by one.
+/// The file is empty, broken, holds requests one by one, or is of another tool than the one that is known.
 fn whose(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Tool>> {
-    if tool.is_some() {
-        return Ok(tool);
+    if let Some(tool) = tool {
+        // What cannot be told is left to the reader of the tool.
+        return match told(text, path).ok().flatten() {
+            Some(other) if !tool.reads_also(other) => {
+                Err(Error::input(format!("this is a result of {}, not of {}", other.title(), tool.title()))
+                    .at(path)
+                    .help(format!("say --as {other}, or leave --as out")))
+            }
+            _ => Ok(Some(tool)),
+        };
     }
-    let text = without_mark(text);
-    if text.trim_ascii().is_empty() {
+    if without_mark(text).trim_ascii().is_empty() {
         return Err(Error::input("this file is empty").at(path).help("give a result file"));
     }
+    told(text, path)
+}
+
+/// The tool that the text of a file tells.
+///
+/// # Errors
+/// The file is broken, or holds requests one by one.
+fn told(text: &[u8], path: &Path) -> Result<Option<Tool>> {
+    let text = without_mark(text);
     if ending(path) == "csv" {
         let genai = path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"));
         return Ok(if text.starts_with(b"Metric,") {

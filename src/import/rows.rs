@@ -16,6 +16,9 @@ const PLAUSIBLE: RangeInclusive<f64> = 1e-6..=1e12;
 /// Share of failed requests from which latencies are in doubt.
 const FAILED: f64 = 0.05;
 
+/// Why a load is no row.
+const NEITHER: &str = "which is neither a number of clients nor a rate";
+
 /// A row of measured.csv.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
@@ -97,10 +100,13 @@ pub fn rows(
     }
     if found.rows.is_empty() {
         let why = found.left_out.first().map_or_else(|| "there is no load".to_owned(), Clone::clone);
-        return Err(Error::input(format!("no row is left: {why}")).help(
+        let help = if found.left_out.iter().all(|why| why.ends_with(NEITHER)) {
+            "measure with a fixed number of clients (concurrency), or at a fixed rate that the server keeps up with"
+        } else {
             "--clients gives a number of clients that the files do not tell, --load and --statistic choose other numbers; leave out \
-             files whose numbers cannot be",
-        ));
+             files whose numbers cannot be"
+        };
+        return Err(Error::input(format!("no row is left: {why}")).help(help));
     }
     Ok(averaged(found))
 }
@@ -149,7 +155,10 @@ fn row(point: &Point, own: Load, kind: LoadKind, statistic: Statistic) -> std::r
     let load = value(own, kind).ok_or_else(|| match own {
         Load::Clients(clients) => format!("a closed loop of {clients} clients, the other rows have rates"),
         Load::Rate(rate) => format!("an open loop of {rate} requests a second, the other rows have clients"),
-        Load::Unlimited => "requests were sent all at once, which is neither a number of clients nor a rate".to_owned(),
+        Load::Unlimited => format!("requests were sent all at once, {NEITHER}"),
+        Load::Scheduled => {
+            format!("requests were sent at times of their own, as a ramp or a trace has them, {NEITHER}")
+        }
         Load::Unknown => "the file tells no load; give --clients".to_owned(),
     })?;
     let of = |latency: super::point::Latency| match statistic {
@@ -188,6 +197,9 @@ fn shown(value: f64) -> String {
 /// Shares of what clients can have at their latencies between which a throughput goes with them.
 const CONSISTENT: RangeInclusive<f64> = 0.7..=1.1;
 
+/// Share of what a rate asks for below which a server does not keep up.
+const KEPT_UP: f64 = 0.9;
+
 /// What makes a row doubtful.
 fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -216,6 +228,17 @@ fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
             point.origin,
             row.workload.load()
         ));
+    }
+    if let Some(rate) = row.throughput.filter(|_| row.workload.kind() == LoadKind::OpenLoop) {
+        let asked = row.workload.load() * row.workload.output_tokens();
+        if rate < KEPT_UP * asked {
+            doubts.push(format!(
+                "{}: {rate:.1} tokens/s were answered where {} requests a second ask for {asked:.1}: the server did not keep up, or \
+                 the run was too short to tell; a rate beyond the capacity has no mean latency that a fit could use",
+                point.origin,
+                row.workload.load()
+            ));
+        }
     }
     if let (Some(completed), Some(failed)) = (point.completed, point.failed)
         && failed > FAILED * (completed + failed)

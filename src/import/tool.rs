@@ -68,6 +68,16 @@ impl Tool {
         }
     }
 
+    /// Whether its results look like those of another, so that one of the two may be said of a file that tells the other.
+    pub(super) fn reads_also(self, other: Self) -> bool {
+        let family = |tool: Self| match tool {
+            Self::Sglang => Self::Vllm,
+            Self::GenaiPerf => Self::Aiperf,
+            other => other,
+        };
+        family(self) == family(other)
+    }
+
     /// What of its results was taken for what, one sentence each, where loads of that kind were taken.
     pub fn conversions(self, load: LoadKind) -> impl Iterator<Item = &'static str> {
         self.always_converted().iter().chain(self.load_converted(load)).copied()
@@ -84,7 +94,8 @@ impl Tool {
             }
             (Self::Vllm | Self::Sglang, LoadKind::OpenLoop) => &["the rate is request_rate, which was asked for"],
             (Self::InferencePerf, LoadKind::OpenLoop) => &["the rate is the achieved one"],
-            _ => &[],
+            (Self::Vllm | Self::Sglang | Self::InferencePerf, _)
+            | (Self::Aiperf | Self::GenaiPerf | Self::Guidellm | Self::Llmeter | Self::InferenceMax, _) => &[],
         }
     }
 

@@ -66,10 +66,8 @@ pub fn open(path: &Path) -> Result<Measured> {
 }
 
 /// Whether a folder is a run's or a load test's.
-pub fn is_measured(folder: &Path) -> bool {
-    let below = || fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let has_requests = |folder: &Path| source::find(folder, RESPONSES).is_some();
-    has_requests(folder) || below().any(|path| has_requests(&path))
+pub fn holds_requests(folder: &Path) -> bool {
+    source::find(folder, RESPONSES).is_some()
 }
 
 fn is_run(folder: &Path) -> bool {
@@ -119,6 +117,9 @@ fn run(folder: &Path) -> Result<Run> {
     let (log, mut warnings) = jsonl::read(&responses)?;
     let info = RunInfo::read(folder, &responses)?;
     let mut run = Run { path: folder.to_owned(), name: name_of(folder), info, log, warnings: Vec::new() };
+    if run.info.clients.is_none() {
+        run.info.clients = run.name.split_once("-clients").and_then(|(clients, _)| clients.parse().ok());
+    }
     if run.info.interrupted {
         warnings.push(format!(
             "{}: there is no summary.json with a duration: interrupted, or copied in part; rates are not known",
@@ -178,12 +179,11 @@ fn load_test(folder: &Path) -> Result<LoadTest> {
     let mut levels: BTreeMap<u32, Run> = BTreeMap::new();
     for path in runs {
         let run = run(&path)?;
-        let clients =
-            run.info.clients.or_else(|| run.name.split_once("-clients")?.0.parse().ok()).ok_or_else(|| {
-                Error::input("the number of clients of this run is not known")
-                    .at(&path)
-                    .help("name its folder as LLMeter does: 00016-clients")
-            })?;
+        let clients = run.info.clients.ok_or_else(|| {
+            Error::input("the number of clients of this run is not known")
+                .at(&path)
+                .help("name its folder as LLMeter does: 00016-clients")
+        })?;
         if let Some(earlier) = levels.insert(clients, run) {
             return Err(Error::input(format!("two runs have {clients} clients, this and {}", earlier.name))
                 .at(&path)

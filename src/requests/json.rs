@@ -28,7 +28,7 @@ pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
 }
 
 /// Whether a text is a list; serde would take one for the fields of an object in their order.
-pub(super) fn is_list(text: &[u8]) -> bool {
+pub(crate) fn is_list(text: &[u8]) -> bool {
     without_mark(text).trim_ascii_start().starts_with(b"[")
 }
 

@@ -34,7 +34,7 @@ mod source;
 mod table;
 
 pub use dimension::Dimension;
-pub use folder::{LoadTest, Measured, Run, is_measured, open};
+pub use folder::{LoadTest, Measured, Run, holds_requests, open};
 pub use log::{Counts, RequestLog};
 pub use metadata::{LlmeterVersion, RunInfo};
 pub(crate) use source::{plain_name, read_bytes};

@@ -14,7 +14,7 @@ use super::Format;
 use super::json::json_line;
 use super::terminal::{caution_lines, print, report_table, shell_word, written_lines};
 use crate::error::{Error, Result, named};
-use crate::import::{Imported, Rows, Tool, Wanted, mixed, of_system, read, rows};
+use crate::import::{Imported, OfSystem, Rows, Tool, Wanted, mixed, of_system, read, rows};
 use crate::report::{OutputFolder, ReportTable, counted, number, number_or_dash};
 use crate::spec::{Catalog, Precision, Statistic};
 use crate::workload::LoadKind;
@@ -30,7 +30,7 @@ use crate::workload::LoadKind;
     Reads AIPerf and GenAI-Perf (JSON, CSV), vLLM bench serve and SGLang bench_serving (JSON, JSON lines), GuideLLM (JSON, CSV), \
     inference-perf (stages), LLMeter (runs, load tests) and InferenceMAX; files or folders of them, also .gz and .zst. \
     Without --out nothing is written. A folder that holds a scenario of the same system gets more rows. Runs that repeat a load are \
-    averaged. Where files are of several systems, --model, --hardware, --tp and --weights choose one.")]
+    averaged. Where files are of several systems, --model, --hardware, --tp, --weights, --kv and --engine choose one.")]
 pub struct ImportArgs {
     /// Result files, or folders of them
     #[arg(value_name = "FILE|DIR", required = true)]
@@ -48,20 +48,22 @@ pub struct ImportArgs {
     #[arg(long, value_name = "ID")]
     hardware: Option<String>,
 
-    /// Tensor-parallel degree; loads whose files say another are left out [default: as the files say, else 1]
+    /// Tensor-parallel degree; loads whose files say another are left out [default: as the files say, else as the scenario in
+    /// --out says, else 1]
     #[arg(long, value_name = "N")]
     tp: Option<u32>,
 
-    /// Precision of the weights; loads whose files say another are left out [default: as the files say, else as the model
-    /// is published]
+    /// Precision of the weights; loads whose files say another are left out [default: as the files say, else as the scenario
+    /// in --out says, else as the model is published]
     #[arg(long, value_name = "PRECISION")]
     weights: Option<Precision>,
 
-    /// Precision of the KV cache [default: fp16 for fp16 weights, bf16 for all others]
+    /// Precision of the KV cache; loads whose files say another are left out [default: as the files say, else as the scenario
+    /// in --out says, else fp16 for fp16 weights and bf16 for all others]
     #[arg(long, value_name = "PRECISION")]
     kv: Option<Precision>,
 
-    /// Serving engine [default: as the files say]
+    /// Serving engine; where the files name several, loads of the others are left out [default: as the files say]
     #[arg(long, value_name = "NAME")]
     engine: Option<String>,
 
@@ -111,15 +113,18 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
         hardware: args.hardware.as_deref(),
         tensor_parallel: args.tp,
         weights: args.weights,
+        kv: args.kv,
+        engine: args.engine.as_deref(),
     };
-    let (points, of_others) = of_system(catalog, &imported.points, wanted)?;
+    let OfSystem { points, left_out, taken } = of_system(catalog, &imported.points, wanted)?;
     imported.points = points;
+    imported.warnings.extend(taken);
     let mut rows = rows(&imported.points, args.load, args.statistic, args.clients.map(f64::from))?;
-    rows.left_out.extend(of_others);
+    rows.left_out.extend(left_out);
     let mixed = mixed(catalog, &imported.points);
     let (placed, files) = match &args.out {
         Some(folder) => {
-            if let Some((flag, what)) = mixed.iter().find(|(flag, _)| !is_given(args, flag)) {
+            if let Some((flag, what)) = mixed.first() {
                 return Err(Error::input(what).help(format!(
                     "choose with {flag}, and import each into a folder of its own; a scenario is of one system"
                 )));
@@ -141,17 +146,6 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
     match args.format {
         Format::Json => print(&json_line(&output(&imported, &rows, placed.as_ref(), files))?),
         Format::Table => print(&text(&imported, &rows, placed.as_ref(), args.out.as_deref(), &files)),
-    }
-}
-
-/// Whether a flag says what files say differently.
-fn is_given(args: &ImportArgs, flag: &str) -> bool {
-    match flag {
-        "--model" => args.model.is_some(),
-        "--hardware" => args.hardware.is_some(),
-        "--tp" => args.tp.is_some(),
-        "--weights" => args.weights.is_some(),
-        _ => args.engine.is_some(),
     }
 }
 

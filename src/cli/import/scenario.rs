@@ -24,31 +24,38 @@ pub struct Placed {
     pub assumed: Vec<String>,
 }
 
-/// Puts the flags and what the files say together; flags win.
+/// Puts the flags and what the files say together; flags win. What nobody tells is as in the scenario that rows are added to.
 ///
 /// # Errors
-/// Model or hardware are not known, or cannot be together.
+/// Model or hardware are not known, or cannot be together; the scenario that is there cannot be read.
 pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &Rows) -> Result<Placed> {
     let facts = told(imported);
+    let there = args.out.as_deref().map(own).transpose()?.flatten();
     let mut assumed = Vec::new();
-    let model = match (&args.model, &facts.model) {
-        (Some(name), _) => catalog.model(name)?,
-        (None, Some(name)) => catalog.model(name).map_err(|_| untold("model", name))?,
-        (None, None) => return Err(untold("model", "")),
+    let model = match (&args.model, &facts.model, &there) {
+        (Some(name), ..) => catalog.model(name)?,
+        (None, Some(name), _) => catalog.model(name).map_err(|_| untold("model", name))?,
+        (None, None, Some(there)) => catalog.model(&there.model)?,
+        (None, None, None) => return Err(untold("model", "")),
     };
-    let hardware = match (&args.hardware, &facts.hardware) {
-        (Some(name), _) => catalog.hardware(name)?,
-        (None, Some(name)) => catalog.hardware(name).map_err(|_| untold("hardware", name))?,
-        (None, None) => return Err(untold("hardware", "")),
+    let hardware = match (&args.hardware, &facts.hardware, &there) {
+        (Some(name), ..) => catalog.hardware(name)?,
+        (None, Some(name), _) => catalog.hardware(name).map_err(|_| untold("hardware", name))?,
+        (None, None, Some(there)) => catalog.hardware(&there.hardware)?,
+        (None, None, None) => return Err(untold("hardware", "")),
     };
+    let there = there.map(|there| there.deployment);
+    let there = there.as_ref();
     if let (None, Some(family)) = (&args.hardware, &facts.family) {
         assumed.push(format!("the files name the device {family}; {} is assumed (--hardware)", hardware.id));
     }
-    let tensor_parallel = args.tp.or(facts.tensor_parallel).unwrap_or_else(|| {
+    let tensor_parallel = args.tp.or(facts.tensor_parallel).or(there.map(|there| there.tensor_parallel));
+    let tensor_parallel = tensor_parallel.unwrap_or_else(|| {
         assumed.push("the files do not tell the tensor-parallel degree; 1 is assumed (--tp)".to_owned());
         1
     });
-    let weights = args.weights.or_else(|| precision(&facts)).unwrap_or_else(|| {
+    let told = args.weights.or_else(|| precision(facts.precision.as_ref()));
+    let weights = told.or(there.map(|there| there.weight_precision)).unwrap_or_else(|| {
         let weights = served_precision(&model);
         assumed.push(match &facts.precision {
             Some(name) => {
@@ -58,13 +65,19 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         });
         weights
     });
-    let kv_precision = args.kv.unwrap_or_else(|| {
+    let told = args.kv.or_else(|| precision(facts.kv_precision.as_ref()));
+    let kv_precision = told.or(there.map(|there| there.kv_precision)).unwrap_or_else(|| {
         let kv = weights.unquantised();
-        assumed.push(format!("the files do not tell the precision of the KV cache; {kv} is assumed (--kv)"));
+        assumed.push(match &facts.kv_precision {
+            Some(name) => format!("the files name the KV cache `{name}`, which is not known; {kv} is assumed (--kv)"),
+            None => format!("the files do not tell the precision of the KV cache; {kv} is assumed (--kv)"),
+        });
         kv
     });
+    let same_weights = there.filter(|there| there.weight_precision == weights);
     let deployment = Deployment {
-        compute_precision: computed_wider(&hardware, weights),
+        compute_precision: same_weights
+            .map_or_else(|| computed_wider(&hardware, weights), |there| there.compute_precision),
         kv_precision,
         ..Deployment::new(tensor_parallel, weights)
     };
@@ -100,6 +113,12 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
     })
 }
 
+/// The scenario that is in a folder, if there is one.
+fn own(folder: &Path) -> Result<Option<ScenarioFile>> {
+    let path = folder.join(SCENARIO);
+    if path.is_file() { ScenarioFile::read(&SpecFile::open(&path)?).map(Some) } else { Ok(None) }
+}
+
 /// What the files say of the system, of each thing the first that says it.
 fn told(imported: &Imported) -> Facts {
     imported.points.iter().map(|point| point.facts.clone()).fold(Facts::default(), |known, found| Facts {
@@ -109,6 +128,7 @@ fn told(imported: &Imported) -> Facts {
         family: known.family.or(found.family),
         tensor_parallel: known.tensor_parallel.or(found.tensor_parallel),
         precision: known.precision.or(found.precision),
+        kv_precision: known.kv_precision.or(found.kv_precision),
     })
 }
 
