@@ -118,6 +118,47 @@ fn slower_than_allowed_fails_and_says_where() {
 }
 
 #[test]
+fn what_cannot_be_told_neither_fails_nor_passes_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = |name: &str, requests: usize, line: &dyn Fn(usize) -> String| {
+        let text: String = (0..requests).map(|request| line(request) + "\n").collect();
+        fs::write(folder.path().join(name), text).unwrap();
+    };
+    let streamed = |factor: f64| {
+        move |request: usize| {
+            let first = factor * (0.1 + 0.001 * (request % 7) as f64);
+            format!(
+                r#"{{"time_to_first_token": {first}, "time_to_last_token": {}, "num_tokens_input": 100, "num_tokens_output": 50}}"#,
+                first + 1.0
+            )
+        }
+    };
+    log("base.jsonl", 100, &streamed(1.0));
+    log("few.jsonl", 3, &streamed(1.5));
+    log("whole.jsonl", 100, &|_| {
+        r#"{"time_to_last_token": 1.1, "num_tokens_input": 100, "num_tokens_output": 50}"#.to_owned()
+    });
+    log("failing.jsonl", 100, &|request| match request % 4 {
+        0 => streamed(1.0)(request),
+        _ => r#"{"error": "no", "num_tokens_input": 100}"#.to_owned(),
+    });
+    let against = |other: &str| run(folder.path(), &format!("compare base.jsonl {other} --fail-if-slower 5%"));
+    let few = against("few.jsonl");
+    assert!(few.code == 0 && few.stdout.contains("cannot tell; measure more requests"), "{}{}", few.stdout, few.stderr);
+    let whole = against("whole.jsonl");
+    assert_eq!(whole.code, 1);
+    let lacking = "error: cannot tell whether it is slower: no time_to_first_token of whole.jsonl, no time_per_output_token of whole.jsonl\n";
+    assert!(
+        whole.stderr.contains(lacking) && whole.stdout.contains("not measured"),
+        "{}{}",
+        whole.stdout,
+        whole.stderr
+    );
+    let failing = against("failing.jsonl");
+    assert!(failing.stdout.contains("failing.jsonl: 75 of 100 requests failed"), "{}", failing.stdout);
+}
+
+#[test]
 fn the_filter_decides_on_zeros() {
     let values = |filter: &str| {
         let value = object(&format!("run_b --dimension time_per_output_token --filter {filter}"));

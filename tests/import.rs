@@ -406,9 +406,7 @@ fn what_a_server_says_of_itself_is_taken() {
     value["backend"] = "openai-chat".into();
     value["spec_decode_acceptance_length"] = 2.8.into();
     fs::write(&path, value.to_string()).unwrap();
-    let value = json(
-        &run(folder.path(), &format!("import vllm.json --hardware h100_sxm_80gb --out other --format json")).stdout,
-    );
+    let value = json(&run(folder.path(), "import vllm.json --hardware h100_sxm_80gb --out other --format json").stdout);
     assert_eq!(value["scenario"]["campaign"]["engine"], "unknown");
     assert!(value["cautions"].to_string().contains("speculative decoding (2.80 tokens a step)"), "{value}");
 }

@@ -6,6 +6,9 @@ use crate::requests::Dimension;
 /// Share of answers that arrived in one piece from which TPOT is in doubt.
 const IN_ONE_PIECE: f64 = 0.01;
 
+/// Share of failed requests from which the latencies of the others are in doubt.
+const FAILED: f64 = 0.05;
+
 /// Below this p value TPOT depends on the length of the answer.
 const DEPENDS: f64 = 0.01;
 
@@ -21,6 +24,14 @@ pub fn cautions(sides: &[Side], comparison: &Comparison) -> Vec<String> {
             cautions.push(format!(
                 "{} had {a} clients and {} {b}: latencies depend on the load, so this compares loads, not servers",
                 first.name, side.name
+            ));
+        }
+        if let (Some(clients), None, known, unknown) | (None, Some(clients), unknown, known) =
+            (first.clients(), side.clients(), &first.name, &side.name)
+        {
+            cautions.push(format!(
+                "{known} had {clients} clients and {unknown} does not say how many, or was sent at a rate: under unlike loads this compares \
+                 loads, not servers"
             ));
         }
         for tokens in similarity.iter().filter(|tokens| !tokens.is_similar()) {
@@ -57,6 +68,12 @@ fn of_side(side: &Side, comparison: &Comparison, index: usize) -> Vec<String> {
     let mut cautions = Vec::new();
     let counts = side.counts();
     let name = &side.name;
+    if counts.failed as f64 > FAILED * counts.rows as f64 {
+        cautions.push(format!(
+            "{name}: {} of {} requests failed; latencies are of those that were answered",
+            counts.failed, counts.rows
+        ));
+    }
     let pieces = counts.zero_tpot + counts.near_zero_tpot;
     if pieces as f64 > IN_ONE_PIECE * counts.rows as f64 {
         cautions.push(format!(

@@ -22,8 +22,19 @@ pub struct Checked {
     pub change_low_pct: f64,
     /// Upper end.
     pub change_high_pct: f64,
-    /// `passed`, `failed`, or `open` where the interval holds the limit.
+    /// `passed`, `failed`, or `open` where the interval holds the limit or the requests are too few for the percentile.
     pub outcome: &'static str,
+}
+
+/// A latency that the first side has and another lacks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unmeasured {
+    /// Clients, for a level of load tests.
+    pub clients: Option<u32>,
+    /// The side that lacks it.
+    pub side: String,
+    /// Dimension.
+    pub dimension: &'static str,
 }
 
 /// The result.
@@ -33,6 +44,8 @@ pub struct Gate {
     pub limit_pct: f64,
     /// What was checked.
     pub checks: Vec<Checked>,
+    /// What could not be.
+    pub unmeasured: Vec<Unmeasured>,
 }
 
 impl Gate {
@@ -42,9 +55,15 @@ impl Gate {
     /// There is nothing to check.
     pub fn of(report: &CompareReport, limit: f64, percentiles: &[f64]) -> Result<Self> {
         let mut checks = Vec::new();
+        let mut unmeasured = Vec::new();
         for group in &report.groups {
             for study in group.comparison.dimensions.iter().filter(|study| study.dimension.is_latency()) {
-                for (side, pair) in group.sides[1..].iter().zip(&study.pairs) {
+                let is_known = study.sides[0].is_some();
+                for ((side, own), pair) in group.sides[1..].iter().zip(&study.sides[1..]).zip(&study.pairs) {
+                    if is_known && own.is_none() {
+                        let dimension = study.dimension.name();
+                        unmeasured.push(Unmeasured { clients: group.clients, side: side.name.clone(), dimension });
+                    }
                     let quantiles = pair.iter().flat_map(|pair| &pair.quantiles);
                     for quantile in quantiles.filter(|quantile| percentiles.contains(&quantile.p)) {
                         let (low, high) = (quantile.ratio_interval.low, quantile.ratio_interval.high);
@@ -57,7 +76,9 @@ impl Gate {
                             change_pct: percent(quantile.ratio),
                             change_low_pct: percent(low),
                             change_high_pct: percent(high),
-                            outcome: if low > 1.0 + limit {
+                            outcome: if !quantile.reliable {
+                                "open"
+                            } else if low > 1.0 + limit {
                                 "failed"
                             } else if high > 1.0 + limit {
                                 "open"
@@ -73,24 +94,31 @@ impl Gate {
             return Err(Error::input("--fail-if-slower has no latency to look at")
                 .help("compare a latency that both runs have measured, and enough requests for its percentile"));
         }
-        Ok(Self { limit_pct: 100.0 * limit, checks })
+        Ok(Self { limit_pct: 100.0 * limit, checks, unmeasured })
     }
 
-    /// Fails where a check did.
+    /// Fails where a check did, or could not be made.
     pub fn into_result(self) -> Result<()> {
+        let at = |clients: Option<u32>| clients.map_or_else(String::new, |clients| format!(" at {clients} clients"));
         let failed: Vec<String> = self
             .checks
             .iter()
             .filter(|check| check.outcome == "failed")
-            .map(|check| {
-                let clients = check.clients.map_or_else(String::new, |clients| format!(" at {clients} clients"));
-                format!("{} p{} of {}{clients}", check.dimension, check.percentile, check.side)
-            })
+            .map(|check| format!("{} p{} of {}{}", check.dimension, check.percentile, check.side, at(check.clients)))
             .collect();
-        if failed.is_empty() {
+        if !failed.is_empty() {
+            return Err(Error::failed(format!("slower by more than {} %: {}", self.limit_pct, failed.join(", ")))
+                .help("find the cause, or raise --fail-if-slower"));
+        }
+        let lacking: Vec<String> = self
+            .unmeasured
+            .iter()
+            .map(|lacking| format!("{} of {}{}", lacking.dimension, lacking.side, at(lacking.clients)))
+            .collect();
+        if lacking.is_empty() {
             return Ok(());
         }
-        Err(Error::failed(format!("slower by more than {} %: {}", self.limit_pct, failed.join(", ")))
-            .help("find the cause, or raise --fail-if-slower"))
+        Err(Error::failed(format!("cannot tell whether it is slower: no {}", lacking.join(", no ")))
+            .help("measure what the base has (were answers streamed?), or choose with --dimension"))
     }
 }

@@ -107,9 +107,12 @@ pub fn notes(settings: &Settings) -> String {
 
 fn gate_text(gate: &Gate) -> String {
     let mut text = format!("\nSlower by more than {} %?\n\n", gate.limit_pct);
+    let at = |side: &str, clients: Option<u32>| {
+        clients.map_or_else(|| side.to_owned(), |clients| format!("{side} at {clients} clients"))
+    };
     let rows = gate.checks.iter().map(|check| {
         vec![
-            check.clients.map_or_else(|| check.side.clone(), |clients| format!("{} at {clients} clients", check.side)),
+            at(&check.side, check.clients),
             check.dimension.to_owned(),
             format!("p{}", check.percentile),
             with_sign(check.change_pct, 1),
@@ -122,6 +125,11 @@ fn gate_text(gate: &Gate) -> String {
             .to_owned(),
         ]
     });
-    text += &table(&["side", "dimension", "at", "change %", "interval", "slower"], rows, 3..5);
+    let lacking = gate.unmeasured.iter().map(|lacking| {
+        let dash = "–".to_owned();
+        let dimension = lacking.dimension.to_owned();
+        vec![at(&lacking.side, lacking.clients), dimension, dash.clone(), dash.clone(), dash, "not measured".to_owned()]
+    });
+    text += &table(&["side", "dimension", "at", "change %", "interval", "slower"], rows.chain(lacking), 3..5);
     text
 }
