@@ -97,7 +97,7 @@ fn too_few_rows_are_refused() {
     assert_refused(
         &fit_csv(&few.join("\n")),
         "5 rows cannot fit 13 parameters",
-        "hold parameters with --fix NAME=VALUE",
+        "or hold what priors know best: --fix memory_efficiency=0.868 --fix kv_memory_share=0.85",
     );
 }
 

@@ -139,6 +139,20 @@ impl Solution {
     }
 }
 
+/// What to do where rows are too few: the parameters that priors know best may be held there.
+fn fewer_parameters(table: &[Parameter], free: &[usize], row_count: usize) -> String {
+    let compare = "`perfmodel evaluate --uncalibrated` compares without a fit";
+    if row_count == 0 {
+        return format!("measure more workloads; {compare}");
+    }
+    let mut best_known: Vec<&Parameter> = free.iter().map(|index| &table[*index]).collect();
+    let spread = |parameter: &Parameter| parameter.spread.unwrap_or(f64::INFINITY);
+    best_known.sort_by(|a, b| spread(a).total_cmp(&spread(b)));
+    let held = best_known.into_iter().take(free.len() - row_count);
+    let held: Vec<String> = held.map(|parameter| format!("--fix {}={}", parameter.name, parameter.default)).collect();
+    format!("measure more workloads, or hold what priors know best: {}; {compare}", held.join(" "))
+}
+
 /// Finds the values of parameters at which residuals are smallest; the loss is the mean of their squares.
 ///
 /// Without `must_converge` a solution whose best start still improves is returned with [`Solution::converged`] false.
@@ -156,7 +170,7 @@ pub fn solve(
     let (base, free) = base_values(slots, options)?;
     if row_count < free.len() {
         return Err(Error::input(format!("{row_count} rows cannot fit {} parameters", free.len()))
-            .help("measure more workloads, or hold parameters with --fix NAME=VALUE"));
+            .help(fewer_parameters(&table, &free, row_count)));
     }
 
     // Held parameters move only to see what their uncertainty means.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use self::machine::output;
-use self::scenario::{Placed, place, stage};
+use self::scenario::{Placed, Staged, place, stage};
 use super::Format;
 use super::json::json_line;
 use super::terminal::{caution_lines, print, report_table, shell_word, written_lines};
@@ -122,7 +122,7 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
     let mut rows = rows(&imported.points, args.load, args.statistic, args.clients.map(f64::from))?;
     rows.left_out.extend(left_out);
     let mixed = mixed(catalog, &imported.points);
-    let (placed, files) = match &args.out {
+    let (placed, files, next) = match &args.out {
         Some(folder) => {
             if let Some((flag, what)) = mixed.first() {
                 return Err(Error::input(what).help(format!(
@@ -131,21 +131,23 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
             }
             let mut placed = place(catalog, args, &imported, &rows)?;
             let mut output = OutputFolder::create(folder)?;
-            let there = stage(&mut output, folder, &placed, &rows)?;
+            let staged = stage(&mut output, folder, &placed, &rows)?;
+            let there = staged.there;
             if there > 0 {
                 placed.assumed.push(match there {
                     1 => "a row is there already and is not added again".to_owned(),
                     several => format!("{several} rows are there already and are not added again"),
                 });
             }
-            (Some(placed), output.commit()?)
+            let next = next(folder, &placed, &staged);
+            (Some(placed), output.commit()?, next)
         }
-        None => (None, Vec::new()),
+        None => (None, Vec::new(), String::new()),
     };
     imported.warnings.extend(mixed.into_iter().map(|(_, what)| what));
     match args.format {
         Format::Json => print(&json_line(&output(&imported, &rows, placed.as_ref(), files))?),
-        Format::Table => print(&text(&imported, &rows, placed.as_ref(), args.out.as_deref(), &files)),
+        Format::Table => print(&(text(&imported, &rows, placed.as_ref(), &files) + &next)),
     }
 }
 
@@ -159,6 +161,22 @@ fn read_all(paths: &[PathBuf], tool: Option<Tool>) -> Result<Imported> {
         });
     }
     all.ok_or_else(|| Error::input("no path is given").help("give a result file, or a folder of them"))
+}
+
+/// The command that comes next: a fit, where there are rows enough.
+fn next(folder: &Path, placed: &Placed, staged: &Staged) -> String {
+    let (folder, rows, needed) = (shell_word(folder), staged.rows, placed.parameters);
+    if rows >= needed {
+        return format!("\nthen: perfmodel fit --scenario-dir {folder}\n");
+    }
+    format!(
+        "\nthen: perfmodel evaluate --scenario-dir {folder} --uncalibrated\n{} there: too few to fit {needed} parameters; import more of \
+         them, or hold parameters (`perfmodel fit --scenario-dir {folder}` says which)\n",
+        match rows {
+            1 => "1 row is".to_owned(),
+            several => format!("{several} rows are"),
+        }
+    )
 }
 
 /// Everything to beware of.
@@ -177,7 +195,7 @@ fn cautions(imported: &Imported, rows: &Rows, placed: Option<&Placed>) -> Vec<St
         .collect()
 }
 
-fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Option<&Path>, files: &[PathBuf]) -> String {
+fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, files: &[PathBuf]) -> String {
     let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
     let mut text =
         format!("{}: {} of {} latencies\n\n", tools.join(", "), counted(rows.rows.len(), "row"), rows.statistic.name());
@@ -191,9 +209,6 @@ fn text(imported: &Imported, rows: &Rows, placed: Option<&Placed>, folder: Optio
     if !files.is_empty() {
         text.push('\n');
         text += &written_lines(files);
-    }
-    if let Some(folder) = folder {
-        let _ = writeln!(text, "\nthen: perfmodel fit --scenario-dir {}", shell_word(folder));
     }
     text
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ImportArgs;
-use crate::cli::target::{computed_wider, served_precision};
+use crate::cli::target::{computed_wider, default_estimator, served_precision};
 use crate::dataset::{columns_of, read_measurements};
 use crate::error::{Error, Result};
 use crate::import::{Facts, Imported, Row, Rows, precision};
@@ -22,6 +22,16 @@ pub struct Placed {
     pub scenario: ScenarioFile,
     /// What nobody told.
     pub assumed: Vec<String>,
+    /// Parameters that a fit of it has.
+    pub parameters: usize,
+}
+
+/// Rows of a scenario folder.
+pub struct Staged {
+    /// All that it will hold.
+    pub rows: usize,
+    /// Those of the new ones that it held already.
+    pub there: usize,
 }
 
 /// Puts the flags and what the files say together; flags win. What nobody tells is as in the scenario that rows are added to.
@@ -83,6 +93,8 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
     };
     // Checks that they go together, and names them.
     let system = System::new(hardware, model, deployment)?;
+    let predictor = default_estimator().prepare(&system, rows.load, &[])?;
+    let parameters = predictor.parameters().iter().filter(|parameter| parameter.fitted).count();
     let tools: Vec<&str> = imported.tools.iter().map(|tool| tool.title()).collect();
     let engine = args.engine.clone().or_else(|| facts.engine.clone()).unwrap_or_else(|| {
         assumed.push("the files do not tell the serving engine (--engine)".to_owned());
@@ -110,6 +122,7 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
             roofline: None,
         },
         assumed,
+        parameters,
     })
 }
 
@@ -153,11 +166,11 @@ fn source(paths: &[PathBuf], tools: &[&str]) -> Source {
     }
 }
 
-/// Writes a scenario, or adds rows to the one that is there; returns how many of them it had already.
+/// Writes a scenario, or adds rows to the one that is there.
 ///
 /// # Errors
 /// The folder holds a scenario of another system, load or statistic, or files that cannot be read.
-pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &Rows) -> Result<usize> {
+pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &Rows) -> Result<Staged> {
     let (scenario, measured) = (folder.join(SCENARIO), folder.join(MEASURED));
     if !scenario.is_file() {
         if measured.exists() {
@@ -169,7 +182,7 @@ pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &R
         let header = columns_of(rows.load).join(",");
         let lines: String = rows.rows.iter().map(line).collect();
         output.stage(MEASURED, format!("{header}\n{lines}").as_bytes())?;
-        return Ok(0);
+        return Ok(Staged { rows: rows.rows.len(), there: 0 });
     }
     let file = SpecFile::open(&scenario)?;
     let own = ScenarioFile::read(&file)?;
@@ -206,14 +219,17 @@ pub fn stage(output: &mut OutputFolder, folder: &Path, placed: &Placed, rows: &R
         ))
         .at(&measured)
         .line(known.line)
-        .help("import all runs at once into a new folder, which averages them, or delete this row"));
+        .help(
+            "import all runs at once into a new folder, which averages them, or delete this row; to check new runs against old ones, \
+             import them into a folder of the same name elsewhere",
+        ));
     }
     if !added.is_empty() {
         let end = if file.text.ends_with('\n') { "" } else { "\n" };
         output.stage(SCENARIO, text.as_bytes())?;
         output.stage(MEASURED, format!("{}{end}{added}", file.text).as_bytes())?;
     }
-    Ok(there)
+    Ok(Staged { rows: dataset.rows.len() + rows.rows.len() - there, there })
 }
 
 /// The text of a scenario with the new sources at its end, so that comments stay; each says what was converted.

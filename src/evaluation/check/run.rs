@@ -122,7 +122,10 @@ fn described(input: &CheckInput, id: &str, limits: &Limits) -> Result<ScenarioCh
                 let names: Vec<&str> = record.scenarios.iter().map(|recorded| recorded.scenario.as_str()).collect();
                 return Err(Error::input(format!("the baseline is of {}, not of `{id}`", names.join(", ")))
                     .at(path)
-                    .help("give the calibration.toml of a fit of this scenario"));
+                    .help(
+                        "give the calibration.toml of a fit of this scenario; its folder gives it its name, so new measurements of the \
+                         same server lie in a folder of the same name",
+                    ));
             };
             if record.estimator != input.estimator.name() {
                 return Err(Error::input(format!(
