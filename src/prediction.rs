@@ -172,6 +172,8 @@ pub enum Limit {
     KvMemory,
     /// The engine's cap on sequences.
     MaxSequences,
+    /// The engine's cap on the tokens of a step.
+    TokenBudget,
 }
 
 impl Limit {
@@ -181,6 +183,7 @@ impl Limit {
             Self::Clients => "clients",
             Self::KvMemory => "kv_memory",
             Self::MaxSequences => "max_sequences",
+            Self::TokenBudget => "token_budget",
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use perfmodel::prediction::{Part, Prediction};
+use perfmodel::prediction::{Limit, Part, Prediction};
 use perfmodel::roofline::{StepModel, memory::kv_bytes};
 use perfmodel::serving::{Quantity, ServingModel, ServingParameters};
 use perfmodel::spec::{
     Attention, Catalog, DenseFfn, Deployment, Ffn, Hardware, LinkClass, ModelArchitecture, MoeFfn, Precision, SpecFile,
     System,
 };
-use perfmodel::workload::Workload;
+use perfmodel::workload::{LoadKind, Workload};
 use proptest::prelude::*;
 
 /// Models of every kind of layer, with a tensor-parallel degree at which their bf16 weights fit.
@@ -127,8 +127,10 @@ proptest! {
 
     #[test]
     fn more_output_tokens_never_shorten_the_request((model, parameters, input, output, clients, budget) in case(), more in 1.0001..4.0_f64) {
+        // In a run so short that its queue drains at the end, fewer places for longer requests leave more of them to that end.
+        let endless = parameters.with(Quantity::BenchmarkWaves, f64::INFINITY);
         let s = system(model, 1.0, 1.0, budget);
-        let (short, long) = (predict(&s, &parameters, input, output, clients), predict(&s, &parameters, input, output * more, clients));
+        let (short, long) = (predict(&s, &endless, input, output, clients), predict(&s, &endless, input, output * more, clients));
         prop_assert!(at_most(request_time(&short, output), request_time(&long, output * more)));
     }
 
@@ -139,14 +141,20 @@ proptest! {
         let fast = predict(&better, &parameters, input, output, clients);
         prop_assert!(at_most(request_time(&fast, output), request_time(&slow, output)));
         prop_assert!(at_most(slow.throughput.get(), fast.throughput.get()));
-        // One latency alone may rise, for two reasons: in a closed loop, clients that wait less decode more, so more sequences
+        // One latency alone may rise, for three reasons: where a token budget is full, another number of requests fills it; in a closed loop, clients that wait less decode more, so more sequences
         // run at once; and prompts of others may lengthen the steps before the first token instead of those after it.
         let boundary = |p: &Prediction| p.ttft_parts.get(Part::BoundaryWait);
         prop_assert!(
-            at_most(fast.ttft.get(), slow.ttft.get()) || fast.running > slow.running || boundary(&fast) > boundary(&slow),
+            at_most(fast.ttft.get(), slow.ttft.get())
+                || fast.running > slow.running
+                || boundary(&fast) > boundary(&slow)
+                || fast.limit == Limit::TokenBudget,
             "{slow:?} {fast:?}"
         );
-        prop_assert!(at_most(fast.itl.get(), slow.itl.get()) || fast.running > slow.running, "{slow:?} {fast:?}");
+        prop_assert!(
+            at_most(fast.itl.get(), slow.itl.get()) || fast.running > slow.running || fast.limit == Limit::TokenBudget,
+            "{slow:?} {fast:?}"
+        );
     }
 
     #[test]
@@ -156,8 +164,10 @@ proptest! {
         let output = output.max(64.0);
         let slow = predict(&system(model, 1.0, 1.0, budget), &parameters, input, output, clients);
         let fast = predict(&system(model, 2.0, 1.0, budget), &parameters, input, output, clients);
-        prop_assert!(at_most(fast.ttft.get(), slow.ttft.get()), "TTFT {:?} {:?}", slow.ttft, fast.ttft);
-        prop_assert!(at_most(fast.itl.get(), slow.itl.get()), "ITL {:?} {:?}", slow.itl, fast.itl);
+        // Where a token budget is full, another number of requests fills it.
+        let is_full = fast.limit == Limit::TokenBudget;
+        prop_assert!(is_full || at_most(fast.ttft.get(), slow.ttft.get()), "TTFT {:?} {:?}", slow.ttft, fast.ttft);
+        prop_assert!(is_full || at_most(fast.itl.get(), slow.itl.get()), "ITL {:?} {:?}", slow.itl, fast.itl);
     }
 
     #[test]
@@ -206,6 +216,25 @@ proptest! {
         });
         prop_assert!((moe.0 / dense.0 - 1.0).abs() < 1e-4, "{:?} {:?}", moe.0, dense.0);
         prop_assert!((moe.1 / dense.1 - 1.0).abs() < 1e-4, "{:?} {:?}", moe.1, dense.1);
+    }
+}
+
+/// Two ways to the same engine: as many clients as fill its steps, and the rate that it keeps up with.
+#[test]
+fn a_token_budget_bounds_a_closed_loop_as_it_bounds_an_open_one() {
+    for (model, input, output, budget) in
+        [(0, 1000.0, 200.0, 256), (0, 1000.0, 200.0, 2048), (2, 4000.0, 100.0, 512), (0, 100.0, 1000.0, 32)]
+    {
+        let server = system(model, 1.0, 1.0, Some(budget));
+        let parameters = ServingParameters::default().with(Quantity::BenchmarkWaves, f64::INFINITY);
+        let few = predict(&server, &parameters, input, output, 1.0);
+        let many = predict(&server, &parameters, input, output, 1e4);
+        let open = Workload::under(LoadKind::OpenLoop, input, output, 0.01).unwrap();
+        let capacity = ServingModel::new(&server).unwrap().predict(&open, &parameters).open_loop.unwrap().capacity_rps;
+        let reached = many.throughput.get() / output / capacity;
+        assert!((0.8..1.1).contains(&reached), "{}: {reached}", MODELS[model].0);
+        assert_eq!((few.limit, many.limit), (Limit::Clients, Limit::TokenBudget));
+        assert!(many.running <= f64::from(budget), "{} sequences in steps of {budget} tokens", many.running);
     }
 }
 

@@ -61,7 +61,7 @@ impl Regime {
 pub fn regime(workload: &Workload, prediction: &Prediction) -> Regime {
     match prediction.limit {
         Limit::Clients if workload.kind() == LoadKind::StaticBatch => Regime::Alone,
-        Limit::KvMemory | Limit::MaxSequences => Regime::Queued,
+        Limit::KvMemory | Limit::MaxSequences | Limit::TokenBudget => Regime::Queued,
         Limit::Clients if prediction.running + prediction.waiting <= 1.5 => Regime::Alone,
         Limit::Clients => Regime::Shared,
     }

@@ -86,6 +86,7 @@ fn first_token_in_words(forecast: &Forecast) -> String {
     if p.ttft_parts.get(Part::QueueWait).get() > 0.0 && p.limit != Limit::Clients {
         let what = match p.limit {
             Limit::MaxSequences => "the engine runs no more sequences",
+            Limit::TokenBudget => "a step takes no more tokens",
             Limit::KvMemory | Limit::Clients => "the KV cache is full",
         };
         let _ = write!(words, "; requests queue because {what}");

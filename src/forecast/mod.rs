@@ -77,6 +77,7 @@ impl Forecast {
         match self.prediction.limit {
             Limit::KvMemory => "KV memory",
             Limit::MaxSequences => "max sequences",
+            Limit::TokenBudget => "token budget",
             Limit::Clients => self.prediction.roof.name(),
         }
     }

@@ -22,6 +22,12 @@ pub fn admitted(clients: f64, free: Bytes, kv_share: f64, kv_per_request: Bytes,
     }
 }
 
+/// Sequences that decode where every step has as many tokens as the engine's budget T allows, `T·n/(I + n)`; endless without a
+/// budget.
+pub fn batch_of_full_steps(step_tokens: Option<f64>, input_tokens: f64, decode_steps: f64) -> f64 {
+    step_tokens.map_or(f64::INFINITY, |tokens| tokens * decode_steps / (input_tokens + decode_steps))
+}
+
 /// Mean wait for admission in units of one request's service time, for `waiting` of `clients` requests beyond the
 /// `admitted` ones: `Q/A · (1 − Q / (2·c·n_w))`.
 ///

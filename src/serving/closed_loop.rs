@@ -20,15 +20,17 @@
 //! A prompt of another request that a request does not meet in a burst lengthens one of its steps, those that it waits for
 //! before its first token included. Sequences that decode,
 //! B in the mean, are the admitted ones less those that wait outside: `B·(1 + (k + t_out/D(B₁))/(O − 1)) = A`, where the
-//! left side rises with B. One of them sees the A − 1 others as often as they decode, and itself in every step.
+//! left side rises with B. One of them sees the A − 1 others as often as they decode, and itself in every step. With a token
+//! budget of a step no more run than make every step full, which serves the largest rate that the open loop keeps up with
+//! ([`super::open_loop`]); the other clients wait to be admitted.
 
 use super::ServingModel;
-use super::admission::queue_wait_share;
+use super::admission::{batch_of_full_steps, queue_wait_share};
 use super::arrivals::{Burst, burst_wait};
 use super::parameters::{Quantity, ServingParameters};
 use super::root::{BATCH_TOLERANCE, bracketed};
 use super::seen::seen_batch;
-use crate::prediction::{Part, Prediction};
+use crate::prediction::{Limit, Part, Prediction};
 use crate::roofline::StepCosts;
 use crate::units::{Seconds, TokensPerSec};
 use crate::workload::Workload;
@@ -40,6 +42,8 @@ struct Loop {
     wait_steps: f64,
     extra_chunks: f64,
     decode_steps: f64,
+    /// The batch at which every step has as many tokens as the engine's budget allows.
+    full_steps: f64,
 }
 
 /// Predicts the operating point of a closed loop.
@@ -55,9 +59,16 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         wait_steps: parameters.get(Quantity::BoundaryWaitSteps).min(workload.decode_steps()),
         extra_chunks: model.extra_chunks(workload),
         decode_steps: workload.decode_steps(),
+        full_steps: batch_of_full_steps(
+            model.system().deployment.max_tokens_per_step.map(f64::from),
+            workload.input_tokens(),
+            workload.decode_steps(),
+        ),
     };
     let clients = workload.load();
-    let (active, limit) = model.admitted(clients, workload, parameters);
+    let (admitted, limit) = model.admitted(clients, workload, parameters);
+    let active = state.within_budget(admitted);
+    let limit = if active < admitted { Limit::TokenBudget } else { limit };
     let decoding = state.solve(active);
     let batch = seen_batch(decoding, active);
 
@@ -85,7 +96,9 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
     let itl = itl_parts.total();
     let service = ttft_parts.total() + itl * state.decode_steps;
     let waves = parameters.get(Quantity::BenchmarkWaves);
-    ttft_parts.add(Part::QueueWait, service * queue_wait_share(clients, active, waves));
+    // Those for whom a step has no room keep their places and wait as long as full steps take to serve all of them.
+    let all_served = service * (admitted / active);
+    ttft_parts.add(Part::QueueWait, all_served - service + all_served * queue_wait_share(clients, admitted, waves));
     let running = active * (itl * state.decode_steps / service);
     Prediction {
         ttft: ttft_parts.total(),
@@ -112,6 +125,34 @@ impl Loop {
         let seen = seen_batch(batch, active);
         let outside = self.waited_steps(batch) + self.outside / self.costs.decode_time(seen);
         batch * (1.0 + outside / self.decode_steps) / active - 1.0
+    }
+
+    /// Time of a request where so many run at once.
+    fn request_time(&self, active: f64) -> Seconds {
+        let batch = self.solve(active);
+        let step = self.costs.decode_time(seen_batch(batch, active));
+        self.outside + self.costs.prefill() * active + step * (self.decode_steps + self.waited_steps(batch))
+    }
+
+    /// Requests that run at once of `admitted` ones where no step may have more tokens than the engine's budget: as many as make
+    /// its steps full, `A/T(A) = λ_max`; the others wait. One always runs.
+    fn within_budget(&self, admitted: f64) -> f64 {
+        let full = self.full_steps;
+        if full >= admitted {
+            return admitted;
+        }
+        let each = self.costs.prefill() + self.costs.decode_time(full) * (self.decode_steps / full);
+        // Above 0 where more run than full steps serve.
+        let beyond = |active: f64| each * active / self.request_time(active) - 1.0;
+        let least = admitted.min(1.0);
+        let (at_least, at_all) = (beyond(least), beyond(admitted));
+        if at_all <= 0.0 {
+            return admitted;
+        }
+        if at_least >= 0.0 {
+            return least;
+        }
+        bracketed(beyond, (admitted, at_all), (least, at_least), 0.5, BATCH_TOLERANCE)
     }
 
     /// The batch that `active` requests keep running.

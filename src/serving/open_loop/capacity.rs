@@ -1,5 +1,6 @@
 //! The largest rate that an engine keeps up with.
 
+use super::super::admission::batch_of_full_steps;
 use super::Engine;
 use crate::prediction::Limit;
 use crate::units::Seconds;
@@ -28,7 +29,7 @@ impl Capacity {
         let rate = |batch: f64| 1.0 / (engine.prefill.get() + n * engine.decode(batch) / batch);
         let slots_batch = engine.slots * n / (n + 1.0);
         let slots_rate = rate(slots_batch);
-        let budget = engine.step_tokens.map_or(f64::INFINITY, |tokens| tokens * n / (engine.input_tokens + n));
+        let budget = batch_of_full_steps(engine.step_tokens, engine.input_tokens, n);
         if budget < slots_batch {
             Self { rate: rate(budget).min(slots_rate), batch: budget, slots_rate, slots_batch }
         } else {
@@ -36,8 +37,8 @@ impl Capacity {
         }
     }
 
-    /// What sets it: what limits the places, or the engine's token budget, which counts as its cap.
+    /// What sets it: what limits the places, or the engine's token budget.
     pub fn limit(&self, places: Limit) -> Limit {
-        if self.batch < self.slots_batch { Limit::MaxSequences } else { places }
+        if self.batch < self.slots_batch { Limit::TokenBudget } else { places }
     }
 }
