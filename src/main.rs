@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match perfmodel::cli::run(perfmodel::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            perfmodel::cli::say(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

@@ -386,6 +386,18 @@ fn seconds_in_the_place_of_milliseconds_are_refused() {
         "{}",
         result.stderr
     );
+    // The other way, and of one latency alone.
+    for (row, message, help) in [
+        ("200,200,1,10000,4600,1", "m.csv:2: an ITL of 4.600e3 ms is", "are times in microseconds?"),
+        ("200,200,1,0.02,4.6,1", "m.csv:2: a TTFT of 2.000e-2 ms is", "are times in seconds?"),
+    ] {
+        let result = fit_csv(&format!("{HEADER}\n{row}\n"));
+        assert!(
+            result.code == 2 && result.stderr.contains(message) && result.stderr.contains(help),
+            "{}",
+            result.stderr
+        );
+    }
     // Twice as fast as the memory allows may be drafts; it is said and fitted.
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("m.csv"), sound_csv().replace(",4.", ",1.")).unwrap();

@@ -54,6 +54,11 @@ fn numbers_that_no_workload_can_have_are_refused() {
             "the lists make 2000000 workloads",
             "1000000 workloads at most",
         ),
+        (
+            format!("{LENGTHS} --max-sequences 8 --batch 4,64"),
+            "a batch of 64 is more than the 8 sequences that the engine runs at once",
+            "give smaller batches",
+        ),
         (format!("{LENGTHS} --explain --format csv"), "--explain has no place in a CSV", "--format json"),
     ] {
         assert_refused(&refused(&format!("predict {SCENARIO} {flags}")), message, help);
@@ -201,6 +206,23 @@ fn unknown_names_get_the_nearest_one() {
     ] {
         assert_refused(&refused(&arguments), message, help);
     }
+}
+
+#[test]
+fn a_quantisation_that_is_not_known_is_no_bf16() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("{}/tests/fixtures/hf_configs/llama31_8b.json", env!("CARGO_MANIFEST_DIR"));
+    let mut config: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    config["quantization_config"] = serde_json::json!({"load_in_4bit": true, "quant_method": "bitsandbytes"});
+    fs::write(folder.path().join("bnb.json"), config.to_string()).unwrap();
+    let predict = format!("predict --model bnb.json --hardware h100_sxm_80gb --uncalibrated {LENGTHS}");
+    assert_refused(
+        &run(folder.path(), &predict),
+        "`quantization_config` of bnb is {\"load_in_4bit\":true,\"quant_method\":\"bitsandbytes\"}, of which the precision of the \
+         weights is not known",
+        "give --weights",
+    );
+    assert_eq!(run(folder.path(), &format!("{predict} --weights int4 --compute bf16")).code, 0);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn every_kind_of_input_gives_the_object_of_the_schema() {
     assert_eq!(both["gate"]["checks"].as_array().unwrap().len(), 3);
     let one = object("run_a --dimension tpot");
     assert!(one["gate"].is_null() && one["groups"][0]["dimensions"][0]["against_first"].as_array().unwrap().is_empty());
-    let old = object("interrupted_truncated older/run_0.1.4 --block 4 --dimension TPOT,retries");
+    let old = object("interrupted_truncated older/run_0.1.4 --block 1 --dimension TPOT,retries");
     // 0.1.4 knows no retries.
     assert!(old["groups"][0]["dimensions"][1]["sides"][1].is_null());
     assert!(old["groups"][0]["dimensions"][1]["against_first"][0].is_null());
@@ -156,6 +156,29 @@ fn what_cannot_be_told_neither_fails_nor_passes_in_silence() {
     );
     let failing = against("failing.jsonl");
     assert!(failing.stdout.contains("failing.jsonl: 75 of 100 requests failed"), "{}", failing.stdout);
+    assert_eq!(failing.code, 1);
+    assert!(failing.stderr.contains("error: more requests failed: 75 of 100 of failing.jsonl\n"), "{}", failing.stderr);
+    let open = run(folder.path(), "compare base.jsonl failing.jsonl whole.jsonl --fail-if-slower 50% --format json");
+    assert_matches_schema("compare.schema.json", &json(&open.stdout));
+}
+
+#[test]
+fn lines_and_times_that_cannot_be_are_refused_or_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let compare = |text: &str| {
+        fs::write(folder.path().join("r.jsonl"), text).unwrap();
+        run(folder.path(), "compare r.jsonl")
+    };
+    let line = r#"{"time_to_first_token": 0.1, "time_to_last_token": 1.0}"#;
+    assert_refused(&compare(&format!("{line}\n[9, 9]\n")), "r.jsonl:2:1: this is a list", "a line is one JSON object");
+    assert_refused(
+        &compare(&format!("{line}\n{}\n", line.replace("1.0", "1e200"))),
+        "r.jsonl: `time_to_last_token` of request 2 is 1e200, which no time or count is",
+        "mend or delete the request",
+    );
+    let backwards = compare(&format!("{line}\n{line}\n{}\n", line.replace("1.0", "0.05")));
+    let said = "r.jsonl: of 1 requests the last token comes before the first";
+    assert!(backwards.code == 0 && backwards.stdout.contains(said), "{}{}", backwards.stdout, backwards.stderr);
 }
 
 #[test]
@@ -181,6 +204,11 @@ fn wrong_input_is_refused_with_a_remedy() {
         ("run_a --fail-if-slower 5%", "--fail-if-slower needs two runs", "base first"),
         ("run_a --resamples 5", "--resamples is 5", "from 100"),
         ("run_a --block 0", "--block is 0", "one request at least"),
+        (
+            "run_a run_b --block 200",
+            "--block is 200, and run_a has 320 requests: fewer than 10 blocks do not show how they vary",
+            "at most 32 requests",
+        ),
         (
             "run_a run_b --fail-if-slower 5% --dimension retries",
             "--fail-if-slower has no latency to look at",

@@ -122,6 +122,35 @@ fn of_two_runs_into_one_folder_one_stays_as_a_whole() {
     }
 }
 
+/// Each adds its row to those that are there.
+#[test]
+fn of_imports_into_one_folder_at_once_no_row_is_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/import/vllm.json")).unwrap();
+    let mut runs = Vec::new();
+    for clients in 1..=8 {
+        let name = format!("{clients}.json");
+        let own = text.replace("\"max_concurrency\": 2", &format!("\"max_concurrency\": {clients}"));
+        fs::write(home.path().join(&name), own).unwrap();
+        let mut command = perfmodel(home.path());
+        command.args(["import", &name, "--hardware", "h100_sxm_80gb", "--out", "served"]);
+        runs.push(command.stdout(Stdio::null()).spawn().unwrap());
+    }
+    assert!(runs.into_iter().all(|mut run| run.wait().unwrap().success()));
+    let measured = fs::read_to_string(home.path().join("served/measured.csv")).unwrap();
+    assert_eq!(measured.lines().count(), 9, "{measured}");
+}
+
+#[test]
+fn where_standard_error_cannot_be_written_the_rest_counts() {
+    let home = tempfile::tempdir().unwrap();
+    if Path::new("/dev/full").exists() {
+        let full = shell(home.path(), &format!("\"$PERFMODEL\" {PREDICT} --uncalibrated --format json 2>/dev/full"));
+        assert!(full.code == 0 && full.stdout.ends_with("}\n"), "{}", full.stdout);
+        assert_eq!(shell(home.path(), "\"$PERFMODEL\" predict 2>/dev/full").code, 2);
+    }
+}
+
 #[test]
 fn a_reader_that_has_gone_is_no_error() {
     let home = tempfile::tempdir().unwrap();

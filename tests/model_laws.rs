@@ -76,6 +76,12 @@ fn at_most(less: f64, more: f64) -> bool {
     less <= more * (1.0 + 1e-9)
 }
 
+/// As measured in an endless run. In a short one the mean request waits less where fewer run at once: the first ones end earlier, and the
+/// queue drains at the end.
+fn steady(parameters: &ServingParameters) -> ServingParameters {
+    parameters.with(Quantity::BenchmarkWaves, f64::INFINITY)
+}
+
 fn request_time(p: &Prediction, output: f64) -> f64 {
     p.end_to_end(output - 1.0).get()
 }
@@ -97,8 +103,8 @@ proptest! {
 
     #[test]
     fn littles_law_holds((model, parameters, input, output, clients, budget) in case()) {
-        // Clients are running or waiting; with a run long enough for steady state, X·(time of a request) = c·O.
-        let endless = parameters.with(Quantity::BenchmarkWaves, f64::INFINITY);
+        // Clients are running or waiting; X·(time of a request) = c·O.
+        let endless = steady(&parameters);
         let p = predict(&system(model, 1.0, 1.0, budget), &endless, input, output, clients);
         prop_assert!((p.running + p.waiting - clients).abs() < 1e-9 * clients);
         prop_assert!(p.running > 0.0 && p.waiting >= -1e-9 * clients);
@@ -111,8 +117,9 @@ proptest! {
 
     #[test]
     fn more_input_tokens_never_lower_ttft((model, parameters, input, output, clients, budget) in case(), factor in 1.0001..4.0_f64) {
+        let endless = steady(&parameters);
         let s = system(model, 1.0, 1.0, budget);
-        let (short, long) = (predict(&s, &parameters, input, output, clients), predict(&s, &parameters, input * factor, output, clients));
+        let (short, long) = (predict(&s, &endless, input, output, clients), predict(&s, &endless, input * factor, output, clients));
         prop_assert!(at_most(short.ttft.get(), long.ttft.get()), "{:?} {:?}", short.ttft, long.ttft);
     }
 
@@ -127,8 +134,7 @@ proptest! {
 
     #[test]
     fn more_output_tokens_never_shorten_the_request((model, parameters, input, output, clients, budget) in case(), more in 1.0001..4.0_f64) {
-        // In a run so short that its queue drains at the end, fewer places for longer requests leave more of them to that end.
-        let endless = parameters.with(Quantity::BenchmarkWaves, f64::INFINITY);
+        let endless = steady(&parameters);
         let s = system(model, 1.0, 1.0, budget);
         let (short, long) = (predict(&s, &endless, input, output, clients), predict(&s, &endless, input, output * more, clients));
         prop_assert!(at_most(request_time(&short, output), request_time(&long, output * more)));
@@ -226,7 +232,7 @@ fn a_token_budget_bounds_a_closed_loop_as_it_bounds_an_open_one() {
         [(0, 1000.0, 200.0, 256), (0, 1000.0, 200.0, 2048), (2, 4000.0, 100.0, 512), (0, 100.0, 1000.0, 32)]
     {
         let server = system(model, 1.0, 1.0, Some(budget));
-        let parameters = ServingParameters::default().with(Quantity::BenchmarkWaves, f64::INFINITY);
+        let parameters = steady(&ServingParameters::default());
         let few = predict(&server, &parameters, input, output, 1.0);
         let many = predict(&server, &parameters, input, output, 1e4);
         let open = Workload::under(LoadKind::OpenLoop, input, output, 0.01).unwrap();

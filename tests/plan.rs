@@ -127,6 +127,15 @@ fn options_are_ranked_by_cost_and_a_price_flag_changes_it() {
 
     let cheap = plan(&format!("{question} --price h100_nvl_94gb=0.001"));
     assert_eq!(cheap["options"][0]["hardware"], "h100_nvl_94gb");
+    for prices in ["--price h100_nvl_94gb=0.001 --price 3", "--price 3 --price h100_nvl_94gb=0.001"] {
+        let both = plan(&format!("{question} {prices}"));
+        assert_eq!(both["options"][0]["hardware"], "h100_nvl_94gb", "that of one device counts more: {prices}");
+    }
+    assert_refused(
+        &at(&format!("plan {question} --price 3 --price 4")),
+        "--price gives two prices of all devices",
+        "give one",
+    );
     let flat = plan(&format!("{question} --price 3"));
     for option in flat["options"].as_array().unwrap() {
         assert_eq!(number(&option["usd_per_hour"]), 3.0 * number(&option["gpus"]));

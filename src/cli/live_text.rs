@@ -75,7 +75,7 @@ fn generations(results: &Results) -> String {
         let per_round = counts
             .filter(|counts| counts.rounds > 0)
             .map(|counts| counts.tokens_per_call * run.n_calls as f64 / counts.rounds as f64);
-        let gain = per_token.filter(|_| naive_ms.is_finite()).map(|ms| format!("{:.2}×", naive_ms / ms));
+        let gain = per_token.filter(|ms| naive_ms.is_finite() && *ms > 0.0).map(|ms| format!("{:.2}×", naive_ms / ms));
         vec![
             run.gamma.to_string(),
             number_or_dash(per_token),

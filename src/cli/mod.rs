@@ -35,6 +35,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use self::terminal::say;
 use self::terminal::{Talk, note, set_talk};
 use crate::error::Result;
 use crate::spec::Catalog;

@@ -240,7 +240,7 @@ impl TargetArgs {
             return Err(Error::input("--model comes without --hardware").help("see `perfmodel list hardware`"));
         };
         let architecture = catalog.model_or_config(model)?;
-        let weights = self.weights.unwrap_or_else(|| served_precision(&architecture));
+        let weights = served_precision(&architecture, self.weights)?;
         let hardware = catalog.hardware(hardware)?;
         let stored_only = computed_wider(&hardware, weights).filter(|_| self.weights.is_none());
         let deployment = Deployment {
@@ -287,10 +287,22 @@ pub fn changed_since_fit(record: &CalibrationRecord, folder: &ScenarioFolder, di
     })
 }
 
-/// In which precision a model is served if nobody says so: as it was published, but 32-bit weights in 16 bit, as engines do.
-pub fn served_precision(model: &ModelArchitecture) -> Precision {
+/// In which precision a model is served: as wanted; if nobody says so as it was published, but 32-bit weights in 16 bit, as engines
+/// do.
+///
+/// # Errors
+/// Nobody says so, and it was published in a format that is not known.
+pub fn served_precision(model: &ModelArchitecture, wanted: Option<Precision>) -> Result<Precision> {
     let narrow = |precision: &Precision| precision.bytes() <= Precision::Bf16.bytes();
-    model.stored_precision.filter(narrow).unwrap_or(Precision::Bf16)
+    match (wanted, &model.unknown_format) {
+        (Some(wanted), _) => Ok(wanted),
+        (None, Some(format)) => Err(Error::input(format!(
+            "`quantization_config` of {} is {format}, of which the precision of the weights is not known",
+            model.id
+        ))
+        .help("give --weights; for 4-bit weights that are computed in 16 bit `--weights int4 --compute bf16`")),
+        (None, None) => Ok(model.stored_precision.filter(narrow).unwrap_or(Precision::Bf16)),
+    }
 }
 
 /// The precision to compute in where a device cannot in that of the weights: engines multiply weights that are only stored narrow in

@@ -40,15 +40,20 @@ pub fn set_talk(talk: Talk) {
 /// Says something to those who asked for all (`--verbose`).
 pub fn note(text: impl FnOnce() -> String) {
     if talk() == Talk::Verbose {
-        eprintln!("note: {}", text());
+        say(&format!("note: {}", text()));
     }
 }
 
 /// Says something on standard error, unless nothing is wanted there (`--quiet`).
 pub fn remark(text: &str) {
     if talk() != Talk::Quiet {
-        eprintln!("{text}");
+        say(text);
     }
+}
+
+/// Writes a line to standard error. Where nobody can read it, what is done still counts.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A path as it stands in a command that is printed to be used: quoted where a shell would take it apart.
@@ -169,6 +174,13 @@ pub fn caution_remarks(cautions: &[String]) {
 /// The files that were written, a line each.
 pub fn written_lines(files: &[PathBuf]) -> String {
     files.iter().map(|file| format!("wrote {}\n", file.display())).collect()
+}
+
+/// Says which files were written, where standard output holds something else.
+pub fn files_remark(files: &[PathBuf]) {
+    for file in files {
+        remark(&format!("wrote {}", file.display()));
+    }
 }
 
 /// A header and rows as CSV. The cells are numbers and single words, which need no quotes.

@@ -74,6 +74,12 @@ fn of_side(side: &Side, comparison: &Comparison, index: usize) -> Vec<String> {
             counts.failed, counts.rows
         ));
     }
+    if counts.backwards > 0 {
+        cautions.push(format!(
+            "{name}: of {} requests the last token comes before the first; their times cannot be",
+            counts.backwards
+        ));
+    }
     let pieces = counts.zero_tpot + counts.near_zero_tpot;
     if pieces as f64 > IN_ONE_PIECE * counts.rows as f64 {
         cautions.push(format!(

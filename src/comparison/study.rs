@@ -42,6 +42,7 @@ impl Side {
             failed: sum.failed + counts.failed,
             failed_midway: sum.failed_midway + counts.failed_midway,
             not_streamed: sum.not_streamed + counts.not_streamed,
+            backwards: sum.backwards + counts.backwards,
             single_token: sum.single_token + counts.single_token,
             zero_tpot: sum.zero_tpot + counts.zero_tpot,
             near_zero_tpot: sum.near_zero_tpot + counts.near_zero_tpot,

@@ -16,7 +16,10 @@ pub struct Serving;
 /// An ITL shorter than this share of the time in which the weights are read once needs more than one token a step.
 const NEEDS_DRAFTS: f64 = 0.8;
 
-/// An ITL shorter than this share of it is no measurement of the system: no draft is so long.
+/// An ITL so many times longer than the priors have it is no measurement of the system.
+const UNLIKELY: f64 = 300.0;
+
+/// A latency shorter than this share of it is no measurement of the system: no draft is so long.
 const IMPOSSIBLE: f64 = 0.02;
 
 struct Prepared {
@@ -61,24 +64,36 @@ impl Estimator for Serving {
     }
 }
 
-/// A measured ITL over the time in which a step reads the weights, as the priors have it.
+/// The shorter of the measured latencies over the time in which a step reads the weights, as the priors have it.
 ///
 /// # Errors
 /// It cannot have been measured.
 fn share_of_reading(model: &ServingModel, row: &Measurement) -> Result<f64> {
-    let reading = model.predict(&row.workload, &ServingParameters::default()).itl_parts.get(Part::Weights);
-    let share = row.itl / reading;
-    if share < IMPOSSIBLE {
+    let expected = model.predict(&row.workload, &ServingParameters::default());
+    let reading = expected.itl_parts.get(Part::Weights);
+    for (what, latency) in [("an ITL", row.itl), ("a TTFT", row.ttft)] {
+        if latency / reading < IMPOSSIBLE {
+            return Err(Error::input(format!(
+                "{what} of {:.3e} ms is {:.0} times shorter than reading the weights once, {:.3} ms",
+                latency.as_ms(),
+                reading / latency,
+                reading.as_ms()
+            ))
+            .line(row.line)
+            .help("are times in seconds? they must be in ms; else check model, hardware and precision"));
+        }
+    }
+    if row.itl / expected.itl > UNLIKELY {
         return Err(Error::input(format!(
-            "an ITL of {:.3e} ms is {:.0} times shorter than reading the weights once, {:.3} ms",
+            "an ITL of {:.3e} ms is {:.0} times longer than the priors have it, {:.3} ms",
             row.itl.as_ms(),
-            1.0 / share,
-            reading.as_ms()
+            row.itl / expected.itl,
+            expected.itl.as_ms()
         ))
         .line(row.line)
-        .help("are times in seconds? they must be in ms; else check model, hardware and precision"));
+        .help("are times in microseconds? they must be in ms; else check model, hardware and precision"));
     }
-    Ok(share)
+    Ok(row.itl / reading)
 }
 
 impl Prepared {

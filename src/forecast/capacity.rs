@@ -39,11 +39,20 @@ impl Capacity {
         })
     }
 
-    /// Checks that what must run at once fits: one request, or the whole of a static batch.
+    /// Checks that what must run at once fits, and that the engine runs so many: one request, or the whole of a static batch.
     ///
     /// # Errors
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
+        if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment.max_sequences)
+            && workload.load() > f64::from(most)
+        {
+            return Err(Error::input(format!(
+                "a batch of {} is more than the {most} sequences that the engine runs at once",
+                workload.load()
+            ))
+            .help("give smaller batches, or raise max_sequences (--max-sequences)"));
+        }
         let tokens = workload.total_tokens();
         let (what, count) = match workload.kind() {
             LoadKind::ClosedLoop | LoadKind::OpenLoop => (format!("a request of {tokens} tokens"), 1.0),

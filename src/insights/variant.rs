@@ -316,6 +316,7 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
         norms_per_layer: 2,
         parallel_blocks: false,
         stored_precision: None,
+        unknown_format: None,
         published_parameters: None,
         layers: vec![LayerGroup {
             count: slice.layers,

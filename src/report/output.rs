@@ -14,6 +14,7 @@ pub struct OutputFolder {
     folder: PathBuf,
     staged: Vec<(PathBuf, TempPath)>,
     retired: Vec<PathBuf>,
+    lock: Option<File>,
 }
 
 impl OutputFolder {
@@ -28,7 +29,13 @@ impl OutputFolder {
                 .help("choose a folder for the results"));
         }
         fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
-        Ok(Self { folder: folder.to_owned(), staged: Vec::new(), retired: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), staged: Vec::new(), retired: Vec::new(), lock: None })
+    }
+
+    /// Keeps others from writing into the folder until this is committed or dropped, for what is read there first. Where folders
+    /// cannot be locked, nothing happens.
+    pub fn hold(&mut self) {
+        self.lock = File::open(&self.folder).ok().filter(|folder| folder.lock().is_ok());
     }
 
     /// Writes a file that [`OutputFolder::commit`] will give its name.
@@ -57,9 +64,11 @@ impl OutputFolder {
     ///
     /// # Errors
     /// A file cannot be renamed, or one of an earlier run not removed.
-    pub fn commit(self) -> Result<Vec<PathBuf>> {
+    pub fn commit(mut self) -> Result<Vec<PathBuf>> {
         // Two runs into one folder: all files are of the one that ends last. Where folders cannot be locked, files still are whole.
-        let lock = File::open(&self.folder).ok().filter(|folder| folder.lock().is_ok());
+        if self.lock.is_none() {
+            self.hold();
+        }
         let mut written = Vec::new();
         for (path, staged) in self.staged {
             staged.persist(&path).map_err(|error| unwritable(&path, &error.error))?;
@@ -68,7 +77,6 @@ impl OutputFolder {
         for path in self.retired.iter().filter(|path| path.is_file()) {
             fs::remove_file(path).map_err(|error| unwritable(path, &error))?;
         }
-        drop(lock);
         Ok(written)
     }
 }

@@ -54,6 +54,8 @@ pub(super) fn read(path: &Path) -> Result<(RequestLog, Vec<String>)> {
             .par_iter()
             .map(|line| match line.trim_ascii() {
                 [] => Ok(None),
+                // A list would be taken for the fields in their order.
+                [b'[', ..] => Err(BadRow { message: "this is a list".to_owned(), column: Some(1) }),
                 line => parse(line),
             })
             .collect();

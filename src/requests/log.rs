@@ -46,6 +46,9 @@ impl Request {
     }
 }
 
+/// No time in seconds and no count of tokens is larger; sums of its squares still are numbers.
+const LARGEST: f64 = 1e12;
+
 /// What a log holds, for judging whether it can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -57,6 +60,8 @@ pub struct Counts {
     pub failed_midway: usize,
     /// Answered without streaming: a last token but no first.
     pub not_streamed: usize,
+    /// Whose last token comes before the first.
+    pub backwards: usize,
     /// Answers of one token, which have no TPOT.
     pub single_token: usize,
     /// TPOT exactly 0: the answer arrived in one piece.
@@ -104,7 +109,7 @@ impl RequestLog {
     /// The first value that no time or count can be, with its request, from 1.
     pub(super) fn impossible(&self) -> Option<(usize, Dimension, f64)> {
         let of = |dimension: Dimension| {
-            let bad = |value: &f64| !(value.is_finite() && *value >= 0.0);
+            let bad = |value: &f64| !(0.0..=LARGEST).contains(value);
             self.dimension(dimension)
                 .enumerate()
                 .find_map(|(row, value)| Some((row + 1, dimension, value.filter(bad)?)))
@@ -173,6 +178,7 @@ impl RequestLog {
             counts.failed += usize::from(failed);
             counts.failed_midway += usize::from(failed && first.is_some());
             counts.not_streamed += usize::from(!failed && first.is_none() && last.is_some());
+            counts.backwards += usize::from(!failed && first.zip(last).is_some_and(|(first, last)| last < first));
             counts.single_token += usize::from(get(Dimension::OutputTokens) == Some(1.0));
             counts.zero_tpot += usize::from(tpot == Some(0.0));
             counts.near_zero_tpot += usize::from(tpot.is_some_and(|tpot| tpot > 0.0 && tpot < near));

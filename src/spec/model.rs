@@ -213,6 +213,8 @@ pub struct ModelArchitecture {
     pub parallel_blocks: bool,
     /// Number format of the weights as they are published: a suggestion for the deployment.
     pub stored_precision: Option<Precision>,
+    /// A quantisation of the published weights that is none of ours, as its file has it.
+    pub unknown_format: Option<String>,
     /// Parameter count as published, if the file gives one.
     pub published_parameters: Option<u64>,
     /// Groups of equal layers; their order in the stack does not matter to the cost.
@@ -288,6 +290,7 @@ impl ModelArchitecture {
             norms_per_layer: raw.norms_per_layer,
             parallel_blocks: raw.parallel_blocks,
             stored_precision: raw.stored_precision,
+            unknown_format: None,
             published_parameters: raw.published_parameters,
             layers,
             extra: raw.extra,

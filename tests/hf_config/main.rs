@@ -311,7 +311,9 @@ fn stored_precision_is_what_the_quantisation_says_and_else_unknown() {
     ] {
         let mut config = parsed("llama31_8b");
         config["quantization_config"] = quantization.clone();
-        assert_eq!(read_value(&config).unwrap().stored_precision, want, "{quantization}");
+        let model = read_value(&config).unwrap();
+        assert_eq!(model.stored_precision, want, "{quantization}");
+        assert_eq!(model.unknown_format.is_some(), want.is_none(), "{quantization}");
     }
 }
 

@@ -48,6 +48,9 @@ pub struct Timing {
     pub predicted_ms: Option<f64>,
 }
 
+/// In ms; above it squares of times would be no numbers.
+const LONGEST_MS: f64 = 1e100;
+
 impl Timing {
     /// Of measured calls; `None` for none.
     pub fn new(timed: &Timed) -> Option<Self> {
@@ -72,7 +75,7 @@ impl Timing {
     fn is_sound(&self) -> bool {
         let figures = [self.mean_ms, self.median_ms, self.std_ms, self.min_ms, self.max_ms, self.p20_ms, self.p80_ms];
         let times = self.raw_ms.iter().chain(&self.filtered_ms).chain(&figures).chain(&self.predicted_ms);
-        times.clone().all(|ms| ms.is_finite() && *ms >= 0.0)
+        times.clone().all(|ms| (0.0..=LONGEST_MS).contains(ms))
     }
 }
 

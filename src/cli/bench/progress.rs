@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::terminal::shown;
+use crate::cli::terminal::{say, shown};
 
 use crate::bench::{BenchConfig, Budget, Variant, Watch};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub fn interruption(then: &'static str) -> Result<Arc<AtomicBool>> {
         if seen.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("\nStopping after this call; {then}. Ctrl-C again ends at once.");
+        say(&format!("\nStopping after this call; {then}. Ctrl-C again ends at once."));
     })
     .map_err(|error| Error::failed(format!("cannot watch for Ctrl-C ({error})")))?;
     Ok(flag)

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::report::CompareReport;
+use crate::requests::Counts;
 
 /// A latency at one percentile against the limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,6 +38,22 @@ pub struct Unmeasured {
     pub dimension: &'static str,
 }
 
+/// A side of which far more requests failed than of the first; those that were answered may be fast for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failing {
+    /// Clients, for a level of load tests.
+    pub clients: Option<u32>,
+    /// The side.
+    pub side: String,
+    /// How many failed.
+    pub failed: usize,
+    /// Of how many.
+    pub requests: usize,
+}
+
+/// By how much the share of failed requests may be higher.
+const FAILED: f64 = 0.05;
+
 /// The result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
@@ -46,6 +63,8 @@ pub struct Gate {
     pub checks: Vec<Checked>,
     /// What could not be.
     pub unmeasured: Vec<Unmeasured>,
+    /// Sides whose requests failed.
+    pub failing: Vec<Failing>,
 }
 
 impl Gate {
@@ -56,7 +75,17 @@ impl Gate {
     pub fn of(report: &CompareReport, limit: f64, percentiles: &[f64]) -> Result<Self> {
         let mut checks = Vec::new();
         let mut unmeasured = Vec::new();
+        let mut failing = Vec::new();
         for group in &report.groups {
+            let share = |counts: Counts| counts.failed as f64 / counts.rows as f64;
+            let base = share(group.sides[0].counts());
+            for side in &group.sides[1..] {
+                let counts = side.counts();
+                if share(counts) > base + FAILED {
+                    let (failed, requests) = (counts.failed, counts.rows);
+                    failing.push(Failing { clients: group.clients, side: side.name.clone(), failed, requests });
+                }
+            }
             for study in group.comparison.dimensions.iter().filter(|study| study.dimension.is_latency()) {
                 let is_known = study.sides[0].is_some();
                 for ((side, own), pair) in group.sides[1..].iter().zip(&study.sides[1..]).zip(&study.pairs) {
@@ -94,7 +123,7 @@ impl Gate {
             return Err(Error::input("--fail-if-slower has no latency to look at")
                 .help("compare a latency that both runs have measured, and enough requests for its percentile"));
         }
-        Ok(Self { limit_pct: 100.0 * limit, checks, unmeasured })
+        Ok(Self { limit_pct: 100.0 * limit, checks, unmeasured, failing })
     }
 
     /// Fails where a check did, or could not be made.
@@ -109,6 +138,15 @@ impl Gate {
         if !failed.is_empty() {
             return Err(Error::failed(format!("slower by more than {} %: {}", self.limit_pct, failed.join(", ")))
                 .help("find the cause, or raise --fail-if-slower"));
+        }
+        let failing: Vec<String> = self
+            .failing
+            .iter()
+            .map(|side| format!("{} of {} of {}{}", side.failed, side.requests, side.side, at(side.clients)))
+            .collect();
+        if !failing.is_empty() {
+            return Err(Error::failed(format!("more requests failed: {}", failing.join(", ")))
+                .help("find the cause; those that were answered may only look fast"));
         }
         let lacking: Vec<String> = self
             .unmeasured

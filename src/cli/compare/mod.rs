@@ -215,6 +215,9 @@ impl CompareArgs {
     }
 }
 
+/// Below so many blocks an interval of them is too narrow.
+const FEWEST_BLOCKS: usize = 10;
+
 /// A folder's name for the page: the names of the sides.
 fn id(report: &CompareReport) -> String {
     let names: Vec<String> = report.groups[0]
@@ -240,6 +243,15 @@ pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
             "--block and several runs a side exclude each other: there, whole runs are drawn first",
         )
         .help("leave --block out, or give one run a side"));
+    }
+    if let Some(block) = args.block
+        && let Some((name, requests)) = given.fewest_requests()
+        && requests < FEWEST_BLOCKS * block
+    {
+        return Err(Error::input(format!(
+            "--block is {block}, and {name} has {requests} requests: fewer than {FEWEST_BLOCKS} blocks do not show how they vary"
+        ))
+        .help(format!("give blocks of at most {} requests", (requests / FEWEST_BLOCKS).max(1))));
     }
     if args.fail_if_slower.is_some() && given.len() < 2 {
         return Err(Error::input("--fail-if-slower needs two runs").help("give the run that is the base first"));

@@ -77,6 +77,15 @@ impl Given {
         matches!(self, Self::Runs(sides) if sides.iter().any(|side| side.runs.len() > 1))
     }
 
+    /// The run with the fewest requests, and how many it has.
+    pub fn fewest_requests(&self) -> Option<(String, usize)> {
+        let runs: Vec<&Run> = match self {
+            Self::Runs(sides) => sides.iter().flat_map(|side| &side.runs).collect(),
+            Self::LoadTests(tests) => tests.iter().flat_map(|test| test.1.levels.iter().map(|(_, run)| run)).collect(),
+        };
+        runs.into_iter().map(|run| (run.name.clone(), run.log.len())).min_by_key(|(_, requests)| *requests)
+    }
+
     /// How many sides.
     pub fn len(&self) -> usize {
         match self {

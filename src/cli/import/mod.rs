@@ -131,6 +131,8 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
             }
             let mut placed = place(catalog, args, &imported, &rows)?;
             let mut output = OutputFolder::create(folder)?;
+            // Rows are added to those that are there, so nobody else may add some meanwhile.
+            output.hold();
             let staged = stage(&mut output, folder, &placed, &rows)?;
             let there = staged.there;
             if there > 0 {

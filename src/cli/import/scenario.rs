@@ -65,16 +65,16 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         1
     });
     let told = args.weights.or_else(|| precision(facts.precision.as_ref()));
-    let weights = told.or(there.map(|there| there.weight_precision)).unwrap_or_else(|| {
-        let weights = served_precision(&model);
+    let told = told.or(there.map(|there| there.weight_precision));
+    let weights = served_precision(&model, told)?;
+    if told.is_none() {
         assumed.push(match &facts.precision {
             Some(name) => {
                 format!("the files name the precision `{name}`, which is not known; {weights} is assumed (--weights)")
             }
             None => format!("the files do not tell the precision of the weights; {weights} is assumed (--weights)"),
         });
-        weights
-    });
+    }
     let told = args.kv.or_else(|| precision(facts.kv_precision.as_ref()));
     let kv_precision = told.or(there.map(|there| there.kv_precision)).unwrap_or_else(|| {
         let kv = weights.unquantised();

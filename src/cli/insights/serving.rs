@@ -128,7 +128,7 @@ impl ServingArgs {
             }
         }
         let contexts = self.contexts(&model)?;
-        let weights = self.weights.unwrap_or_else(|| served_precision(&model));
+        let weights = served_precision(&model, self.weights)?;
         let deployment = |hardware: &Hardware| {
             let stored_only = computed_wider(hardware, weights).filter(|_| self.weights.is_none());
             Deployment {

@@ -4,6 +4,7 @@ mod answer;
 mod machine;
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::select::matching;
 use super::target::{CalibrationArgs, changed_since_fit, default_estimator};
-use super::terminal::{caution_remarks, print, progress_bar, remark, shell_word, written_lines};
+use super::terminal::{caution_remarks, files_remark, print, progress_bar, remark, shell_word};
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
@@ -271,12 +272,19 @@ impl PlanArgs {
     fn prices(&self, catalog: &Catalog, devices: &[Hardware]) -> Result<Vec<Option<f64>>> {
         let mut prices: Vec<Option<f64>> =
             devices.iter().map(|device| device.price.as_ref().map(|price| price.usd_per_gpu_hour)).collect();
-        for (id, usd) in &self.price {
+        let mut priced = BTreeSet::new();
+        // The price of one device counts more than that of all, in whichever order they are given.
+        let (all, own): (Vec<_>, Vec<_>) = self.price.iter().partition(|(id, _)| id.is_none());
+        for (id, usd) in all.into_iter().chain(own) {
+            let id = id.as_ref().map(|id| catalog.hardware(id)).transpose()?.map(|device| device.id);
+            if !priced.insert(id.clone()) {
+                let of = id.map_or_else(|| "all devices".to_owned(), |id| format!("`{id}`"));
+                return Err(Error::input(format!("--price gives two prices of {of}")).help("give one"));
+            }
             let Some(id) = id else {
                 prices.fill(Some(*usd));
                 continue;
             };
-            let id = catalog.hardware(id)?.id;
             let Some(index) = devices.iter().position(|device| device.id == id) else {
                 let near = nearest_hint(&id, devices.iter().map(|device| device.id.as_str()));
                 return Err(Error::input(format!("--price names `{id}`, which is not among the devices"))
@@ -397,7 +405,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
                 remark(&nearest(&answer));
             }
             caution_remarks(&answer.cautions());
-            eprint!("{}", written_lines(&files));
+            files_remark(&files);
             print(&csv(&answer))?;
         }
     }

@@ -15,7 +15,7 @@ use super::json::json_line;
 use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::target::{ResolvedTarget, TargetArgs, fit_command};
-use super::terminal::{caution_lines, caution_remarks, print, written_lines};
+use super::terminal::{caution_lines, caution_remarks, files_remark, print, written_lines};
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
@@ -135,7 +135,7 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
         }
         TableFormat::Csv => {
             caution_remarks(&cautions);
-            eprint!("{}", written_lines(&files));
+            files_remark(&files);
             print(&csv(&target, &capacity, &forecasts))
         }
         TableFormat::Table => {

@@ -47,7 +47,7 @@ pub fn read_hf_config(id: &str, file: &SpecFile) -> Result<ModelArchitecture> {
     let text = top.nested("text_config")?;
     let objects: Vec<&Object<'_>> = text.iter().chain([&top]).collect();
     let family = Family::of(&objects)?;
-    let stored_precision = stored_precision(&objects);
+    let (stored_precision, unknown_format) = stored_precision(&objects);
     let mut keys = Keys::new(text.unwrap_or(top));
 
     let traits = family.traits();
@@ -72,6 +72,7 @@ pub fn read_hf_config(id: &str, file: &SpecFile) -> Result<ModelArchitecture> {
         norms_per_layer: traits.norms_per_layer,
         parallel_blocks: false,
         stored_precision,
+        unknown_format,
         published_parameters: None,
         layers: groups(attention.into_iter().zip(ffn)),
         extra: Vec::new(),

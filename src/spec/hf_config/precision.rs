@@ -5,21 +5,33 @@ use serde_json::Value;
 use super::object::Object;
 use crate::spec::Precision;
 
-/// The format that `quantization_config`, else `dtype` or `torch_dtype` names; `None` if it names none that is known.
-pub fn stored_precision(objects: &[&Object<'_>]) -> Option<Precision> {
+/// The longest text of a quantisation that is not known.
+const LONGEST: usize = 80;
+
+/// The format that `quantization_config`, else `dtype` or `torch_dtype` names; `None` if it names none that is known. A
+/// quantisation that is not known comes second, as the file has it.
+pub fn stored_precision(objects: &[&Object<'_>]) -> (Option<Precision>, Option<String>) {
     let first = |names: &[&str]| {
         let values = objects.iter().flat_map(|object| names.iter().map(|name| object.value(name)));
         values.into_iter().find(|value| !value.is_null())
     };
     match first(&["quantization_config"]) {
-        Some(quantization) => quantised(&quantization),
-        None => match first(&["dtype", "torch_dtype"])?.as_str()? {
-            "float64" => Some(Precision::Fp64),
-            "float32" => Some(Precision::Fp32),
-            "bfloat16" => Some(Precision::Bf16),
-            "float16" => Some(Precision::Fp16),
-            _ => None,
-        },
+        Some(quantization) => {
+            let known = quantised(&quantization);
+            let text = || quantization.to_string().chars().take(LONGEST).collect();
+            (known, known.is_none().then(text))
+        }
+        None => (first(&["dtype", "torch_dtype"]).and_then(|name| plain(name.as_str()?)), None),
+    }
+}
+
+fn plain(name: &str) -> Option<Precision> {
+    match name {
+        "float64" => Some(Precision::Fp64),
+        "float32" => Some(Precision::Fp32),
+        "bfloat16" => Some(Precision::Bf16),
+        "float16" => Some(Precision::Fp16),
+        _ => None,
     }
 }
 
