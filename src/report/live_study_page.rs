@@ -108,7 +108,7 @@ fn parameters(study: &LiveStudy) -> String {
             number(p.value),
             number_or_dash(p.std_error),
             p.flag.name().replace('_', " "),
-            number(p.start()),
+            number(p.parameter.default),
             format!("{} – {}", p.parameter.lower, p.parameter.upper),
         ]
     });

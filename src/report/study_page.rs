@@ -144,7 +144,7 @@ fn parameter_table(study: &Study) -> String {
             p.std_error.map_or_else(|| "–".to_owned(), number),
             p.flag.name(),
             p.flag.name().replace('_', " "),
-            number(p.start()),
+            number(p.parameter.default),
             p.parameter.lower,
             p.parameter.upper,
         );

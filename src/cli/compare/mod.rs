@@ -42,7 +42,7 @@ const RESAMPLES: std::ops::RangeInclusive<usize> = 100..=10_000_000;
     perfmodel compare run.jsonl --model llama31_8b --hardware h100_sxm_80gb --clients 16\n\n\
     A RUN is a folder of LLMeter (0.1.4 to 0.2.0; a run or a load test), or a file of requests (.jsonl, .csv; also .gz, .zst) \
     with LLMeter's field names. Every other RUN is compared with the first.\n\n\
-    Exit codes: 0 done, 1 slower than --fail-if-slower allows, 2 wrong input.")]
+    Exit codes: 0 done; 1 slower than --fail-if-slower allows, or more requests failed, or a latency of the base is missing; 2 wrong input.")]
 pub struct CompareArgs {
     /// Runs; NAME= names a side, commas join several runs of a side
     #[arg(value_name = "[NAME=]RUN[,RUN]", required = true)]

@@ -72,7 +72,7 @@ fn parameters(solution: &Solution) -> String {
             p.parameter.name.to_owned(),
             p.parameter.owner.name().to_owned(),
             p.parameter.unit.to_owned(),
-            number(p.start()),
+            number(p.parameter.default),
             number(p.value),
             number_or_dash(p.std_error),
             p.flag.name().replace('_', " "),

@@ -196,7 +196,7 @@ pub fn text(study: &Study) -> String {
                 p.parameter.owner.name().to_owned(),
                 p.parameter.unit.to_owned(),
                 format!("{} – {}", p.parameter.lower, p.parameter.upper),
-                number(p.start()),
+                number(p.parameter.default),
                 number(p.value),
                 p.std_error.map_or_else(|| "–".to_owned(), number),
                 p.flag.name().replace('_', " "),
