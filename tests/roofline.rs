@@ -139,6 +139,18 @@ fn bad_input_is_refused_with_a_remedy() {
 }
 
 #[test]
+fn a_step_whose_cache_does_not_fit_is_said_to_be_none() {
+    let home = tempfile::tempdir().unwrap();
+    for (batch, doubtful) in [(8, false), (100_000, true)] {
+        let value = object(home.path(), &format!("roofline {SCENARIO} --batch {batch} --context 4000"));
+        let said = value["cautions"]
+            .to_string()
+            .contains("a decode step of 100000 at 4000 tokens cannot be: their KV cache takes");
+        assert_eq!(said, doubtful, "{}", value["cautions"]);
+    }
+}
+
+#[test]
 fn where_padding_alone_makes_decode_compute_bound_it_is_said() {
     let home = tempfile::tempdir().unwrap();
     let roofline = "roofline --model llama31_8b --hardware a100_sxm_80gb --batch 1 --context 1000";

@@ -138,8 +138,9 @@ impl Catalog {
                 Kind::Scenario if path.join(SCENARIO_FILE).is_file() => {
                     ids.insert(entry.file_name().to_string_lossy().into_owned());
                 }
-                Kind::Scenario => {}
-                Kind::Hardware | Kind::Model => ids.extend(toml_stem(&path)),
+                Kind::Hardware | Kind::Model if path.is_file() => ids.extend(toml_stem(&path)),
+                // A folder, or a link to nothing.
+                Kind::Scenario | Kind::Hardware | Kind::Model => {}
             }
         }
         ids.into_iter().collect()

@@ -64,10 +64,10 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         assumed.push("the files do not tell the tensor-parallel degree; 1 is assumed (--tp)".to_owned());
         1
     });
-    let told = args.weights.or_else(|| precision(facts.precision.as_ref()));
-    let told = told.or(there.map(|there| there.weight_precision));
-    let weights = served_precision(&model, told)?;
-    if told.is_none() {
+    let said = args.weights.or_else(|| precision(facts.precision.as_ref()));
+    let said = said.or(there.map(|there| there.weight_precision));
+    let weights = served_precision(&model, said)?;
+    if said.is_none() {
         assumed.push(match &facts.precision {
             Some(name) => {
                 format!("the files name the precision `{name}`, which is not known; {weights} is assumed (--weights)")
@@ -75,8 +75,8 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
             None => format!("the files do not tell the precision of the weights; {weights} is assumed (--weights)"),
         });
     }
-    let told = args.kv.or_else(|| precision(facts.kv_precision.as_ref()));
-    let kv_precision = told.or(there.map(|there| there.kv_precision)).unwrap_or_else(|| {
+    let said = args.kv.or_else(|| precision(facts.kv_precision.as_ref()));
+    let kv_precision = said.or(there.map(|there| there.kv_precision)).unwrap_or_else(|| {
         let kv = weights.unquantised();
         assumed.push(match &facts.kv_precision {
             Some(name) => format!("the files name the KV cache `{name}`, which is not known; {kv} is assumed (--kv)"),

@@ -20,6 +20,7 @@ use crate::forecast::{Capacity, Forecaster};
 use crate::report::{
     RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
 };
+use crate::roofline::memory::kv_bytes;
 use crate::roofline::{Crossing, DeviceRoofs, Inventory, PADDING_ROWS, Phase, Sweep};
 use crate::spec::Catalog;
 use crate::workload::LoadKind;
@@ -152,6 +153,16 @@ fn report(
         cautions.push(format!(
             "decode is compute bound from one sequence on because kernels are taken to compute whole tiles, {PADDING_ROWS} rows more \
              than sequences run; kernels for narrow weights with smaller tiles stay memory bound"
+        ));
+    }
+    let cache = kv_bytes(system, args.context) * args.batch;
+    if cache > kv_cache {
+        cautions.push(format!(
+            "a decode step of {} at {} tokens cannot be: their KV cache takes {:.1} GiB, there are {:.1} GiB for it",
+            args.batch,
+            args.context,
+            cache.as_gib(),
+            kv_cache.as_gib()
         ));
     }
     let prompts = args.batch * args.context;
