@@ -178,9 +178,7 @@ pub fn written_lines(files: &[PathBuf]) -> String {
 
 /// Says which files were written, where standard output holds something else.
 pub fn files_remark(files: &[PathBuf]) {
-    for file in files {
-        remark(&format!("wrote {}", file.display()));
-    }
+    written_lines(files).lines().for_each(remark);
 }
 
 /// A header and rows as CSV. The cells are numbers and single words, which need no quotes.

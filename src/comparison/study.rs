@@ -35,6 +35,12 @@ impl Side {
         self.runs.iter().all(|run| run.info.clients == Some(first)).then_some(first)
     }
 
+    /// How many of its requests failed, and of how many.
+    pub fn failed(&self) -> (usize, usize) {
+        let failed = |run: &Run| run.log.failed().filter(|failed| *failed).count();
+        self.runs.iter().fold((0, 0), |(sum, of), run| (sum + failed(run), of + run.log.len()))
+    }
+
     /// What its logs hold, together.
     pub fn counts(&self) -> Counts {
         self.runs.iter().map(|run| run.log.counts()).fold(Counts::default(), |sum, counts| Counts {

@@ -64,7 +64,7 @@ impl Estimator for Serving {
     }
 }
 
-/// The shorter of the measured latencies over the time in which a step reads the weights, as the priors have it.
+/// A measured ITL over the time in which a step reads the weights, as the priors have it.
 ///
 /// # Errors
 /// It cannot have been measured.

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::point::{Load, Point};
 use crate::error::{Error, Result};
+use crate::requests::shown;
 use crate::spec::Statistic;
 use crate::workload::{LoadKind, Workload};
 
@@ -187,11 +188,6 @@ fn row(point: &Point, own: Load, kind: LoadKind, statistic: Statistic) -> std::r
         .map_err(|error| {
             Error::input(format!("{}: {}", point.origin, error.message())).help("mend or delete the file")
         }))
-}
-
-/// A number as it is, or with an exponent where it would have very many digits.
-fn shown(value: f64) -> String {
-    if value == 0.0 || (1e-6..1e15).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Shares of what clients can have at their latencies between which a throughput goes with them.

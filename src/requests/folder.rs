@@ -145,6 +145,11 @@ fn run(folder: &Path) -> Result<Run> {
     checked(run)
 }
 
+/// A number as it is, or with an exponent where it would have very many digits.
+pub(crate) fn shown(value: f64) -> String {
+    if value == 0.0 || (1e-6..1e15).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
+}
+
 fn checked(run: Run) -> Result<Run> {
     if run.log.is_empty() {
         return Err(Error::input("there is no request in it").at(&run.path).help("give a run that sent some"));
@@ -154,7 +159,6 @@ fn checked(run: Run) -> Result<Run> {
             "fields are named as by LLMeter: time_to_first_token, time_to_last_token in seconds, num_tokens_output",
         ));
     }
-    let shown = |value: f64| if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
     if let Some((request, dimension, value)) = run.log.impossible() {
         let wrong = format!("`{dimension}` of request {request} is {}, which no time or count is", shown(value));
         return Err(Error::input(wrong).at(&run.path).help("mend or delete the request"));

@@ -34,6 +34,7 @@ mod source;
 mod table;
 
 pub use dimension::Dimension;
+pub(crate) use folder::shown;
 pub use folder::{LoadTest, Measured, Run, holds_requests, open};
 pub use log::{Counts, RequestLog};
 pub use metadata::{LlmeterVersion, RunInfo};

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::report::CompareReport;
-use crate::requests::Counts;
 
 /// A latency at one percentile against the limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,6 +66,11 @@ pub struct Gate {
     pub failing: Vec<Failing>,
 }
 
+/// A side, with its level of a load test.
+pub fn side_at(side: &str, clients: Option<u32>) -> String {
+    clients.map_or_else(|| side.to_owned(), |clients| format!("{side} at {clients} clients"))
+}
+
 impl Gate {
     /// Checks every latency of every side against the first.
     ///
@@ -77,12 +81,11 @@ impl Gate {
         let mut unmeasured = Vec::new();
         let mut failing = Vec::new();
         for group in &report.groups {
-            let share = |counts: Counts| counts.failed as f64 / counts.rows as f64;
-            let base = share(group.sides[0].counts());
+            let share = |(failed, requests): (usize, usize)| failed as f64 / requests as f64;
+            let base = share(group.sides[0].failed());
             for side in &group.sides[1..] {
-                let counts = side.counts();
-                if share(counts) > base + FAILED {
-                    let (failed, requests) = (counts.failed, counts.rows);
+                let (failed, requests) = side.failed();
+                if share((failed, requests)) > base + FAILED {
                     failing.push(Failing { clients: group.clients, side: side.name.clone(), failed, requests });
                 }
             }
@@ -128,12 +131,13 @@ impl Gate {
 
     /// Fails where a check did, or could not be made.
     pub fn into_result(self) -> Result<()> {
-        let at = |clients: Option<u32>| clients.map_or_else(String::new, |clients| format!(" at {clients} clients"));
         let failed: Vec<String> = self
             .checks
             .iter()
             .filter(|check| check.outcome == "failed")
-            .map(|check| format!("{} p{} of {}{}", check.dimension, check.percentile, check.side, at(check.clients)))
+            .map(|check| {
+                format!("{} p{} of {}", check.dimension, check.percentile, side_at(&check.side, check.clients))
+            })
             .collect();
         if !failed.is_empty() {
             return Err(Error::failed(format!("slower by more than {} %: {}", self.limit_pct, failed.join(", ")))
@@ -142,7 +146,7 @@ impl Gate {
         let failing: Vec<String> = self
             .failing
             .iter()
-            .map(|side| format!("{} of {} of {}{}", side.failed, side.requests, side.side, at(side.clients)))
+            .map(|side| format!("{} of {} of {}", side.failed, side.requests, side_at(&side.side, side.clients)))
             .collect();
         if !failing.is_empty() {
             return Err(Error::failed(format!("more requests failed: {}", failing.join(", ")))
@@ -151,7 +155,7 @@ impl Gate {
         let lacking: Vec<String> = self
             .unmeasured
             .iter()
-            .map(|lacking| format!("{} of {}{}", lacking.dimension, lacking.side, at(lacking.clients)))
+            .map(|lacking| format!("{} of {}", lacking.dimension, side_at(&lacking.side, lacking.clients)))
             .collect();
         if lacking.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::gate::Gate;
+use super::gate::{Gate, side_at};
 use crate::cli::terminal::{caution_lines, report_table, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::report::{
@@ -107,12 +107,9 @@ pub fn notes(settings: &Settings) -> String {
 
 fn gate_text(gate: &Gate) -> String {
     let mut text = format!("\nSlower by more than {} %?\n\n", gate.limit_pct);
-    let at = |side: &str, clients: Option<u32>| {
-        clients.map_or_else(|| side.to_owned(), |clients| format!("{side} at {clients} clients"))
-    };
     let rows = gate.checks.iter().map(|check| {
         vec![
-            at(&check.side, check.clients),
+            side_at(&check.side, check.clients),
             check.dimension.to_owned(),
             format!("p{}", check.percentile),
             with_sign(check.change_pct, 1),
@@ -128,7 +125,14 @@ fn gate_text(gate: &Gate) -> String {
     let lacking = gate.unmeasured.iter().map(|lacking| {
         let dash = "–".to_owned();
         let dimension = lacking.dimension.to_owned();
-        vec![at(&lacking.side, lacking.clients), dimension, dash.clone(), dash.clone(), dash, "not measured".to_owned()]
+        vec![
+            side_at(&lacking.side, lacking.clients),
+            dimension,
+            dash.clone(),
+            dash.clone(),
+            dash,
+            "not measured".to_owned(),
+        ]
     });
     text += &table(&["side", "dimension", "at", "change %", "interval", "slower"], rows.chain(lacking), 3..5);
     text
