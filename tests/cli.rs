@@ -279,16 +279,25 @@ fn a_killed_run_leaves_only_whole_files() {
     }
 }
 
+/// The crates of a build, a line each.
+fn crates(flags: &[&str]) -> String {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--offline", "--edges", "normal", "--prefix", "none"]).args(flags);
+    String::from_utf8(tree.output().unwrap().stdout).unwrap()
+}
+
 #[test]
-fn the_library_needs_neither_clap_nor_polars_nor_plotly() {
-    let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--no-default-features", "--edges", "normal", "--prefix", "none"])
-        .output()
-        .unwrap();
-    let tree = String::from_utf8(tree.stdout).unwrap();
-    assert!(tree.contains("argmin ") && tree.contains("nalgebra "), "{tree}");
-    for heavy in ["clap ", "polars", "plotly ", "indicatif ", "candle"] {
-        assert!(!tree.lines().any(|line| line.starts_with(heavy)), "{heavy} is in the tree");
+fn the_library_needs_neither_clap_nor_polars_nor_plotly_and_the_command_no_polars() {
+    let (library, command) = (crates(&["--no-default-features"]), crates(&[]));
+    assert!(library.contains("argmin ") && library.contains("nalgebra "), "{library}");
+    assert!(command.contains("clap ") && command.contains("plotly "), "{command}");
+    for (tree, heavy) in [
+        (&library, &["clap ", "polars", "plotly ", "indicatif ", "candle"][..]),
+        (&command, &["polars", "tokio ", "candle"]),
+    ] {
+        for name in heavy {
+            assert!(!tree.lines().any(|line| line.starts_with(name)), "{name} is in the tree");
+        }
     }
 }
 

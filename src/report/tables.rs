@@ -1,6 +1,4 @@
-//! The CSV files of a study, written with polars.
-
-use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, PolarsError, SerWriter, Series};
+//! The CSV files of a study.
 
 use crate::error::{Error, Result};
 use crate::evaluation::live::{LiveMetric, LiveRow, LiveStudy};
@@ -157,35 +155,36 @@ pub fn loss_history(study: &Study) -> Result<Vec<u8>> {
     ])
 }
 
-/// Eight significant digits: more than any measurement has, and short in a file.
-fn rounded(value: f64) -> f64 {
-    if value == 0.0 || !value.is_finite() {
-        return value;
-    }
-    format!("{value:.7e}").parse().expect("a formatted number is a number")
+/// A column: its name, and a cell for each row.
+struct Column {
+    name: String,
+    cells: Vec<String>,
 }
 
-/// Whole numbers are written without a decimal point.
+/// A number with eight significant digits: more than any measurement has, and short in a file. A whole one has no decimal
+/// point, a very small one an exponent.
+fn number_text(value: f64) -> String {
+    let rounded: f64 = format!("{value:.7e}").parse().expect("a formatted number is a number");
+    if rounded != 0.0 && rounded.abs() < 1e-5 { format!("{rounded:e}") } else { rounded.to_string() }
+}
+
 fn number_column(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
-    let values: Vec<Option<f64>> = values.map(|value| value.map(rounded)).collect();
-    let whole = values.iter().flatten().all(|value| value.fract() == 0.0 && value.abs() < 1e15);
-    if whole {
-        let whole: Vec<Option<i64>> = values.iter().map(|value| value.map(|v| v as i64)).collect();
-        return Series::new(name.into(), whole).into();
-    }
-    Series::new(name.into(), values).into()
+    Column { name: name.to_owned(), cells: values.map(|value| value.map_or_else(String::new, number_text)).collect() }
 }
 
 fn text_column<'a>(name: &str, values: impl Iterator<Item = &'a str>) -> Column {
-    Series::new(name.into(), values.collect::<Vec<_>>()).into()
+    Column { name: name.to_owned(), cells: values.map(str::to_owned).collect() }
 }
 
 fn csv(columns: Vec<Column>) -> Result<Vec<u8>> {
-    let height = columns.first().map_or(0, Column::len);
-    let write = || -> std::result::Result<Vec<u8>, PolarsError> {
-        let mut bytes = Vec::new();
-        CsvWriter::new(&mut bytes).finish(&mut DataFrame::new(height, columns)?)?;
-        Ok(bytes)
+    let height = columns.first().map_or(0, |column| column.cells.len());
+    let write = || -> std::result::Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(columns.iter().map(|column| &column.name))?;
+        for row in 0..height {
+            writer.write_record(columns.iter().map(|column| &column.cells[row]))?;
+        }
+        writer.into_inner().map_err(|error| error.into_error().into())
     };
     write().map_err(|error| Error::failed(format!("cannot write a table ({error})")))
 }
@@ -202,5 +201,8 @@ mod tests {
             text_column("t", ["a", "b,c"].into_iter()),
         ];
         assert_eq!(String::from_utf8(csv(columns).unwrap()).unwrap(), "n,x,t\n1,0.12345679,a\n250,,\"b,c\"\n");
+        for (value, text) in [(1.0, "1"), (-0.5, "-0.5"), (2.5e-7, "2.5e-7"), (123_456_789.4, "123456790"), (0.0, "0")] {
+            assert_eq!(number_text(value), text);
+        }
     }
 }

@@ -24,10 +24,10 @@ pub(crate) mod json;
 mod jsonl;
 mod log;
 mod metadata;
-#[cfg(not(feature = "parquet"))]
+#[cfg(not(feature = "frames"))]
 #[path = "no_parquet.rs"]
 mod parquet;
-#[cfg(feature = "parquet")]
+#[cfg(feature = "frames")]
 mod parquet;
 mod row;
 mod source;

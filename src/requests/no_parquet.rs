@@ -1,10 +1,8 @@
 //! Parquet in a build without it.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use polars::prelude::{DataFrame, PlSmallStr};
-
+use super::log::RequestLog;
 use crate::error::{Error, Result};
 
 /// A file that cannot be.
@@ -17,7 +15,7 @@ pub(super) enum ParquetFile {}
 pub(super) fn open(path: &Path) -> Result<ParquetFile> {
     Err(Error::input("this build does not read Parquet")
         .at(path)
-        .help("build with `cargo build --release --features parquet`, or write the table as CSV"))
+        .help("build with `cargo build --release --features frames`, or write the table as CSV"))
 }
 
 impl ParquetFile {
@@ -26,8 +24,8 @@ impl ParquetFile {
         match *self {}
     }
 
-    /// The next rows.
-    pub(super) fn next(&mut self, _: &Arc<[PlSmallStr]>) -> Result<Option<DataFrame>> {
+    /// Adds its rows to a log.
+    pub(super) fn read(&mut self, _: &[String], _: &mut RequestLog) -> Result<()> {
         match *self {}
     }
 }

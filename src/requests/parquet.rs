@@ -2,11 +2,14 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use polars::prelude::{DataFrame, ParquetReader, PlSmallStr, SerReader};
+use polars_core::prelude::{DataFrame, DataType, Float64Chunked, StringChunked};
+use polars_io::SerReader;
+use polars_io::parquet::read::ParquetReader;
 
-use super::source;
+use super::log::{Request, RequestLog};
+use super::table::{ERROR, SENT, no_number, possible};
+use super::{Dimension, source};
 use crate::error::{Error, Result};
 
 /// Rows that are read at once.
@@ -52,25 +55,77 @@ impl ParquetFile {
         Ok(schema.iter_names().map(ToString::to_string).collect())
     }
 
-    /// The next rows; `None` at the end.
+    /// Adds its rows to a log.
     ///
     /// # Errors
-    /// They cannot be read.
-    pub(super) fn next(&mut self, columns: &Arc<[PlSmallStr]>) -> Result<Option<DataFrame>> {
-        if self.read >= self.rows {
-            return Ok(None);
+    /// They cannot be read, or a cell is no number.
+    pub(super) fn read(&mut self, names: &[String], log: &mut RequestLog) -> Result<()> {
+        let known = Dimension::ALL.map(Dimension::name).into_iter().chain([ERROR, SENT]);
+        let columns: Vec<String> = known.filter(|name| names.iter().any(|own| own == name)).map(str::to_owned).collect();
+        while self.read < self.rows {
+            let reader = self.reader()?.with_columns(Some(columns.clone())).with_slice(Some((self.read, BATCH)));
+            let frame = reader.finish().map_err(|error| self.wrong(&error))?;
+            append(log, &frame).map_err(|error| error.at(&self.path))?;
+            self.read += BATCH;
         }
-        let names = columns.iter().map(ToString::to_string).collect();
-        let reader = self.reader()?.with_columns(Some(names)).with_slice(Some((self.read, BATCH)));
-        let frame = reader.finish().map_err(|error| self.wrong(&error))?;
-        self.read += BATCH;
-        Ok(Some(frame))
+        Ok(())
     }
+}
+
+/// Adds the rows of a frame to a log.
+fn append(log: &mut RequestLog, frame: &DataFrame) -> Result<()> {
+    // As in the same table as CSV, below a header.
+    let line = |row: usize| log.len() + row + 2;
+    let numbers = Dimension::ALL.map(|dimension| numbers(frame, dimension));
+    let mut columns = Vec::new();
+    for column in numbers {
+        columns.push(column.map_err(|(row, error)| error.line(line(row)))?);
+    }
+    let [errors, times] = [ERROR, SENT].map(|name| texts(frame, name));
+    for row in 0..frame.height() {
+        let mut request = Request::default();
+        for (dimension, column) in Dimension::ALL.into_iter().zip(&columns) {
+            if let Some(value) = column.as_ref().and_then(|column| column.get(row)) {
+                request.set(dimension, possible(value, dimension).map_err(|error| error.line(log.len() + 2))?);
+            }
+        }
+        request.failed = text(&errors, row).is_some();
+        request.sent = text(&times, row).and_then(source::unix_seconds);
+        log.push(&request.completed());
+    }
+    Ok(())
+}
+
+/// A column of numbers; `None` where there is none of that name. An error comes with the row of the cell that is no number.
+fn numbers(frame: &DataFrame, dimension: Dimension) -> std::result::Result<Option<Float64Chunked>, (usize, Error)> {
+    let Ok(column) = frame.column(dimension.name()) else { return Ok(None) };
+    let cast = column.cast(&DataType::Float64).ok();
+    match cast.as_ref().and_then(|column| column.f64().ok()) {
+        Some(numbers) if numbers.null_count() == column.null_count() => Ok(Some(numbers.clone())),
+        _ => {
+            let cells = texts(frame, dimension.name());
+            let no_number_at = |row| Some((row, text(&cells, row).filter(|cell| cell.parse::<f64>().is_err())?));
+            let (row, cell) = (0..frame.height()).find_map(no_number_at).unwrap_or_default();
+            Err((row, no_number(cell, dimension)))
+        }
+    }
+}
+
+/// A column as texts, whatever it holds.
+fn texts(frame: &DataFrame, name: &str) -> Option<StringChunked> {
+    let column = frame.column(name).ok()?.cast(&DataType::String).ok()?;
+    column.str().ok().cloned()
+}
+
+/// A cell that is not empty.
+fn text(column: &Option<StringChunked>, row: usize) -> Option<&str> {
+    column.as_ref().and_then(|column| column.get(row)).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::{Column, ParquetWriter};
+    use polars_core::prelude::Column;
+    use polars_io::parquet::write::ParquetWriter;
 
     use super::super::{Dimension, table};
     use super::*;

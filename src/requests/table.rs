@@ -1,12 +1,9 @@
 //! Requests as a table, a CSV or a Parquet file with LLMeter's field names as columns, read some rows at a time.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
-use polars::prelude::{
-    ChunkedArray, CsvReadOptions, DataFrame, DataType, Float64Type, PlSmallStr, SerReader, StringType,
-};
+use csv::{ByteRecord, ReaderBuilder};
 
 use super::log::{Request, RequestLog};
 use super::{Dimension, parquet, source};
@@ -18,8 +15,9 @@ const BATCH: usize = 16 << 20;
 /// A row of more bytes is none.
 const LONGEST_ROW: usize = 64 << 20;
 
-/// Columns besides those of numbers.
-const TEXTS: [&str; 2] = ["error", "request_time"];
+/// Columns besides those of numbers: a text where a request failed, and the ISO 8601 time at which it was sent.
+pub(super) const ERROR: &str = "error";
+pub(super) const SENT: &str = "request_time";
 
 /// Reads a CSV. Columns that it lacks are unknown; `error` holds a text where a request failed, `request_time` an ISO 8601 time.
 ///
@@ -29,15 +27,24 @@ pub(super) fn read(path: &Path) -> Result<RequestLog> {
     let mut reader = source::open(path)?;
     let mut rows = Batches::new(&mut reader, path);
     let header = rows.header()?;
-    let columns = columns_of(&names_of(&header, path)?, path)?;
+    let names = names_of(&header, path)?;
+    check_names(&names, path)?;
+    let columns = Columns::of(&names);
     let mut log = RequestLog::default();
+    let mut lines = lines_in(&header);
+    let mut row = ByteRecord::new();
     while let Some(batch) = rows.next()? {
-        let text = [&header[..], batch].concat();
-        // Every cell is a text first, so that types do not change from batch to batch.
-        let options = CsvReadOptions::default().with_infer_schema_length(Some(0)).with_columns(Some(columns.clone()));
-        let frame =
-            options.into_reader_with_file_handle(Cursor::new(text)).finish().map_err(|error| no_csv(&error, path))?;
-        append(&mut log, &frame, path)?;
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(batch);
+        while reader.read_byte_record(&mut row).map_err(|error| no_csv(&error, path))? {
+            let line = lines + row.position().map_or(0, |at| at.line() as usize);
+            if row.len() > names.len() {
+                let what = format!("a row of {} cells below a header of {}", row.len(), names.len());
+                return Err(no_csv(&what, path).line(line));
+            }
+            let request = columns.request(&row).map_err(|error| error.at(path).line(line))?;
+            log.push(&request);
+        }
+        lines += lines_in(batch);
     }
     Ok(log)
 }
@@ -48,16 +55,79 @@ pub(super) fn read(path: &Path) -> Result<RequestLog> {
 /// As for a CSV; or this build cannot read Parquet.
 pub(super) fn read_parquet(path: &Path) -> Result<RequestLog> {
     let mut file = parquet::open(path)?;
-    let columns = columns_of(&file.names()?, path)?;
+    let names = file.names()?;
+    check_names(&names, path)?;
     let mut log = RequestLog::default();
-    while let Some(frame) = file.next(&columns)? {
-        append(&mut log, &frame, path)?;
-    }
+    file.read(&names, &mut log)?;
     Ok(log)
 }
 
 fn no_csv(error: &dyn std::fmt::Display, path: &Path) -> Error {
     Error::input(format!("this is no CSV ({error})")).at(path).help("write a header and one line for each request")
+}
+
+fn lines_in(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// The places of the columns that count.
+struct Columns {
+    numbers: [Option<usize>; Dimension::ALL.len()],
+    error: Option<usize>,
+    sent: Option<usize>,
+}
+
+impl Columns {
+    fn of(names: &[String]) -> Self {
+        let place = |name: &str| names.iter().position(|own| own == name);
+        Self {
+            numbers: Dimension::ALL.map(|dimension| place(dimension.name())),
+            error: place(ERROR),
+            sent: place(SENT),
+        }
+    }
+
+    /// The request of a row; cells that it lacks at its end are unknown.
+    fn request(&self, row: &ByteRecord) -> Result<Request> {
+        let cell = |place: Option<usize>| place.and_then(|place| row.get(place)).filter(|cell| !cell.is_empty());
+        let mut request = Request::default();
+        for (dimension, place) in Dimension::ALL.into_iter().zip(self.numbers) {
+            if let Some(cell) = cell(place) {
+                request.set(dimension, number(cell, dimension)?);
+            }
+        }
+        request.failed = cell(self.error).is_some();
+        request.sent = cell(self.sent).and_then(|time| source::unix_seconds(str::from_utf8(time).ok()?));
+        Ok(request.completed())
+    }
+}
+
+/// A cell as a number.
+fn number(cell: &[u8], dimension: Dimension) -> Result<Option<f64>> {
+    match str::from_utf8(cell).ok().and_then(|text| text.parse().ok()) {
+        Some(value) => possible(value, dimension),
+        None => Err(no_number(&String::from_utf8_lossy(cell), dimension)),
+    }
+}
+
+/// A cell that is no number.
+pub(super) fn no_number(cell: &str, dimension: Dimension) -> Error {
+    Error::input(format!("cannot read `{cell}` as a number"))
+        .column_named(dimension.name())
+        .help("leave the cell empty if it was not measured")
+}
+
+/// A number as the value of a request; NaN is unknown.
+///
+/// # Errors
+/// No time or count is below 0 or without end.
+pub(super) fn possible(value: f64, dimension: Dimension) -> Result<Option<f64>> {
+    if value < 0.0 || value.is_infinite() {
+        return Err(Error::input(format!("{value} is no time or count"))
+            .column_named(dimension.name())
+            .help("leave the cell empty if it was not measured"));
+    }
+    Ok(Some(value).filter(|value| !value.is_nan()))
 }
 
 /// The text of a CSV some whole rows at a time.
@@ -144,88 +214,17 @@ fn names_of(header: &[u8], path: &Path) -> Result<Vec<String>> {
     Ok(names.iter().map(str::to_owned).collect())
 }
 
-/// Those of a table's columns that count.
-fn columns_of(names: &[String], path: &Path) -> Result<Arc<[PlSmallStr]>> {
+/// Checks that a table has a column of a request.
+fn check_names(names: &[String], path: &Path) -> Result<()> {
     let known = Dimension::ALL.map(Dimension::name);
-    if !names.iter().any(|name| known.contains(&name.as_str())) {
-        let near = names.first().map_or_else(String::new, |name| nearest_hint(name, known));
-        return Err(Error::input("no column is one of a request")
-            .at(path)
-            .line(1)
-            .help(format!("{near}name columns {}; times in seconds", known.join(", "))));
+    if names.iter().any(|name| known.contains(&name.as_str())) {
+        return Ok(());
     }
-    Ok(known
-        .into_iter()
-        .chain(TEXTS)
-        .filter(|name| names.iter().any(|own| own == name))
-        .map(PlSmallStr::from)
-        .collect())
-}
-
-/// Adds the rows of a frame to a log.
-fn append(log: &mut RequestLog, frame: &DataFrame, path: &Path) -> Result<()> {
-    let before = log.len();
-    let line = |row: usize| before + row + 2;
-    let columns: Vec<_> = Dimension::ALL
-        .into_iter()
-        .map(|dimension| numbers(frame, dimension.name(), path, &line))
-        .collect::<Result<_>>()?;
-    let [errors, times] = TEXTS.map(|name| texts(frame, name));
-    for row in 0..frame.height() {
-        let mut request = Request::default();
-        for (dimension, column) in Dimension::ALL.into_iter().zip(&columns) {
-            let value = column.as_ref().and_then(|column| column.get(row)).filter(|value| !value.is_nan());
-            if let Some(value) = value.filter(|value| *value < 0.0 || value.is_infinite()) {
-                return Err(Error::input(format!("{value} is no time or count"))
-                    .column_named(dimension.name())
-                    .at(path)
-                    .line(line(row))
-                    .help("leave the cell empty if it was not measured"));
-            }
-            request.set(dimension, value);
-        }
-        let text = |column: &Option<ChunkedArray<StringType>>| {
-            column.as_ref().and_then(|column| column.get(row)).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        request.failed = text(&errors).is_some();
-        request.sent = text(&times).and_then(|time| source::unix_seconds(&time));
-        log.push(&request.completed());
-    }
-    Ok(())
-}
-
-/// A column of numbers; `None` where there is none of that name.
-fn numbers(
-    frame: &DataFrame,
-    name: &str,
-    path: &Path,
-    line: &dyn Fn(usize) -> usize,
-) -> Result<Option<ChunkedArray<Float64Type>>> {
-    let Ok(column) = frame.column(name) else { return Ok(None) };
-    let cast = column.cast(&DataType::Float64).ok();
-    let numbers = cast.as_ref().and_then(|column| column.f64().ok()).cloned();
-    let lost = numbers.as_ref().is_none_or(|numbers| numbers.null_count() != column.null_count());
-    if lost {
-        let text = column.cast(&DataType::String).ok();
-        let text = text.as_ref().and_then(|column| column.str().ok());
-        let no_number = |row: usize| {
-            let cell = text?.get(row)?;
-            cell.parse::<f64>().is_err().then(|| (row, cell.to_owned()))
-        };
-        let (row, cell) = (0..frame.height()).find_map(no_number).unwrap_or_default();
-        return Err(Error::input(format!("cannot read `{cell}` as a number"))
-            .column_named(name)
-            .at(path)
-            .line(line(row))
-            .help("leave the cell empty if it was not measured"));
-    }
-    Ok(numbers)
-}
-
-/// A column as texts, whatever it holds.
-fn texts(frame: &DataFrame, name: &str) -> Option<ChunkedArray<StringType>> {
-    let column = frame.column(name).ok()?.cast(&DataType::String).ok()?;
-    column.str().ok().cloned()
+    let near = names.first().map_or_else(String::new, |name| nearest_hint(name, known));
+    Err(Error::input("no column is one of a request")
+        .at(path)
+        .line(1)
+        .help(format!("{near}name columns {}; times in seconds", known.join(", "))))
 }
 
 #[cfg(test)]
