@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! units, error      quantities as types; errors with place and remedy
+//! number            numbers as texts
 //! stats             repeated timings: outliers, summary, density; samples compared: bootstrap, ranks, shifts
 //! poe               speculative decoding of a product of experts, over any model
 //! bench             timing a live model: configuration, harness, results
@@ -62,6 +63,7 @@ pub mod import;
 pub mod insights;
 #[cfg(feature = "live")]
 pub mod live;
+pub mod number;
 pub mod parameter;
 pub mod passes;
 pub mod planning;

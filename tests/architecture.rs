@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 25] = [
+const LAYERS: [(&str, &[&str]); 26] = [
     ("units", &[]),
     ("error", &[]),
+    ("number", &["units"]),
     ("stats", &[]),
     ("requests", &["error"]),
     ("comparison", &["error", "stats", "requests"]),
@@ -54,6 +55,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
         "report",
         &[
             "error",
+            "number",
             "units",
             "stats",
             "bench",
@@ -76,6 +78,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
         "cli",
         &[
             "error",
+            "number",
             "poe",
             "bench",
             "passes",

@@ -22,7 +22,7 @@ fn the_package_holds_the_specifications_and_no_results() {
         "hardware/h100_sxm_80gb.toml",
         "models/llama31_8b.toml",
         "tested_benchmarks/llama31_8b_fp8_tp1/measured.csv",
-        "src/report/page.css",
+        "src/report/html/page.css",
         "docs/tutorial.md",
         "docs/schema/fit.schema.json",
     ] {

@@ -17,7 +17,8 @@ use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
 use crate::estimator;
 use crate::evaluation::{Refit, TransferInput, TransferStudy, run_transfer, worst_of};
-use crate::report::{browser, number, write_transfer};
+use crate::number::number;
+use crate::report::{browser, write_transfer};
 use crate::spec::Catalog;
 
 /// Arguments of `evaluate`.

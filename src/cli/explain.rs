@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::terminal::table;
 use crate::forecast::Forecast;
+use crate::number::number;
 use crate::prediction::{Limit, Part, Parts, Roof};
-use crate::report::number;
 use crate::workload::LoadKind;
 
 /// Width of the bar of a whole latency in characters.

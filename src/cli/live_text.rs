@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::terminal::table;
 use crate::bench::{Results, Timing, Variant};
-use crate::report::{number, number_or_dash};
+use crate::number::{number, number_or_dash};
 
 /// What was run, latencies, and what PoE gains or loses.
 pub fn results_text(results: &Results) -> String {

@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{Error, Result};
 use crate::evaluation::{Errors, EvaluatedRow};
-use crate::report::{ReportTable, number, with_sign};
+use crate::number::{number, with_sign};
+use crate::report::ReportTable;
 use crate::workload::LoadKind;
 
 /// How much is said on standard error besides errors.

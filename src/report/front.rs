@@ -7,14 +7,14 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::about::{About, ResultKind};
-use super::live_page::about_run;
-use super::live_study_page::about_record;
-use super::number::percent;
 use crate::bench::Results;
 use crate::calibration::{CalibrationRecord, ErrorSummary};
 use crate::error::{Error, Result};
 use crate::evaluation::live::LiveRecord;
+use crate::number::percent;
+use crate::report::html::about::{About, ResultKind};
+use crate::report::html::live::page::about_run;
+use crate::report::html::live::study::about_record;
 
 /// Folders below the one that is given.
 const DEPTH: usize = 8;

@@ -24,71 +24,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod about;
-mod charts;
-mod compare_charts;
-mod compare_model;
-mod compare_page;
-mod compare_scatter;
-mod compare_tables;
-mod coverage;
-mod error_map;
-mod figure;
+mod csv_files;
 mod front;
-mod front_page;
-mod insights_charts;
-mod insights_dial_charts;
-mod insights_dial_tables;
-mod insights_page;
-mod insights_serving;
-mod insights_serving_tables;
-mod insights_sweep_charts;
-mod insights_tables;
-mod live_charts;
-mod live_page;
-mod live_study_page;
-mod load_test_charts;
-mod number;
+mod html;
 mod output;
-mod page;
-mod plan_page;
 mod png;
-mod prediction_page;
-mod probe_page;
-mod roofline_charts;
-mod roofline_page;
-mod roofline_tables;
-mod study_page;
 mod tables;
-mod transfer_page;
 
 use std::path::{Path, PathBuf};
 
-pub use about::{About, ResultKind};
-pub use compare_charts::CompareDrawing;
-pub use compare_model::{model_table, model_title};
-pub use compare_tables::{
+pub use front::{FoundResult, find_results};
+pub use html::about::{About, ResultKind};
+pub use html::compare::charts::CompareDrawing;
+pub use html::compare::model::{model_table, model_title};
+pub use html::plan::{PlanReport, plan_options_table};
+pub use html::prediction::quantile_cells;
+pub use html::probe::words as probe_words;
+pub use html::roofline::charts::batch_axis;
+pub use html::roofline::page::RooflineReport;
+pub use output::OutputFolder;
+pub use png::browser;
+pub use tables::compare::{
     CompareGroup, CompareReport, HeldModel, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
 };
-pub use front::{FoundResult, find_results};
-pub use insights_dial_tables::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
-pub use insights_serving_tables::{
-    batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title,
-};
-pub use insights_tables::{
+pub use tables::dial::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
+pub use tables::insights::{
     InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
     runs_in_words, speeds_table,
 };
-pub use number::{counted, number, number_or_dash, with_end, with_interval, with_sign};
-pub use output::OutputFolder;
-pub use plan_page::{PlanReport, plan_options_table};
-pub use png::browser;
-pub use prediction_page::quantile_cells;
-pub use probe_page::words as probe_words;
-pub use roofline_charts::batch_axis;
-pub use roofline_page::RooflineReport;
-pub use roofline_tables::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
+pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
+pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
@@ -97,8 +63,9 @@ use crate::error::Result;
 use crate::evaluation::live::LiveStudy;
 use crate::evaluation::{Study, TransferStudy};
 use crate::forecast::Forecast;
-use figure::Figure;
-use tables::TableRows;
+use crate::number::counted;
+use csv_files::TableRows;
+use html::figure::Figure;
 
 /// Writes every result of a study into a folder and returns the paths of the files. Files appear only when all of
 /// them could be written.
@@ -118,12 +85,12 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
             extra: study.extra_columns(index),
         })
         .collect();
-    output.stage("evaluation.csv", &tables::evaluation(&rows)?)?;
-    output.stage("parameters.csv", &tables::parameters(study)?)?;
-    output.stage("loss_history.csv", &tables::loss_history(study)?)?;
+    output.stage("evaluation.csv", &csv_files::evaluation(&rows)?)?;
+    output.stage("parameters.csv", &csv_files::parameters(study)?)?;
+    output.stage("loss_history.csv", &csv_files::loss_history(study)?)?;
     output.stage("calibration.toml", study.record.to_toml().as_bytes())?;
-    let figures = study_page::study_figures(study);
-    output.stage("report.html", study_page::study_page(study, &figures).as_bytes())?;
+    let figures = html::study::study_figures(study);
+    output.stage("report.html", html::study::study_page(study, &figures).as_bytes())?;
     // Pictures of the same fit still hold.
     if png || !answers_the_same(folder, study) {
         stage_pictures(&mut output, &figures, png)?;
@@ -143,9 +110,9 @@ pub fn write_transfer(study: &TransferStudy, basis: &str, folder: &Path, png: bo
         rows: &study.rows,
         extra: Vec::new(),
     };
-    output.stage("evaluation.csv", &tables::evaluation(&[rows])?)?;
-    let figures = transfer_page::transfer_figures(study);
-    output.stage("report.html", transfer_page::transfer_page(study, basis, &figures).as_bytes())?;
+    output.stage("evaluation.csv", &csv_files::evaluation(&[rows])?)?;
+    let figures = html::transfer::transfer_figures(study);
+    output.stage("report.html", html::transfer::transfer_page(study, basis, &figures).as_bytes())?;
     stage_pictures(&mut output, &figures, png)?;
     output.commit()
 }
@@ -162,8 +129,8 @@ pub fn write_prediction(
     folder: &Path,
     png: bool,
 ) -> Result<Vec<PathBuf>> {
-    let figures = prediction_page::prediction_figures(forecasts);
-    let page = prediction_page::prediction_page(title, basis, forecasts, cautions, &figures);
+    let figures = html::prediction::prediction_figures(forecasts);
+    let page = html::prediction::prediction_page(title, basis, forecasts, cautions, &figures);
     write_page("prediction.html", &page, &figures, folder, png)
 }
 
@@ -172,8 +139,8 @@ pub fn write_prediction(
 /// # Errors
 /// As [`write_study`].
 pub fn write_plan(report: &PlanReport<'_>, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = plan_page::plan_figures(report.plan, report.question);
-    write_page("plan.html", &plan_page::plan_page(report, &figures), &figures, folder, png)
+    let figures = html::plan::plan_figures(report.plan, report.question);
+    write_page("plan.html", &html::plan::plan_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes the page of a roofline.
@@ -181,8 +148,8 @@ pub fn write_plan(report: &PlanReport<'_>, folder: &Path, png: bool) -> Result<V
 /// # Errors
 /// As [`write_study`].
 pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = roofline_charts::roofline_figures(report);
-    write_page("roofline.html", &roofline_page::roofline_page(report, &figures), &figures, folder, png)
+    let figures = html::roofline::charts::roofline_figures(report);
+    write_page("roofline.html", &html::roofline::page::roofline_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes the page of compared runs; `how` says how the numbers were made.
@@ -196,8 +163,8 @@ pub fn write_comparison(
     folder: &Path,
     png: bool,
 ) -> Result<Vec<PathBuf>> {
-    let figures = compare_page::compare_figures(report, drawing);
-    write_page("compare.html", &compare_page::compare_page(report, how, &figures), &figures, folder, png)
+    let figures = html::compare::page::compare_figures(report, drawing);
+    write_page("compare.html", &html::compare::page::compare_page(report, how, &figures), &figures, folder, png)
 }
 
 /// Writes the page of attention insights; `log` makes the axis of caches logarithmic.
@@ -205,8 +172,8 @@ pub fn write_comparison(
 /// # Errors
 /// As [`write_study`].
 pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = insights_page::insights_figures(report, log);
-    write_page("insights.html", &insights_page::insights_page(report, &figures), &figures, folder, png)
+    let figures = html::insights::page::insights_figures(report, log);
+    write_page("insights.html", &html::insights::page::insights_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes `index.html`, the front page of the results below a folder.
@@ -216,7 +183,7 @@ pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bo
 pub fn write_front_page(results: &[FoundResult], folder: &Path) -> Result<Vec<PathBuf>> {
     let below = format!("{} below {}", counted(results.len(), "result"), folder.display());
     let mut output = OutputFolder::create(folder)?;
-    output.stage("index.html", front_page::front_page(results, &below).as_bytes())?;
+    output.stage("index.html", html::front::front_page(results, &below).as_bytes())?;
     output.commit()
 }
 
@@ -243,8 +210,8 @@ pub fn write_live_rows(results: &Results, folder: &Path) -> Result<Vec<PathBuf>>
 /// As [`write_study`].
 pub fn write_live_page(results: &Results, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let mut output = OutputFolder::create(folder)?;
-    let figures = live_charts::live_figures(results);
-    output.stage("graph.html", live_page::live_page(results, &figures).as_bytes())?;
+    let figures = html::live::charts::live_figures(results);
+    output.stage("graph.html", html::live::page::live_page(results, &figures).as_bytes())?;
     if png {
         let (name, bytes) = png::render_row("graph", &figures)?;
         output.stage(&name, &bytes)?;
@@ -258,11 +225,11 @@ pub fn write_live_page(results: &Results, folder: &Path, png: bool) -> Result<Ve
 /// As [`write_study`].
 pub fn write_live_study(study: &LiveStudy, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let mut output = OutputFolder::create(folder)?;
-    output.stage("evaluation.csv", &tables::live_evaluation(study)?)?;
-    output.stage("parameters.csv", &tables::live_parameters(study)?)?;
+    output.stage("evaluation.csv", &csv_files::live_evaluation(study)?)?;
+    output.stage("parameters.csv", &csv_files::live_parameters(study)?)?;
     output.stage("calibration.toml", study.record.to_toml().as_bytes())?;
-    let figures = live_study_page::live_study_figures(study);
-    output.stage("report.html", live_study_page::live_study_page(study, &figures).as_bytes())?;
+    let figures = html::live::study::live_study_figures(study);
+    output.stage("report.html", html::live::study::live_study_page(study, &figures).as_bytes())?;
     stage_pictures(&mut output, &figures, png)?;
     output.commit()
 }
@@ -273,8 +240,8 @@ pub fn write_live_study(study: &LiveStudy, folder: &Path, png: bool) -> Result<V
 /// # Errors
 /// As [`write_study`].
 pub fn write_probe(probe: &Probe, hardware: &str, name: &str, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = probe_page::probe_figures(probe);
-    let page = probe_page::probe_page(probe, &figures);
+    let figures = html::probe::probe_figures(probe);
+    let page = html::probe::probe_page(probe, &figures);
     let pages = folder.join("evaluations_results").join("probes").join(name);
     let written = write_page("probe.html", &page, &figures, &pages, png)?;
     let mut output = OutputFolder::create(&folder.join("hardware"))?;

@@ -7,9 +7,9 @@ use std::process::Command;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::figure::Figure;
-use super::page::drawing_page;
 use crate::error::{Error, Result};
+use crate::report::html::figure::Figure;
+use crate::report::html::page::drawing_page;
 
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];

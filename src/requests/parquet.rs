@@ -61,7 +61,8 @@ impl ParquetFile {
     /// They cannot be read, or a cell is no number.
     pub(super) fn read(&mut self, names: &[String], log: &mut RequestLog) -> Result<()> {
         let known = Dimension::ALL.map(Dimension::name).into_iter().chain([ERROR, SENT]);
-        let columns: Vec<String> = known.filter(|name| names.iter().any(|own| own == name)).map(str::to_owned).collect();
+        let columns: Vec<String> =
+            known.filter(|name| names.iter().any(|own| own == name)).map(str::to_owned).collect();
         while self.read < self.rows {
             let reader = self.reader()?.with_columns(Some(columns.clone())).with_slice(Some((self.read, BATCH)));
             let frame = reader.finish().map_err(|error| self.wrong(&error))?;

@@ -14,7 +14,8 @@ use crate::cli::json::json_line;
 use crate::cli::terminal::{print, remark, table, written_lines};
 use crate::error::{Error, Result};
 use crate::live::{DeviceChoice, LiveDevice, ProbePlan, probe};
-use crate::report::{browser, number, probe_words, write_probe};
+use crate::number::number;
+use crate::report::{browser, probe_words, write_probe};
 
 /// Arguments of `probe`.
 #[derive(Debug, Args)]

@@ -13,7 +13,8 @@ use crate::cli::json::json_line;
 use crate::cli::terminal::{caution_lines, print, spinner, table};
 use crate::error::Result;
 use crate::evaluation::live::{KindErrors, LiveErrors, LiveRun, LiveStudy, LiveStudyInput, run_live_study};
-use crate::report::{browser, number, number_or_dash, with_sign, write_live_study};
+use crate::number::{number, number_or_dash, with_sign};
+use crate::report::{browser, write_live_study};
 use crate::spec::Hardware;
 
 /// Runs the fit.

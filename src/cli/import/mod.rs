@@ -15,7 +15,8 @@ use super::json::json_line;
 use super::terminal::{caution_lines, print, report_table, shell_word, written_lines};
 use crate::error::{Error, Result, named};
 use crate::import::{Imported, OfSystem, Rows, Tool, Wanted, mixed, of_system, read, rows};
-use crate::report::{OutputFolder, ReportTable, counted, number, number_or_dash};
+use crate::number::{counted, number, number_or_dash};
+use crate::report::{OutputFolder, ReportTable};
 use crate::spec::{Catalog, Precision, Statistic};
 use crate::workload::LoadKind;
 

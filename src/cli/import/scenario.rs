@@ -7,7 +7,8 @@ use crate::cli::target::{computed_wider, default_estimator, served_precision};
 use crate::dataset::{columns_of, read_measurements};
 use crate::error::{Error, Result};
 use crate::import::{Facts, Imported, Row, Rows, precision};
-use crate::report::{OutputFolder, number};
+use crate::number::number;
+use crate::report::OutputFolder;
 use crate::spec::{Campaign, Catalog, Deployment, ScenarioFile, Source, SpecFile, System};
 
 const SCENARIO: &str = "scenario.toml";

@@ -6,8 +6,9 @@ use std::path::Path;
 use super::Refused;
 use crate::calibration::LEVEL;
 use crate::cli::terminal::shell_word;
+use crate::number::{counted, number};
 use crate::planning::{Failure, Miss, Outcome, Plan, Question, SloMetric};
-use crate::report::{PlanReport, counted, number};
+use crate::report::PlanReport;
 use crate::spec::{Deployment, ModelArchitecture};
 use crate::workload::LoadKind;
 

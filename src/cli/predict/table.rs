@@ -4,7 +4,8 @@ use crate::calibration::LEVEL;
 use crate::cli::target::ResolvedTarget;
 use crate::cli::terminal::table;
 use crate::forecast::{Capacity, Forecast};
-use crate::report::{number, number_or_dash, quantile_cells, with_interval};
+use crate::number::{number, number_or_dash, with_interval};
+use crate::report::quantile_cells;
 use crate::workload::LoadKind;
 
 /// The system, where its parameters come from, and its memory.
@@ -58,11 +59,11 @@ pub fn predictions_table(
             workload.input_tokens().to_string(),
             workload.output_tokens().to_string(),
             workload.load().to_string(),
-            with_interval(p.ttft, forecast.ttft),
+            with_interval(p.ttft, forecast.ttft.low, forecast.ttft.high),
         ];
         row.extend(quantile_cells(forecast));
         row.extend([
-            with_interval(p.itl, forecast.itl),
+            with_interval(p.itl, forecast.itl.low, forecast.itl.high),
             number_or_dash(Some(forecast.end_to_end().get()).filter(|time| time.is_finite())),
             number(p.throughput.get()),
             number(p.throughput.get() / gpus),

@@ -1,0 +1,129 @@
+//! Measured runs against the model: tables, findings and the marks of predictions in figures.
+
+use plotly::common::{DashType, HoverInfo, Line, Marker, MarkerSymbol, Mode};
+use plotly::{Plot, Scatter};
+
+use crate::comparison::{DimensionStudy, Predicted};
+use crate::number::{number, short, with_sign};
+use crate::report::html::figure::colour;
+use crate::report::tables::compare::{CompareGroup, CompareReport};
+use crate::report::tables::roofline::ReportTable;
+use crate::requests::Dimension;
+
+/// Every latency of a group that is both predicted and measured: side, prediction, median and mean in the unit that people read.
+fn held(group: &CompareGroup) -> impl Iterator<Item = (usize, &DimensionStudy, Predicted, f64, f64)> {
+    group.comparison.dimensions.iter().flat_map(move |study| {
+        group.model.iter().enumerate().filter_map(move |(index, model)| {
+            let predicted = model.as_ref()?.of(study.dimension)?;
+            let sample = study.sides[index].as_ref()?;
+            Some((index, study, predicted, sample.box_figure.median, sample.moments.mean))
+        })
+    })
+}
+
+/// Predictions beside measurements, with their errors; `None` where no system is named.
+pub fn model_table(report: &CompareReport) -> Option<ReportTable> {
+    report.model.as_ref()?;
+    let names = [
+        "run",
+        "clients",
+        "median input",
+        "mean output",
+        "latency",
+        "predicted ms",
+        "interval",
+        "median",
+        "error %",
+        "mean",
+        "error %",
+    ];
+    let mut rows = Vec::new();
+    for group in &report.groups {
+        let mut found: Vec<_> = held(group).collect();
+        found.sort_by_key(|(index, ..)| *index);
+        for (index, study, predicted, median, mean) in found {
+            let Some(model) = &group.model[index] else { continue };
+            let scale = study.dimension.scale();
+            rows.push(vec![
+                group.sides[index].name.clone(),
+                model.asked.clients.to_string(),
+                short(model.asked.input_tokens),
+                short(model.asked.output_tokens),
+                study.dimension.label().to_owned(),
+                number(predicted.value * scale),
+                format!("{} … {}", number(predicted.low * scale), number(predicted.high * scale)),
+                number(median * scale),
+                with_sign(predicted.error_pct(median), 1),
+                number(mean * scale),
+                with_sign(predicted.error_pct(mean), 1),
+            ]);
+        }
+    }
+    Some(ReportTable { header: names.iter().map(|name| (*name).to_owned()).collect(), rows })
+}
+
+/// What was held against what, in a sentence.
+pub fn model_title(report: &CompareReport) -> Option<String> {
+    let model = report.model.as_ref()?;
+    Some(format!("Against the model: {}, from {}", model.title, model.basis))
+}
+
+/// The predictions of a latency in the unit that people read, with the names of their sides.
+pub(super) fn predictions(study: &DimensionStudy, group: &CompareGroup) -> Vec<(usize, String, f64)> {
+    let scale = study.dimension.scale();
+    let sides = group.model.iter().zip(&group.sides).enumerate();
+    sides
+        .filter_map(|(index, (model, side))| {
+            Some((index, side.name.clone(), model.as_ref()?.of(study.dimension)?.value * scale))
+        })
+        .collect()
+}
+
+/// Upright lines at the predictions of a latency, from 0 to `height`.
+pub(super) fn add_upright(chart: &mut Plot, study: &DimensionStudy, group: &CompareGroup, height: f64) {
+    for (index, name, value) in predictions(study, group) {
+        chart.add_trace(
+            Scatter::new(vec![value; 2], vec![0.0, height])
+                .mode(Mode::Lines)
+                .line(Line::new().color(colour(index)).width(2.5).dash(DashType::LongDashDot))
+                .name(format!("{name}, predicted {}", number(value))),
+        );
+    }
+}
+
+/// The predicted TPOT of each side over the lengths of answers, or TTFT over those of prompts.
+pub(super) fn add_curves(chart: &mut Plot, group: &CompareGroup, y: Dimension, ends: (f64, f64)) {
+    for (index, (model, side)) in group.model.iter().zip(&group.sides).enumerate() {
+        let Some(model) = model else { continue };
+        let curve = match y {
+            Dimension::TimeToFirstToken => model.ttft_over_input.clone(),
+            _ => vec![(ends.0, model.tpot.value), (ends.1, model.tpot.value)],
+        };
+        chart.add_trace(
+            Scatter::new(curve.iter().map(|p| p.0).collect(), curve.iter().map(|p| p.1 * y.scale()).collect())
+                .mode(Mode::Lines)
+                .line(Line::new().color(colour(index)).width(3.0).dash(DashType::LongDashDot))
+                .name(format!("{}, predicted", side.name)),
+        );
+    }
+}
+
+/// A mark for a prediction.
+pub(super) fn mark<X: serde::Serialize + Clone, Y: serde::Serialize + Clone>(
+    x: Vec<X>,
+    y: Vec<Y>,
+    index: usize,
+    name: &str,
+) -> Box<Scatter<X, Y>> {
+    Scatter::new(x, y)
+        .mode(Mode::Markers)
+        .marker(
+            Marker::new()
+                .color("white")
+                .size(11)
+                .symbol(MarkerSymbol::Diamond)
+                .line(Line::new().color(colour(index)).width(2.5)),
+        )
+        .hover_info(HoverInfo::All)
+        .name(format!("{name}, predicted"))
+}
