@@ -104,6 +104,11 @@ impl Error {
         &self.message
     }
 
+    /// How to mend it.
+    pub fn remedy(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -47,6 +47,7 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+pub mod app;
 pub mod bench;
 pub mod calibration;
 #[cfg(feature = "cli")]

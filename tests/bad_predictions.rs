@@ -150,9 +150,10 @@ fn unknown_names_get_the_nearest_one() {
             "`burst_factor` is set twice",
             "one value",
         ),
+        (format!("predict --scenario-dir nowhere {LENGTHS}"), "there is no scenario `nowhere`", "perfmodel init DIR"),
         (
-            format!("predict --scenario-dir nowhere {LENGTHS}"),
-            "nowhere: cannot open the folder (No such file or directory (os error 2))",
+            format!("predict --scenario ./nowhere {LENGTHS}"),
+            "./nowhere: cannot open the folder (No such file or directory (os error 2))",
             "perfmodel init DIR",
         ),
         (

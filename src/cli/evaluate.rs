@@ -10,14 +10,15 @@ use serde::Serialize;
 use super::Format;
 use super::json::json_line;
 use super::select::MeasuredArgs;
-use super::target::CalibrationArgs;
-use super::terminal::{caution_lines, error_rows, print, spinner, table, worst_rows};
+use super::system_args::ParametersArgs;
+use super::terminal::{print, spinner};
 use crate::calibration::{ErrorSummary, FitOptions, LEVEL, Origin};
 use crate::dataset::RowFilter;
 use crate::error::{Error, Result};
 use crate::estimator;
 use crate::evaluation::{Refit, TransferInput, TransferStudy, run_transfer, worst_of};
 use crate::number::number;
+use crate::report::text::{caution_lines, error_rows, table, worst_rows};
 use crate::report::{browser, write_transfer};
 use crate::spec::Catalog;
 
@@ -49,7 +50,7 @@ pub struct EvaluateArgs {
     measured: MeasuredArgs,
 
     #[command(flatten)]
-    calibration: CalibrationArgs,
+    parameters: ParametersArgs,
 
     /// Fit these again on the scenario and keep all others: campaign, link, hardware, engine or the name of a parameter;
     /// may be repeated, or names with commas
@@ -128,8 +129,9 @@ pub fn run(catalog: &Catalog, args: EvaluateArgs) -> Result<()> {
     let started = Instant::now();
     let estimator = estimator::by_name(&args.estimator)?;
     let member = args.measured.resolve_one(catalog)?;
-    let opened = args.calibration.open(None, estimator)?;
-    if opened.is_none() && !args.calibration.is_uncalibrated() {
+    let parameters = args.parameters.request();
+    let opened = parameters.open(None, estimator)?.calibration;
+    if opened.is_none() && !parameters.uncalibrated {
         return Err(Error::input("no calibration is named").help(
             "give --calibration FILE, the calibration.toml that `perfmodel fit` writes; or --uncalibrated for the priors alone",
         ));
@@ -157,7 +159,7 @@ pub fn run(catalog: &Catalog, args: EvaluateArgs) -> Result<()> {
         exclude: args.exclude,
         estimator,
         calibration: opened.as_ref().map(|(_, record)| record),
-        given: args.calibration.set().to_vec(),
+        given: parameters.set.to_vec(),
         refit,
         options: FitOptions { seed: args.seed, ..FitOptions::default() },
     })?;

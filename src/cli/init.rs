@@ -40,7 +40,7 @@ pub fn run(args: &InitArgs) -> Result<()> {
          {:width$}a fit of all 13 parameters needs 13 rows or more, better 30 over several lengths and concurrencies\n\n\
          then: perfmodel fit --scenario-dir {word}\n",
         "",
-        word = terminal::shell_word(&args.dir),
+        word = crate::app::shell_word(&args.dir),
         width = "wrote /measured.csv    ".len() + args.dir.as_os_str().len(),
     ))
 }

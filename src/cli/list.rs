@@ -61,7 +61,7 @@ pub fn run(catalog: &Catalog, args: &ListArgs) -> Result<()> {
             for (index, listing) in listings.into_iter().enumerate() {
                 // Writing to a String cannot fail.
                 let _ = writeln!(text, "{}{}", if index > 0 { "\n" } else { "" }, listing.key);
-                text += &terminal::table(listing.header, listing.rows, listing.numbers);
+                text += &crate::report::text::table(listing.header, listing.rows, listing.numbers);
             }
             terminal::print(&text)
         }

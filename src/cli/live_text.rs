@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::terminal::table;
 use crate::bench::{Results, Timing, Variant};
 use crate::number::{number, number_or_dash};
+use crate::report::text::table;
 
 /// What was run, latencies, and what PoE gains or loses.
 pub fn results_text(results: &Results) -> String {

@@ -6,9 +6,10 @@ use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
 use super::Cli;
-use super::terminal::{print, written_lines};
+use super::terminal::print;
 use crate::error::{Error, Result};
 use crate::report::OutputFolder;
+use crate::report::text::written_lines;
 
 /// Arguments of `man`.
 #[derive(Debug, Args)]

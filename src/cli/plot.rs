@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::live_text::results_text;
-use super::terminal::{print, written_lines};
+use super::terminal::print;
 use crate::bench::Results;
 use crate::error::Result;
+use crate::report::text::written_lines;
 use crate::report::{browser, write_live_page};
 
 /// Arguments of `plot`.

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::Format;
 use super::json::json_line;
-use super::terminal::{caution_lines, print, report_table, written_lines};
+use super::terminal::print;
 use crate::error::{Error, Result};
+use crate::report::text::{caution_lines, report_table, written_lines};
 use crate::report::{FoundResult, ReportTable, find_results, write_front_page};
 
 /// Arguments of `report`.

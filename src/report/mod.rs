@@ -1,26 +1,19 @@
 //! What a command leaves behind: tables, charts, one self-contained page.
 //!
 //! ```
-//! use perfmodel::calibration::Target;
-//! use perfmodel::estimator;
-//! use perfmodel::forecast::Forecaster;
+//! use perfmodel::app::{self, PredictRequest};
 //! use perfmodel::report::write_prediction;
 //! use perfmodel::spec::Catalog;
-//! use perfmodel::workload::{LoadKind, Workload};
 //!
-//! let catalog = Catalog::built_in();
-//! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
-//! let target = Target { scenario: None, system: &system, load: LoadKind::ClosedLoop, campaign: None };
-//! let forecaster = Forecaster::new(estimator::by_name("serving")?, &target, None)?;
-//! let mut forecasts = Vec::new();
-//! for clients in [1.0, 8.0, 64.0] {
-//!     forecasts.push(forecaster.forecast(&Workload::new(1000.0, 200.0, clients)?));
-//! }
+//! let request: PredictRequest = app::from_json(
+//!     r#"{"scenario": "llama31_8b_fp8_tp1", "input_tokens": 1000, "output_tokens": 200, "concurrency": [1, 8, 64]}"#,
+//! )?;
+//! let answer = app::predict(&Catalog::built_in(), &request)?;
 //! # let temporary = tempfile::tempdir()?;
 //! # let folder = temporary.path();
-//! let written = write_prediction(&system.title(), "priors alone", &forecasts, &[], folder, false)?;
+//! let written = write_prediction(&answer, folder, false)?;
 //! let page = std::fs::read_to_string(&written[0])?;
-//! assert!(page.contains(&system.title()) && !page.contains("<script src")); // all in one file
+//! assert!(page.contains(&answer.study.target.title) && !page.contains("<script src")); // all in one file
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -30,6 +23,7 @@ mod html;
 mod output;
 mod png;
 mod tables;
+pub mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -56,13 +50,13 @@ pub use tables::insights::{
 pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
+use crate::app::PredictAnswer;
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::live::LiveStudy;
 use crate::evaluation::{Study, TransferStudy};
-use crate::forecast::Forecast;
 use crate::number::counted;
 use csv_files::TableRows;
 use html::figure::Figure;
@@ -117,20 +111,13 @@ pub fn write_transfer(study: &TransferStudy, basis: &str, folder: &Path, png: bo
     output.commit()
 }
 
-/// Writes the page of predicted workloads; `basis` says where the parameters come from.
+/// Writes the page of predicted workloads.
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_prediction(
-    title: &str,
-    basis: &str,
-    forecasts: &[Forecast],
-    cautions: &[String],
-    folder: &Path,
-    png: bool,
-) -> Result<Vec<PathBuf>> {
-    let figures = html::prediction::prediction_figures(forecasts);
-    let page = html::prediction::prediction_page(title, basis, forecasts, cautions, &figures);
+pub fn write_prediction(answer: &PredictAnswer, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = html::prediction::prediction_figures(&answer.study.forecasts);
+    let page = html::prediction::prediction_page(answer, &figures);
     write_page("prediction.html", &page, &figures, folder, png)
 }
 

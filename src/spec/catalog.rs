@@ -186,6 +186,11 @@ impl Catalog {
         }
     }
 
+    /// Whether a scenario has this id.
+    pub fn has_scenario(&self, id: &str) -> bool {
+        self.ids(Kind::Scenario).iter().any(|known| known == id)
+    }
+
     /// The two files of a scenario by its id.
     ///
     /// # Errors

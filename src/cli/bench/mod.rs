@@ -13,7 +13,7 @@ use clap::Args;
 
 use self::progress::{Counter, Progress, interruption};
 use super::live_text::results_text;
-use super::terminal::{print, remark, written_lines};
+use super::terminal::{print, remark};
 use super::{Format, json::json_line};
 use crate::bench::{BenchConfig, DataType, Results, Variant, next_run};
 use crate::error::{Error, Result};
@@ -21,6 +21,7 @@ use crate::evaluation::live::{DevicePeaks, LiveRecord, LiveRun, live_run, predic
 use crate::live::{DeviceChoice, LiveDevice, LiveTarget, ModelShape, Outcome, ProbePlan, WeightPaths};
 use crate::passes::LiveParameters;
 use crate::poe::Rule;
+use crate::report::text::written_lines;
 use crate::report::{browser, write_live_page, write_live_rows};
 use crate::spec::{Catalog, hf_config_at};
 use crate::units::{BytesPerSec, FlopsPerSec};

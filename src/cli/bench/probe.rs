@@ -11,10 +11,11 @@ use super::use_threads;
 use crate::bench::{PROBE_SOURCE, Probe};
 use crate::cli::Format;
 use crate::cli::json::json_line;
-use crate::cli::terminal::{print, remark, table, written_lines};
+use crate::cli::terminal::{print, remark};
 use crate::error::{Error, Result};
 use crate::live::{DeviceChoice, LiveDevice, ProbePlan, probe};
 use crate::number::number;
+use crate::report::text::{table, written_lines};
 use crate::report::{browser, probe_words, write_probe};
 
 /// Arguments of `probe`.

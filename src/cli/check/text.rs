@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::cli::terminal::table;
 use crate::evaluation::{CheckMode, CheckReport, Comparison, LimitKind, signed};
+use crate::report::text::table;
 
 /// The report on the terminal.
 pub fn text(report: &CheckReport) -> String {

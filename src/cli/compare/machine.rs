@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::gate::Gate;
 use super::machine_predictions::{ModelOutput, PredictionOutput, model, predictions};
-use crate::cli::target::ResolvedTarget;
+use crate::app::ResolvedSystem;
 use crate::comparison::{DimensionStudy, PairStudy, SampleStudy, Side, Similarity};
 use crate::report::{CompareGroup, CompareReport};
 use crate::requests::Run;
@@ -201,7 +201,7 @@ struct ShiftOutput {
 /// The report for programs.
 pub fn output<'a>(
     report: &'a CompareReport,
-    target: Option<&'a ResolvedTarget>,
+    target: Option<&'a ResolvedSystem>,
     gate: Option<&'a Gate>,
     files: Vec<PathBuf>,
 ) -> Output<'a> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::target::{ResolvedTarget, TargetOutput};
+use crate::app::{ResolvedSystem, SystemAnswer};
 use crate::comparison::ModelLatencies;
 use crate::report::{CompareGroup, CompareReport};
 use crate::requests::Dimension;
@@ -11,7 +11,7 @@ use crate::requests::Dimension;
 #[derive(Debug, Serialize)]
 pub struct ModelOutput<'a> {
     #[serde(flatten)]
-    target: TargetOutput<'a>,
+    target: SystemAnswer,
     cautions: &'a [String],
 }
 
@@ -36,9 +36,9 @@ struct LatencyOutput {
 }
 
 /// The system of a report that has one.
-pub fn model<'a>(report: &'a CompareReport, target: Option<&'a ResolvedTarget>) -> Option<ModelOutput<'a>> {
+pub fn model<'a>(report: &'a CompareReport, target: Option<&'a ResolvedSystem>) -> Option<ModelOutput<'a>> {
     let model = report.model.as_ref()?;
-    Some(ModelOutput { target: target?.output(), cautions: &model.cautions })
+    Some(ModelOutput { target: target?.answer(), cautions: &model.cautions })
 }
 
 /// What the model predicts for each side of a group.

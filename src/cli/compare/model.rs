@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use crate::cli::predict::cautions;
-use crate::cli::target::{ResolvedTarget, TargetArgs};
+use crate::app::ResolvedSystem;
+use crate::app::cautions;
+use crate::cli::system_args::SystemArgs;
 use crate::comparison::{Asked, ModelLatencies, Predicted};
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
@@ -19,7 +20,7 @@ const LENGTHS: u32 = 24;
 #[command(mut_group("system", |group| group.required(false)))]
 pub struct ModelArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    system: SystemArgs,
 
     /// Clients of the runs that do not tell, for the prediction
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
@@ -36,11 +37,12 @@ impl ModelArgs {
     ///
     /// # Errors
     /// Flags of a system without one, or one that cannot be.
-    pub fn resolve(&self, catalog: &Catalog) -> Result<Option<ResolvedTarget>> {
-        if self.target.is_named() {
-            return self.target.resolve(catalog).map(Some);
+    pub fn resolve(&self, catalog: &Catalog) -> Result<Option<ResolvedSystem>> {
+        let request = self.system.request();
+        if request.is_named() {
+            return request.resolve(catalog).map(Some);
         }
-        self.target.check_unused()?;
+        request.check_unused()?;
         match self.clients {
             Some(_) => Err(Error::input("--clients is for predictions, and no system is named")
                 .help("give --scenario ID, or --model and --hardware")),
@@ -53,7 +55,7 @@ impl ModelArgs {
 ///
 /// # Errors
 /// The system cannot be predicted.
-pub fn hold(report: &mut CompareReport, target: &ResolvedTarget) -> Result<()> {
+pub fn hold(report: &mut CompareReport, target: &ResolvedSystem) -> Result<()> {
     let forecaster = target.forecaster(LoadKind::ClosedLoop)?;
     let capacity = Capacity::of(&target.system, &forecaster)?;
     let mut workloads = Vec::new();

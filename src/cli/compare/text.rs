@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::gate::{Gate, side_at};
-use crate::cli::terminal::{caution_lines, report_table, table};
 use crate::comparison::{DimensionStudy, Settings};
 use crate::number::{counted, with_sign};
+use crate::report::text::{caution_lines, report_table, table};
 use crate::report::{
     CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
     level_quantiles_table, levels_table, model_table, model_title, quantiles_table, validity_table, workload_table,

@@ -10,10 +10,11 @@ use super::FitArgs;
 use crate::calibration::{Flag, Solution};
 use crate::cli::Format;
 use crate::cli::json::json_line;
-use crate::cli::terminal::{caution_lines, print, spinner, table};
+use crate::cli::terminal::{print, spinner};
 use crate::error::Result;
 use crate::evaluation::live::{KindErrors, LiveErrors, LiveRun, LiveStudy, LiveStudyInput, run_live_study};
 use crate::number::{number, number_or_dash, with_sign};
+use crate::report::text::{caution_lines, table};
 use crate::report::{browser, write_live_study};
 use crate::spec::Hardware;
 

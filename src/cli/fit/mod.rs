@@ -13,6 +13,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::Format;
 use super::json::json_line;
 use super::select::MeasuredArgs;
+use super::system_args::name_and_value;
 use super::terminal::{print, spinner};
 use crate::calibration::{FitOptions, GroupKind};
 use crate::dataset::RowFilter;
@@ -114,12 +115,6 @@ impl FitArgs {
 
 pub(super) fn estimator_names() -> PossibleValuesParser {
     estimator::all().map(|estimator| PossibleValue::new(estimator.name()).help(estimator.summary())).into()
-}
-
-pub(super) fn name_and_value(text: &str) -> std::result::Result<(String, f64), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as burst_factor=0")?;
-    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
-    Ok((name.trim().to_owned(), value))
 }
 
 fn at_least_one(text: &str) -> std::result::Result<usize, String> {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::calibration::{Coverage, ErrorSummary, Flag, LEVEL};
-use crate::cli::terminal::{caution_lines, error_rows, table, worst_rows};
 use crate::evaluation::{Errors, GroupErrors, ScenarioStudy, Study};
 use crate::number::{number, with_sign};
 use crate::parameter::Owner;
+use crate::report::text::{caution_lines, error_rows, table, worst_rows};
 
 /// Of more scenarios than this each has one line.
 const MOST_IN_DETAIL: usize = 6;

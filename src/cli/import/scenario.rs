@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ImportArgs;
-use crate::cli::target::{computed_wider, default_estimator, served_precision};
+use crate::app::{computed_wider, default_estimator, served_precision};
 use crate::dataset::{columns_of, read_measurements};
 use crate::error::{Error, Result};
 use crate::import::{Facts, Imported, Row, Rows, precision};

@@ -14,11 +14,12 @@ use self::serving::ServingArgs;
 use self::text::report_text;
 use super::Format;
 use super::page_args::PageArgs;
-use super::terminal::{print, written_lines};
+use super::terminal::print;
 use crate::error::{Error, Result};
 use crate::insights::csv_table::CsvTable;
 use crate::insights::study::TableStudy;
 use crate::insights::{BenchmarkTable, Rule, SweepTable};
+use crate::report::text::written_lines;
 use crate::report::{InsightsReport, write_insights};
 use crate::spec::Catalog;
 

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::numbers::Numbers;
-use crate::cli::target::{computed_wider, served_precision};
+use crate::app::Numbers;
+use crate::app::{computed_wider, served_precision};
 use crate::error::{Error, Result};
 use crate::insights::serving::ServingRates;
 use crate::insights::slice::Slice;

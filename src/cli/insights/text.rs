@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::cli::terminal::{self, caution_lines};
 use crate::insights::Rule;
 use crate::insights::study::{ServingStudy, TableStudy};
+use crate::report::text::{self, caution_lines};
 use crate::report::{
     InsightsReport, ReportTable, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
     equal_table, front_table, front_title, linear_lines, matched_table, ratio_title, runs_in_words, serving_basis,
@@ -13,7 +13,7 @@ use crate::report::{
 
 /// A table below an empty line; nothing where there are no rows.
 fn report_table(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
-    if content.rows.is_empty() { String::new() } else { format!("\n{}", terminal::report_table(content, numbers)) }
+    if content.rows.is_empty() { String::new() } else { format!("\n{}", text::report_table(content, numbers)) }
 }
 
 /// The whole report.

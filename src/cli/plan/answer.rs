@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::Refused;
+use crate::app::shell_word;
 use crate::calibration::LEVEL;
-use crate::cli::terminal::shell_word;
 use crate::number::{counted, number};
 use crate::planning::{Failure, Miss, Outcome, Plan, Question, SloMetric};
 use crate::report::PlanReport;

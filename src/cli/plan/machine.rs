@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::answer::{Answer, placed};
 use crate::cli::json::{finite, json_line};
-use crate::cli::terminal::csv_text;
 use crate::error::Result;
 use crate::planning::{Configuration, Failure, Latency, Margin, Outcome, Placement, SloMetric, front};
+use crate::report::text::csv_text;
 use crate::spec::Deployment;
 use crate::workload::LoadKind;
 

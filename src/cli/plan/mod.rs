@@ -11,11 +11,13 @@ use std::time::Instant;
 use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
 
 use super::TableFormat;
-use super::numbers::Numbers;
 use super::page_args::PageArgs;
 use super::select::matching;
-use super::target::{CalibrationArgs, changed_since_fit, default_estimator};
-use super::terminal::{caution_remarks, files_remark, print, progress_bar, remark, shell_word};
+use super::system_args::ParametersArgs;
+use super::terminal::{caution_remarks, files_remark, print, progress_bar, remark};
+use crate::app::Numbers;
+use crate::app::shell_word;
+use crate::app::{NamedScenario, changed_since_fit, default_estimator};
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
@@ -52,16 +54,12 @@ impl ValueEnum for TtftStatistic {
 #[command(allow_negative_numbers = true, group = ArgGroup::new("demand").args(["users", "rate"]).required(true))]
 pub struct PlanArgs {
     /// Model id, one of its other names, or a Hugging Face config.json (the file or its folder)
-    #[arg(long, value_name = "ID", required_unless_present_any = ["scenario", "scenario_dir"])]
+    #[arg(long, value_name = "ID", required_unless_present = "scenario")]
     model: Option<String>,
 
-    /// Take model, campaign and calibration of a scenario
-    #[arg(long, value_name = "ID", conflicts_with = "model")]
+    /// Take model, campaign and calibration of a scenario: its id or its folder
+    #[arg(long, value_name = "ID", visible_alias = "scenario-dir", conflicts_with = "model")]
     scenario: Option<String>,
-
-    /// The same of a folder with scenario.toml and measured.csv, instead of --scenario
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "scenario"])]
-    scenario_dir: Option<PathBuf>,
 
     /// Clients in a closed loop, all replicas together
     #[arg(long, value_name = "N")]
@@ -124,7 +122,7 @@ pub struct PlanArgs {
     max_tokens_per_step: Option<u32>,
 
     #[command(flatten)]
-    calibration: CalibrationArgs,
+    parameters: ParametersArgs,
 
     /// Options to print for people; json and csv hold all
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -188,24 +186,18 @@ struct Subject {
 
 impl PlanArgs {
     fn subject(&self, catalog: &Catalog) -> Result<Subject> {
-        let folder = match (&self.scenario, &self.scenario_dir) {
-            (Some(id), _) => Some(catalog.scenario_folder(id)?),
-            (None, Some(dir)) => Some(Catalog::scenario_folder_at(dir)?),
-            (None, None) => None,
-        };
-        let scenario = folder.as_ref().map(|folder| folder.id.clone());
-        let calibration = self.calibration.open(scenario.as_deref(), default_estimator())?;
-        let Some(folder) = folder else {
+        let named = self.scenario.as_ref().map(|name| NamedScenario::find(catalog, name)).transpose()?;
+        let scenario = named.as_ref().map(|named| named.files.id.clone());
+        let calibration = self.parameters.request().open(scenario.as_deref(), default_estimator())?.calibration;
+        let Some(named) = named else {
             let Some(name) = &self.model else {
                 return Err(Error::input("no model is named").help("give --model or --scenario"));
             };
             let model = catalog.model_or_config(name)?;
             return Ok(Subject { model, scenario, campaign: None, deployment: None, calibration, changed: None });
         };
-        let changed = calibration
-            .as_ref()
-            .and_then(|(_, record)| changed_since_fit(record, &folder, self.scenario_dir.as_deref()));
-        let resolved = catalog.resolve(&folder)?;
+        let changed = calibration.as_ref().and_then(|(_, record)| changed_since_fit(record, &named));
+        let resolved = catalog.resolve(&named.files)?;
         let (model, deployment) = (resolved.system.model, Some(resolved.system.deployment));
         Ok(Subject { model, scenario, campaign: Some(resolved.file.campaign), deployment, calibration, changed })
     }
@@ -218,10 +210,9 @@ impl PlanArgs {
             }
             _ => String::new(),
         };
-        let system = match (&self.scenario, &self.scenario_dir) {
-            (Some(id), _) => format!("--scenario {id}"),
-            (None, Some(dir)) => format!("--scenario-dir {}", shell_word(dir)),
-            (None, None) => format!("--model {}", self.model.as_deref().unwrap_or(&model.id)),
+        let system = match &self.scenario {
+            Some(name) => format!("--scenario {}", shell_word(Path::new(name))),
+            None => format!("--model {}", self.model.as_deref().unwrap_or(&model.id)),
         };
         data + &system
     }
@@ -372,6 +363,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     let subject = args.subject(catalog)?;
     let (placements, refused) = args.placements(catalog, &subject)?;
     args.page.check()?;
+    let given = args.parameters.request().set.to_vec();
     let question = Question {
         demand: args.demand()?,
         slo: args.slo()?,
@@ -381,7 +373,7 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
         calibration: subject.calibration.as_ref().map(|(_, record)| record),
         scenario: subject.scenario.as_deref(),
         campaign: subject.campaign.as_ref(),
-        given: args.calibration.set(),
+        given: &given,
     };
     let bar = progress_bar("planning", placements.len());
     let plan = plan(placements, &question, &|| bar.inc(1))?;

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::answer::{Answer, placed};
-use crate::cli::terminal::{report_table, table, written_lines};
 use crate::number::{counted, number_or_dash};
 use crate::planning::{Failure, Miss};
 use crate::report::plan_options_table;
+use crate::report::text::{report_table, table, written_lines};
 
 /// Failures that are printed, one for each device.
 const MOST_FAILURES: usize = 12;

@@ -9,14 +9,16 @@ use clap::Args;
 use self::output::output;
 use super::Format;
 use super::json::json_line;
-use super::numbers::Numbers;
 use super::page_args::PageArgs;
-use super::predict::cautions;
-use super::target::{ResolvedTarget, TargetArgs};
-use super::terminal::{caution_lines, print, report_table, written_lines};
+use super::system_args::SystemArgs;
+use super::terminal::print;
+use crate::app::Numbers;
+use crate::app::ResolvedSystem;
+use crate::app::cautions;
 use crate::calibration::Origin;
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecaster};
+use crate::report::text::{caution_lines, report_table, written_lines};
 use crate::report::{
     RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
 };
@@ -43,7 +45,7 @@ const CONTEXTS: &str = "128,256..32768";
     FLOP, bytes and rates are those of one device. Lists such as 1,2,4..256 go on as they begin.")]
 pub struct RooflineArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    system: SystemArgs,
 
     /// Sequences of the decode step, and prompts of the prefill step
     #[arg(long, value_name = "N", default_value_t = 1.0)]
@@ -71,7 +73,7 @@ pub struct RooflineArgs {
 
 impl RooflineArgs {
     /// Contexts of the sweep.
-    fn contexts(&self, target: &ResolvedTarget) -> Result<Vec<f64>> {
+    fn contexts(&self, target: &ResolvedSystem) -> Result<Vec<f64>> {
         if let Some(contexts) = &self.contexts {
             return Ok(contexts.values().to_vec());
         }
@@ -104,7 +106,7 @@ impl RooflineArgs {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &RooflineArgs) -> Result<()> {
-    let target = args.target.resolve(catalog)?;
+    let target = args.system.request().resolve(catalog)?;
     let contexts = args.contexts(&target)?;
     args.check(&contexts)?;
     args.page.check()?;
@@ -123,14 +125,14 @@ pub fn run(catalog: &Catalog, args: &RooflineArgs) -> Result<()> {
 }
 
 /// The load of the calibration: the operators do not depend on it, their parameters do.
-fn load(target: &ResolvedTarget) -> LoadKind {
+fn load(target: &ResolvedSystem) -> LoadKind {
     let fitted = target.calibration.as_ref().and_then(|(_, record)| record.scenarios.first());
     fitted.map_or(LoadKind::ClosedLoop, |scenario| scenario.load)
 }
 
 fn report(
     args: &RooflineArgs,
-    target: &ResolvedTarget,
+    target: &ResolvedSystem,
     forecaster: &Forecaster,
     contexts: &[f64],
 ) -> Result<RooflineReport> {
@@ -183,7 +185,7 @@ fn report(
     })
 }
 
-fn tables(target: &ResolvedTarget, report: &RooflineReport, calibrated: bool) -> String {
+fn tables(target: &ResolvedSystem, report: &RooflineReport, calibrated: bool) -> String {
     let mut text = format!(
         "{}\n{}from {}\n\nRoofs. {}\n\n",
         target.system.title(),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::{ResolvedSystem, SystemAnswer};
 use crate::calibration::Origin;
-use crate::cli::target::{ResolvedTarget, TargetOutput};
 use crate::forecast::Forecaster;
 use crate::parameter::Owner;
 use crate::report::RooflineReport;
@@ -16,7 +16,7 @@ use crate::units::FlopsPerSec;
 #[derive(Debug, Serialize)]
 pub struct RooflineOutput<'a> {
     #[serde(flatten)]
-    target: TargetOutput<'a>,
+    target: SystemAnswer,
     from_priors: Vec<&'static str>,
     cautions: &'a [String],
     batch: f64,
@@ -103,14 +103,14 @@ fn tera(rate: FlopsPerSec) -> f64 {
 
 /// Everything of a report and where its numbers come from.
 pub fn output<'a>(
-    target: &'a ResolvedTarget,
+    target: &'a ResolvedSystem,
     forecaster: &Forecaster,
     report: &'a RooflineReport,
     files: Vec<PathBuf>,
 ) -> RooflineOutput<'a> {
     let roofs = &report.roofs;
     RooflineOutput {
-        target: target.output(),
+        target: target.answer(),
         from_priors: from_priors(forecaster),
         cautions: &report.cautions,
         batch: report.batch,

@@ -4,6 +4,7 @@ use plotly::common::{DashType, ErrorData, ErrorType, Fill, Line, Mode};
 use plotly::layout::Axis;
 use plotly::{Plot, Scatter};
 
+use crate::app::{PredictAnswer, PredictStudy};
 use crate::calibration::{Interval, LEVEL};
 use crate::forecast::Forecast;
 use crate::number::{counted, number, number_or_dash, short, with_end, with_interval};
@@ -246,19 +247,14 @@ fn user_rate(forecast: &Forecast) -> f64 {
 }
 
 /// The page of predictions.
-pub fn prediction_page(
-    title: &str,
-    basis: &str,
-    forecasts: &[Forecast],
-    cautions: &[String],
-    figures: &[Figure],
-) -> String {
+pub fn prediction_page(answer: &PredictAnswer, figures: &[Figure]) -> String {
+    let PredictStudy { target, forecasts, .. } = &answer.study;
     let about = About {
         kind: ResultKind::Prediction,
-        title: format!("{title} · predicted"),
-        below: format!("From {basis}."),
+        title: format!("{} · predicted", target.title),
+        below: format!("From {}.", target.basis()),
         findings: in_words(forecasts),
-        cautions: cautions.to_vec(),
+        cautions: answer.cautions.clone(),
     };
     let body = section("Predictions", &predictions(forecasts));
     page(&about, &body, figures)

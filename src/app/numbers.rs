@@ -1,6 +1,8 @@
-//! Lists and ranges of numbers in flags: `8`, `1,2,4..256`, `100,200..1000`, `1..8`, `64..4096*2`, `0..100+10`.
+//! Lists and ranges of numbers: `8`, `1,2,4..256`, `100,200..1000`, `1..8`, `64..4096*2`, `0..100+10`.
 
 use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -10,7 +12,8 @@ const MOST: usize = 10_000;
 /// Two values that differ by less than this share are one: what sums and powers of decimal fractions leave.
 const SAME: f64 = 1e-9;
 
-/// The numbers of a flag, in the order in which they were given, none twice.
+/// Numbers to go through, in the order in which they were given, none twice; none where nothing was given. In JSON a number, a list
+/// of numbers, or a text:
 ///
 /// | text | values |
 /// |---|---|
@@ -21,7 +24,7 @@ const SAME: f64 = 1e-9;
 /// | `64..4096*2`, `0..100+10` | with a factor, with a step |
 ///
 /// The last three values before a range decide; a range stops at the last value that is not above its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Numbers(Vec<f64>);
 
 impl Numbers {
@@ -30,9 +33,63 @@ impl Numbers {
         Self(vec![value])
     }
 
-    /// The values; at least one.
+    /// The values.
     pub fn values(&self) -> &[f64] {
         &self.0
+    }
+
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values, or others where nothing was given.
+    pub fn or(&self, other: &[f64]) -> Vec<f64> {
+        if self.is_empty() { other.to_vec() } else { self.0.clone() }
+    }
+
+    /// Of a list, each value once.
+    fn of(list: Vec<f64>) -> Result<Self> {
+        let mut values = Vec::new();
+        for value in list {
+            push(&mut values, value, "the list")?;
+        }
+        Ok(Self(values))
+    }
+}
+
+/// The forms of numbers in JSON.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+enum Form {
+    /// A number.
+    One(f64),
+    /// A list of numbers.
+    Several(Vec<f64>),
+    /// Lists and ranges as a text, such as `1,2,4..256`.
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let read = match Form::deserialize(deserializer)? {
+            Form::One(value) => Ok(Self::one(value)),
+            Form::Several(list) => Self::of(list),
+            Form::Text(text) => text.parse(),
+        };
+        read.map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Numbers {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Numbers".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Form::json_schema(generator)
     }
 }
 
@@ -258,6 +315,17 @@ mod tests {
             assert_eq!(read.values(), want, "{text}");
             assert_eq!((&read).into_iter().collect::<Vec<_>>(), want);
         }
+    }
+
+    #[test]
+    fn a_number_a_list_and_a_text_are_read_from_json() {
+        for (json, want) in
+            [("8", &[8.0][..]), ("[1, 2, 2]", &[1.0, 2.0]), (r#""1,2,4..16""#, &[1.0, 2.0, 4.0, 8.0, 16.0])]
+        {
+            assert_eq!(serde_json::from_str::<Numbers>(json).unwrap().values(), want);
+        }
+        let message = serde_json::from_str::<Numbers>(r#""many""#).unwrap_err().to_string();
+        assert!(message.starts_with("`many` is not a number"), "{message}");
     }
 
     #[test]

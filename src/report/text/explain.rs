@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::terminal::table;
+use super::table;
 use crate::forecast::Forecast;
 use crate::number::number;
 use crate::prediction::{Limit, Part, Parts, Roof};

@@ -1,0 +1,87 @@
+//! What can be asked: for every command a request, a function, and an answer.
+//!
+//! A request has the keys of the command's flags and comes as a struct or as JSON. An answer serialises to what
+//! `--format json` prints, with units in its names; what is not known is null, and a [`Status`] says why. The command line
+//! turns words into requests and answers into text and pages; other front ends do the same.
+//!
+//! ```
+//! use perfmodel::app::{self, PredictRequest};
+//! use perfmodel::spec::Catalog;
+//!
+//! let catalog = Catalog::built_in();
+//! let request: PredictRequest = app::from_json(
+//!     r#"{"model": "qwen3_32b", "hardware": "h200_sxm_141gb", "tp": 2,
+//!         "input_tokens": 1000, "output_tokens": 200, "concurrency": [1, 8, 64]}"#,
+//! )?;
+//! let answer = app::predict(&catalog, &request)?;
+//! for row in &answer.predictions {
+//!     println!("{:?} clients: ITL {:.1} ms", row.concurrency, row.itl_ms);
+//! }
+//! assert!(answer.predictions.is_sorted_by(|few, many| few.throughput_tok_s < many.throughput_tok_s));
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
+
+mod numbers;
+mod predict;
+mod request;
+#[cfg(feature = "schema")]
+mod schema;
+mod system;
+
+use serde::{Deserialize, Serialize};
+
+pub use numbers::Numbers;
+pub(crate) use predict::cautions;
+pub use predict::{
+    OpenLoopAnswer, PartsMs, PredictAnswer, PredictRequest, PredictStudy, PredictedWorkload, WorkloadRequest, predict,
+};
+pub use request::{NoMore, Values, from_json};
+#[cfg(feature = "schema")]
+pub use schema::schemas;
+pub use system::{
+    NamedScenario, OpenedCalibration, ParametersRequest, PlacementRequest, ResolvedSystem, SystemAnswer, SystemRequest,
+    results_folder,
+};
+pub(crate) use system::{changed_since_fit, computed_wider, default_estimator, served_precision, shell_word};
+
+use crate::forecast::Forecast;
+
+/// Why a number of an answer may be null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing is unbounded.
+    Ok,
+    /// As predicted it can be served; at the pessimistic end of the interval more requests arrive than can be.
+    MayBeOverloaded,
+    /// More requests arrive than can be served; the queue is unbounded.
+    Overloaded,
+}
+
+impl Status {
+    /// Of a predicted operating point.
+    pub fn of(forecast: &Forecast) -> Self {
+        if forecast.prediction.is_overloaded() {
+            Self::Overloaded
+        } else if forecast.may_be_overloaded() {
+            Self::MayBeOverloaded
+        } else {
+            Self::Ok
+        }
+    }
+
+    /// Name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::MayBeOverloaded => "may_be_overloaded",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
+/// A number that JSON can hold; what is unbounded becomes null.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}

@@ -1,0 +1,159 @@
+//! What requests of every command have in common: values by name, and no keys that nobody reads.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{Error, Result, nearest_hint};
+
+/// Reads a request from JSON.
+///
+/// # Errors
+/// Text that is no JSON, a key that the request does not have (with the nearest), or a value of another kind.
+pub fn from_json<T: DeserializeOwned + Serialize + Default>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        let known = match serde_json::to_value(T::default()) {
+            Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let unknown = message.split('`').nth(1).filter(|_| message.starts_with(UNKNOWN_KEY));
+        let help = match unknown {
+            Some(key) => {
+                let near = nearest_hint(key, known.iter().map(String::as_str));
+                format!("{near}known: {}", known.join(", "))
+            }
+            None => "write one JSON object with the keys of the request".to_owned(),
+        };
+        Error::input(format!("this is no request: {message}")).help(help)
+    })
+}
+
+const UNKNOWN_KEY: &str = "unknown key";
+
+/// The end of a request with flattened parts: it takes no further key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoMore;
+
+impl Serialize for NoMore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_map(Some(0))?.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for NoMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Rest;
+        impl<'de> Visitor<'de> for Rest {
+            type Value = NoMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("no further key")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<NoMore, A::Error> {
+                match map.next_key::<String>()? {
+                    Some(key) => Err(A::Error::custom(format!("{UNKNOWN_KEY} `{key}`"))),
+                    None => Ok(NoMore),
+                }
+            }
+        }
+        deserializer.deserialize_map(Rest)
+    }
+}
+
+/// Values by the names of parameters, in the order in which they were given; an object in JSON.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Values(pub Vec<(String, f64)>);
+
+impl Deref for Values {
+    type Target = [(String, f64)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Values;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of numbers by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Values, A::Error> {
+                let mut values = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    values.push(pair);
+                }
+                Ok(Values(values))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Values {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Values".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        std::collections::BTreeMap::<String, f64>::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Part {
+        degree: Option<u32>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Whole {
+        #[serde(flatten)]
+        part: Part,
+        set: Values,
+        #[serde(flatten)]
+        no_more: NoMore,
+    }
+
+    #[test]
+    fn a_flat_object_is_read_and_written_with_all_its_parts() {
+        let read: Whole = from_json(r#"{"degree": 2, "set": {"b": 1, "a": 0.5}}"#).unwrap();
+        assert_eq!((read.part.degree, &read.set[0]), (Some(2), &("b".to_owned(), 1.0)));
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"degree":2,"set":{"b":1.0,"a":0.5}}"#);
+        assert_eq!(from_json::<Whole>("{}").unwrap(), Whole::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest() {
+        let message = from_json::<Whole>(r#"{"degre": 2}"#).unwrap_err().to_string();
+        assert!(message.starts_with("this is no request: unknown key `degre`"), "{message}");
+        assert!(message.contains("did you mean `degree`?"), "{message}");
+        let message = from_json::<Whole>("[1]").unwrap_err().to_string();
+        assert!(message.contains("write one JSON object"), "{message}");
+    }
+}

@@ -1,0 +1,43 @@
+//! JSON Schemas of requests and answers, as they lie in docs/schema.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
+
+use super::{PredictAnswer, PredictRequest};
+
+/// Every schema with the name of its file.
+pub fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("predict.schema.json", answer::<PredictAnswer>("What `perfmodel predict --format json` prints")),
+        ("predict.request.schema.json", request::<PredictRequest>("What `app::predict` is asked")),
+    ]
+}
+
+/// The schema of what is written.
+fn answer<T: JsonSchema>(title: &str) -> Schema {
+    titled::<T>(SchemaSettings::draft2020_12().for_serialize(), title)
+}
+
+/// The schema of what is read.
+fn request<T: JsonSchema>(title: &str) -> Schema {
+    titled::<T>(SchemaSettings::draft2020_12().for_deserialize(), title)
+}
+
+fn titled<T: JsonSchema>(settings: SchemaSettings, title: &str) -> Schema {
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
+    RecursiveTransform(closed).transform(&mut schema);
+    schema
+}
+
+/// An object has no other keys than those that are listed, and a description no line breaks.
+fn closed(schema: &mut Schema) {
+    if let Some(serde_json::Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
+    let is_sum = ["oneOf", "anyOf", "allOf"].iter().any(|key| schema.get(*key).is_some());
+    if schema.get("properties").is_some() && schema.get("additionalProperties").is_none() && !is_sum {
+        schema.insert("additionalProperties".to_owned(), false.into());
+    }
+}
