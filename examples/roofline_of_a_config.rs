@@ -3,8 +3,8 @@
 //!
 //! `cargo run --release --example roofline_of_a_config`
 
+use perfmodel::engine::memory::free_bytes;
 use perfmodel::error::Result;
-use perfmodel::roofline::memory::free_bytes;
 use perfmodel::roofline::{Crossing, Inventory, Phase, Sweep};
 use perfmodel::serving::{ServingModel, ServingParameters};
 use perfmodel::spec::{Catalog, Deployment, Precision, SpecFile, System, read_hf_config};

@@ -13,7 +13,8 @@
 //! dataset           measured.csv → measurements
 //! prediction        what an estimator answers: latencies, named parts, what binds
 //! parameter         what a fit may change: owner, bounds, prior
-//! roofline          operators → FLOPs and bytes → time; memory
+//! engine            one step: operators on devices → FLOPs and bytes → time; memory
+//! roofline          the operators of a step under the roofs of a device
 //! insights          what attention variants cost and buy: tables of training runs, and what a device serves with each
 //! passes            forward passes of live models and rounds of PoE under the same roofline
 //! serving           a continuously batching engine under a load: closed loop of clients, open loop, static batch
@@ -55,6 +56,7 @@ pub mod cli;
 #[cfg(feature = "report")]
 pub mod comparison;
 pub mod dataset;
+pub mod engine;
 pub mod error;
 pub mod estimator;
 pub mod evaluation;

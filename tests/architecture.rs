@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 27] = [
+const LAYERS: [(&str, &[&str]); 28] = [
     ("units", &[]),
     ("error", &[]),
     ("number", &["units"]),
@@ -20,15 +20,16 @@ const LAYERS: [(&str, &[&str]); 27] = [
     ("bench", &["error", "spec", "stats", "poe"]),
     ("prediction", &["units"]),
     ("parameter", &[]),
-    ("roofline", &["error", "units", "spec", "workload", "prediction"]),
-    ("insights", &["error", "units", "stats", "spec", "roofline"]),
-    ("passes", &["error", "units", "spec", "poe", "parameter", "roofline"]),
-    ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline"]),
-    ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "serving", "dataset"]),
+    ("engine", &["error", "units", "spec", "workload", "prediction"]),
+    ("roofline", &["error", "units", "spec", "workload", "prediction", "engine"]),
+    ("insights", &["error", "units", "stats", "spec", "engine", "roofline"]),
+    ("passes", &["error", "units", "spec", "poe", "parameter", "engine", "roofline"]),
+    ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "engine", "roofline"]),
+    ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "engine", "serving", "dataset"]),
     ("calibration", &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator"]),
     (
         "forecast",
-        &["error", "units", "spec", "workload", "prediction", "parameter", "roofline", "estimator", "calibration"],
+        &["error", "units", "spec", "workload", "prediction", "parameter", "engine", "estimator", "calibration"],
     ),
     ("planning", &["error", "units", "spec", "workload", "prediction", "estimator", "calibration", "forecast"]),
     (
@@ -69,6 +70,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
             "bench",
             "prediction",
             "parameter",
+            "engine",
             "roofline",
             "insights",
             "passes",
@@ -94,6 +96,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
             "workload",
             "dataset",
             "prediction",
+            "engine",
             "roofline",
             "calibration",
             "forecast",
@@ -121,6 +124,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
             "dataset",
             "prediction",
             "parameter",
+            "engine",
             "roofline",
             "estimator",
             "calibration",

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
+use perfmodel::engine::{StepModel, memory::kv_bytes};
 use perfmodel::prediction::{Limit, Part, Prediction};
-use perfmodel::roofline::{StepModel, memory::kv_bytes};
 use perfmodel::serving::{Quantity, ServingModel, ServingParameters};
 use perfmodel::spec::{
     Attention, Catalog, DenseFfn, Deployment, Ffn, Hardware, LinkClass, ModelArchitecture, MoeFfn, Precision, SpecFile,
@@ -275,7 +275,7 @@ fn weights_in_four_bit_that_compute_in_sixteen_are_read_faster_and_not_multiplie
     };
     let (int4, bf16) = (costs(Precision::Int4), costs(Precision::Bf16));
     assert_eq!(int4.prefill(), bf16.prefill());
-    let read = |costs: perfmodel::roofline::StepCosts| costs.decode_step(1.0).parts.get(Part::Weights).get();
+    let read = |costs: perfmodel::engine::StepCosts| costs.decode_step(1.0).parts.get(Part::Weights).get();
     assert!(read(int4) < 0.4 * read(bf16));
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use perfmodel::dataset::read_measurements;
+use perfmodel::engine::memory::kv_bytes;
 use perfmodel::estimator;
-use perfmodel::roofline::memory::kv_bytes;
 use perfmodel::spec::{Catalog, Deployment, Kind, Precision, System};
 use perfmodel::workload::LoadKind;
 

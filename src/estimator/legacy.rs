@@ -5,10 +5,10 @@
 
 use super::{Estimator, Loss, Predictor};
 use crate::dataset::Measurement;
+use crate::engine::memory::{free_bytes, kv_bytes};
 use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};
 use crate::prediction::{Limit, Part, Parts, Prediction, Roof};
-use crate::roofline::memory::{free_bytes, kv_bytes};
 use crate::spec::{LegacyConstants, System};
 use crate::units::{BytesPerSec, Seconds, TokensPerSec};
 use crate::workload::{LoadKind, Workload};

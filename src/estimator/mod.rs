@@ -22,10 +22,10 @@ mod legacy;
 mod serving;
 
 use crate::dataset::Measurement;
+use crate::engine::Efficiencies;
 use crate::error::{Result, named};
 use crate::parameter::Parameter;
 use crate::prediction::Prediction;
-use crate::roofline::Efficiencies;
 use crate::spec::System;
 use crate::workload::{LoadKind, Workload};
 

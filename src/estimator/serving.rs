@@ -2,10 +2,10 @@
 
 use super::{Estimator, Loss, Predictor};
 use crate::dataset::Measurement;
+use crate::engine::Efficiencies;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 use crate::prediction::{Part, Prediction};
-use crate::roofline::Efficiencies;
 use crate::serving::{Quantity, ServingModel, ServingParameters};
 use crate::spec::System;
 use crate::workload::{LoadKind, Workload};

@@ -1,9 +1,9 @@
 //! Memory of a system: weights, KV cache, and how many requests fit.
 
 use super::Forecaster;
+use crate::engine::memory::{free_bytes, kv_bytes, places, weight_bytes};
 use crate::error::{Error, Result};
 use crate::prediction::Prediction;
-use crate::roofline::memory::{free_bytes, kv_bytes, places, weight_bytes};
 use crate::spec::System;
 use crate::units::Bytes;
 use crate::workload::{LoadKind, Workload};

@@ -31,11 +31,11 @@ use crate::calibration::{
     CalibrationRecord, FittedScenario, Interval, Origin, Outside, Regime, Sides, Spread, Target, Transferred,
     Uncertainty, nearest_inside, regime, system_outside, workload_outside,
 };
+use crate::engine::Efficiencies;
 use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Parameter;
 use crate::prediction::{Limit, Prediction};
-use crate::roofline::Efficiencies;
 use crate::spec::System;
 use crate::units::Seconds;
 use crate::workload::{LoadKind, Workload};

@@ -14,10 +14,11 @@
 //! Speeds measured with one sequence, multiplied by the sequences that fit, are the linear rule; it holds while weights and
 //! overhead outweigh the caches.
 
+use crate::engine::Efficiencies;
+use crate::engine::cost::OpTime;
+use crate::engine::memory::{kv_bytes, weight_bytes};
 use crate::error::Result;
-use crate::roofline::memory::{kv_bytes, weight_bytes};
-use crate::roofline::op::OpTime;
-use crate::roofline::{Efficiencies, Inventory, OtherCost, Phase};
+use crate::roofline::{Inventory, OtherCost, Phase};
 use crate::spec::{LinkClass, System};
 use crate::units::{Bytes, Flops, Seconds};
 

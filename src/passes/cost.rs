@@ -1,8 +1,8 @@
 //! Work of one block and of the output layer, batch 1.
 
 use super::LiveModel;
-use crate::roofline::linear::linear;
-use crate::roofline::op::Cost;
+use crate::engine::cost::Cost;
+use crate::engine::ops::linear::linear;
 use crate::units::{Bytes, Flops};
 
 /// Matrices of one block over n new tokens, and its norms: `2·M·n` FLOP, `b·(M + gains)` bytes.

@@ -135,8 +135,8 @@ impl LiveModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::cost::Cost;
     use crate::passes::cost::{block_attention, block_weights, output_layer};
-    use crate::roofline::op::Cost;
     use crate::spec::Catalog;
 
     /// Whole work of a pass, logit writes left out, as the worked numbers of the specification have it.

@@ -2,7 +2,7 @@
 
 use super::cost::{block_attention, block_weights, output_layer};
 use super::{LiveModel, LiveParameters, LiveQuantity, Pass, RoundTimes};
-use crate::roofline::op::{Cost, OpTime, Roofs};
+use crate::engine::cost::{Cost, OpTime, Roofs};
 use crate::units::{BytesPerSec, FlopsPerSec, Seconds};
 
 /// How a device multiplies matrices.

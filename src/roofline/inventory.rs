@@ -8,11 +8,11 @@
 //! Work is what the mathematics asks for. Times are those of the model: padded to tiles ([`PADDING_ROWS`]), the corner of
 //! the roofline rounded. So `max(work / roof) ≤ time`, and an operator lies below its roof on the chart by what that costs.
 
-use super::linear::PADDING_ROWS;
-use super::matrices::{Matrix, Rates, matrices};
-use super::op::{Cost, OpTime, Roofs};
 use super::operator::{Bound, OperatorKind, OperatorPoint, Phase, attention_name, matrix_name};
-use super::system::{AttentionOp, Efficiencies, StepModel};
+use crate::engine::cost::{Cost, OpTime, Roofs};
+use crate::engine::ops::linear::PADDING_ROWS;
+use crate::engine::ops::matrices::{Matrix, Rates, matrices};
+use crate::engine::system::{AttentionOp, Efficiencies, StepModel};
 use crate::error::Result;
 use crate::prediction::{Part, Parts};
 use crate::spec::{Precision, System};
@@ -268,8 +268,8 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roofline::linear::is_tiled;
-    use crate::roofline::memory::weight_bytes;
+    use crate::engine::memory::weight_bytes;
+    use crate::engine::ops::linear::is_tiled;
     use crate::spec::{Catalog, Deployment};
 
     /// Sums of the same terms in another order.

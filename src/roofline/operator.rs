@@ -1,7 +1,7 @@
 //! One operator of a step under the roofline: its work, its place on the chart, its time, and what binds it.
 
-use super::matrices::MatrixKind;
-use super::op::{Cost, OpTime, Roofs};
+use crate::engine::cost::{Cost, OpTime, Roofs};
+use crate::engine::ops::matrices::MatrixKind;
 use crate::spec::{Attention, GroupedAttention, Precision};
 use crate::units::FlopsPerSec;
 

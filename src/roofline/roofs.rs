@@ -2,7 +2,7 @@
 
 use super::inventory::Step;
 use super::operator::{OperatorKind, OperatorPoint, Phase};
-use super::system::Efficiencies;
+use crate::engine::system::Efficiencies;
 use crate::spec::{Precision, System};
 use crate::units::{BytesPerSec, FlopsPerSec};
 

@@ -1,10 +1,10 @@
 //! Compute time against memory time of whole steps over batch and context, and where they cross.
 
 use super::inventory::{Inventory, roof_times};
-use super::memory::kv_bytes;
-use super::op::OpTime;
 use super::operator::Phase;
-use super::system::Efficiencies;
+use crate::engine::cost::OpTime;
+use crate::engine::memory::kv_bytes;
+use crate::engine::system::Efficiencies;
 use crate::spec::System;
 use crate::units::Bytes;
 

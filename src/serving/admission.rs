@@ -1,7 +1,7 @@
 //! How many requests an engine runs at once.
 
+use crate::engine::memory::places;
 use crate::prediction::Limit;
-use crate::roofline::memory::places;
 use crate::units::Bytes;
 
 /// Requests that may hold cache at once, and what limits them.

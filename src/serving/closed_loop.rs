@@ -30,8 +30,8 @@ use super::arrivals::{Burst, burst_wait};
 use super::parameters::{Quantity, ServingParameters};
 use super::root::{BATCH_TOLERANCE, bracketed};
 use super::seen::seen_batch;
+use crate::engine::StepCosts;
 use crate::prediction::{Limit, Part, Prediction};
-use crate::roofline::StepCosts;
 use crate::units::{Seconds, TokensPerSec};
 use crate::workload::Workload;
 

@@ -3,10 +3,10 @@
 use super::admission::admitted;
 use super::parameters::{Quantity, ServingParameters};
 use super::{closed_loop, open_loop, static_batch};
+use crate::engine::memory::{free_bytes, kv_bytes};
+use crate::engine::{Efficiencies, StepCosts, StepModel};
 use crate::error::{Error, Result};
 use crate::prediction::{Limit, Prediction};
-use crate::roofline::memory::{free_bytes, kv_bytes};
-use crate::roofline::{Efficiencies, StepCosts, StepModel};
 use crate::spec::{LinkClass, System};
 use crate::units::Bytes;
 use crate::workload::{LoadKind, Workload};

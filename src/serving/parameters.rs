@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::priors;
+use crate::engine::Efficiencies;
 use crate::parameter::{Owner, Parameter, Scale};
-use crate::roofline::Efficiencies;
 use crate::spec::{LinkClass, System};
 use crate::units::Seconds;
 use crate::workload::LoadKind;

@@ -6,8 +6,8 @@ mod random_input;
 use std::fs;
 use std::path::Path;
 
+use perfmodel::engine::memory::kv_bytes;
 use perfmodel::error::Error;
-use perfmodel::roofline::memory::kv_bytes;
 use perfmodel::spec::{
     Attention, Catalog, Deployment, Ffn, Kind, LayerGroup, ModelArchitecture, Precision, SpecFile, System,
     hf_config_at, read_hf_config,

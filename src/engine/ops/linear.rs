@@ -1,10 +1,10 @@
 //! Linear layers: projections, feed-forward blocks and the output head.
 
-use super::op::Cost;
+use crate::engine::cost::Cost;
 use crate::units::{Bytes, Flops};
 
 /// Work of a matrix product of `tokens` rows with `weights` elements of `bytes_per_weight` each:
-/// 2 FLOP per weight and token, every weight read once. Activations are counted in [`super::activations`].
+/// 2 FLOP per weight and token, every weight read once. Activations are counted in [`crate::engine::ops::activations`].
 pub fn linear(weights: f64, bytes_per_weight: f64, tokens: f64) -> Cost {
     Cost { flops: Flops::new(2.0 * weights * tokens), bytes: Bytes::new(weights * bytes_per_weight) }
 }

@@ -1,6 +1,6 @@
 //! Device memory: weights, KV cache, and how many requests fit.
 
-use super::attention::{kv_bytes_per_token, visible_tokens};
+use crate::engine::ops::attention::{kv_bytes_per_token, visible_tokens};
 use crate::error::{Error, Result};
 use crate::spec::System;
 use crate::units::Bytes;

@@ -1,6 +1,6 @@
 //! Collectives of tensor parallelism.
 
-use super::activations::ACTIVATION_BYTES;
+use crate::engine::ops::activations::ACTIVATION_BYTES;
 use crate::units::{BytesPerSec, Seconds};
 
 /// All-reduces of one layer: after attention and after the feed-forward block, or one for both where they run side by side.

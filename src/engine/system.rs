@@ -1,14 +1,14 @@
 //! A system reduced to the operators of its steps.
 
-use super::activations::activation_bytes;
-use super::attention::{
+use crate::engine::cost::{Cost, OpTime, Roofs};
+use crate::engine::ops::activations::activation_bytes;
+use crate::engine::ops::attention::{
     causal_pairs, decode_flops_per_token, decode_tile_share, kv_bytes_per_token, prefill_flops_per_pair, visible_tokens,
 };
-use super::collective::{AllReduce, all_reduces_per_layer};
-use super::matrices::{Rates, WeightOp, matrices};
-use super::op::{Cost, OpTime, Roofs};
-use super::power::{power_demand, power_slowdown};
-use super::step::{MAX_WEIGHT_OPS, StepCosts, WeightCost};
+use crate::engine::ops::collective::{AllReduce, all_reduces_per_layer};
+use crate::engine::ops::matrices::{Rates, WeightOp, matrices};
+use crate::engine::ops::power::{power_demand, power_slowdown};
+use crate::engine::step::{MAX_WEIGHT_OPS, StepCosts, WeightCost};
 use crate::error::{Error, Result};
 use crate::spec::{Attention, LayerGroup, System};
 use crate::units::{Bytes, BytesPerSec, Flops, FlopsPerSec, Seconds};
@@ -54,7 +54,7 @@ impl Efficiencies {
 
 /// Attention of equal layers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AttentionOp {
+pub(crate) struct AttentionOp {
     /// How many layers.
     pub layers: f64,
     /// What each does.
@@ -87,8 +87,8 @@ impl AttentionOp {
 /// A system reduced to the operators of its steps, independent of workload and parameters.
 #[derive(Debug, Clone)]
 pub struct StepModel {
-    pub(super) weights: Vec<WeightOp>,
-    pub(super) attention: Vec<AttentionOp>,
+    pub(crate) weights: Vec<WeightOp>,
+    pub(crate) attention: Vec<AttentionOp>,
     layers: f64,
     /// All-reduces of a step.
     all_reduces: f64,
@@ -151,7 +151,7 @@ impl StepModel {
     }
 
     /// What the devices reach together at these efficiencies.
-    pub(super) fn rates(&self, efficiencies: &Efficiencies) -> Rates {
+    pub(crate) fn rates(&self, efficiencies: &Efficiencies) -> Rates {
         Rates {
             bandwidth: self.bandwidth * (self.gpus * efficiencies.memory),
             gemm: self.gpus * efficiencies.gemm,
@@ -161,7 +161,7 @@ impl StepModel {
     }
 
     /// Traffic of the activations of one prompt in the memory of one device.
-    pub(super) fn activations(&self, input_tokens: f64, efficiencies: &Efficiencies) -> Bytes {
+    pub(crate) fn activations(&self, input_tokens: f64, efficiencies: &Efficiencies) -> Bytes {
         let width = self.ffn_width / self.gpus;
         let bytes = activation_bytes(efficiencies.activation_passes, self.layers, self.hidden_size, width);
         Bytes::new(bytes * input_tokens)

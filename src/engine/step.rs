@@ -1,12 +1,12 @@
 //! One engine step: all operators of a decode step and of a prefill, reduced to a few constants.
 //!
-//! [`super::StepModel`] holds what follows from the system alone, [`StepCosts`] what follows with efficiencies and a
+//! [`StepModel`](crate::engine::StepModel) holds what follows from the system alone, [`StepCosts`] what follows with efficiencies and a
 //! workload. The closed loop then evaluates [`StepCosts::decode_time`] some ten times per prediction.
 
-use super::collective::AllReduce;
-use super::linear::{PADDING_ROWS, TILE_ROWS, decode_rows, is_tiled};
-use super::moe::read_share;
-use super::op::OpTime;
+use crate::engine::cost::OpTime;
+use crate::engine::ops::collective::AllReduce;
+use crate::engine::ops::linear::{PADDING_ROWS, TILE_ROWS, decode_rows, is_tiled};
+use crate::engine::ops::moe::read_share;
 use crate::prediction::{Part, Parts, Roof};
 use crate::units::Seconds;
 
@@ -15,11 +15,11 @@ use crate::units::Seconds;
 const LARGEST_ELASTICITY: f64 = 0.8;
 
 /// Dense weights, the head, and two kinds of routed experts. A fixed number keeps [`StepCosts`] free of allocation.
-pub(super) const MAX_WEIGHT_OPS: usize = 4;
+pub(crate) const MAX_WEIGHT_OPS: usize = 4;
 
 /// Time of one weight operator: reading it, and its arithmetic per token.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct WeightCost {
+pub(crate) struct WeightCost {
     /// Reading all of it.
     pub read: Seconds,
     /// Arithmetic of one decoded token.
@@ -62,18 +62,18 @@ impl WeightCost {
 /// Step costs of a system for one workload.
 #[derive(Debug, Clone, Copy)]
 pub struct StepCosts {
-    pub(super) weights: [WeightCost; MAX_WEIGHT_OPS],
+    pub(crate) weights: [WeightCost; MAX_WEIGHT_OPS],
     /// Of one sequence: reading its cache, and what its attention costs beyond that.
-    pub(super) kv_read: Seconds,
-    pub(super) kv_compute: Seconds,
-    pub(super) launch: Seconds,
-    pub(super) sequence: Seconds,
-    pub(super) all_reduce: AllReduce,
-    pub(super) input_tokens: f64,
+    pub(crate) kv_read: Seconds,
+    pub(crate) kv_compute: Seconds,
+    pub(crate) launch: Seconds,
+    pub(crate) sequence: Seconds,
+    pub(crate) all_reduce: AllReduce,
+    pub(crate) input_tokens: f64,
     /// Attention of one prompt.
-    pub(super) prefill_attention: Seconds,
+    pub(crate) prefill_attention: Seconds,
     /// Traffic of the activations of one prompt.
-    pub(super) prefill_activations: Seconds,
+    pub(crate) prefill_activations: Seconds,
 }
 
 /// A decode step in parts.

@@ -1,9 +1,9 @@
-//! The weight matrices of a system by name: what a step multiplies, and from which [`super::StepModel`] takes its sums.
+//! The weight matrices of a system by name: what a step multiplies, and from which [`StepModel`](crate::engine::StepModel) takes its sums.
 
-use super::linear::linear;
-use super::moe::read_share;
-use super::op::Cost;
-use super::step::WeightCost;
+use crate::engine::cost::Cost;
+use crate::engine::ops::linear::linear;
+use crate::engine::ops::moe::read_share;
+use crate::engine::step::WeightCost;
 use crate::error::Result;
 use crate::spec::{Ffn, LayerGroup, MoeFfn, Precision, System};
 use crate::units::{BytesPerSec, FlopsPerSec};
@@ -31,7 +31,7 @@ pub enum MatrixKind {
 
 /// Weights of equal arithmetic: bytes read once per step, arithmetic per token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WeightOp {
+pub(crate) struct WeightOp {
     /// Arithmetic of one token; traffic of the whole operator.
     pub cost_per_token: Cost,
     /// Format of the arithmetic.
@@ -46,7 +46,7 @@ pub(super) struct WeightOp {
 
 /// What the devices of a group reach together.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     /// Memory bandwidth.
     pub bandwidth: BytesPerSec,
     /// Factor from the peak of one device to the attainable rate of matrix products.
@@ -85,7 +85,7 @@ impl WeightOp {
 
 /// All matrices of one kind, summed over their layers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Matrix {
+pub(crate) struct Matrix {
     /// Which.
     pub kind: MatrixKind,
     /// Layers that have it.
@@ -98,7 +98,7 @@ pub(super) struct Matrix {
 ///
 /// # Errors
 /// A precision that the device has no peak for.
-pub(super) fn matrices(system: &System) -> Result<Vec<Matrix>> {
+pub(crate) fn matrices(system: &System) -> Result<Vec<Matrix>> {
     let model = &system.model;
     let d = u64::from(model.hidden_size);
     let stored = system.deployment.weight_precision;
