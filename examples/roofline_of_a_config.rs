@@ -4,8 +4,9 @@
 //! `cargo run --release --example roofline_of_a_config`
 
 use perfmodel::engine::memory::free_bytes;
+use perfmodel::engine::{Phase, StepLoad, StepModel};
 use perfmodel::error::Result;
-use perfmodel::roofline::{Crossing, Inventory, Phase, Sweep};
+use perfmodel::roofline::{Crossing, Step, Sweep};
 use perfmodel::serving::{ServingModel, ServingParameters};
 use perfmodel::spec::{Catalog, Deployment, Precision, SpecFile, System, read_hf_config};
 
@@ -27,9 +28,9 @@ fn main() -> Result<()> {
 
     // What steps reach of the peaks: the medians of the priors.
     let efficiencies = ServingModel::new(&system)?.efficiencies(&ServingParameters::default());
-    let inventory = Inventory::new(&system)?;
+    let steps = StepModel::new(&system)?;
     for batch in [1.0, 64.0] {
-        let step = inventory.step(Phase::Decode, batch, 2000.0, &efficiencies);
+        let step = Step::new(&steps, &StepLoad { phase: Phase::Decode, batch, tokens: 2000.0 }, &efficiencies);
         println!("\nDecode of {batch} sequences at 2000 tokens: {:.2} ms", step.total().as_ms());
         println!("{:18} {:>10} {:>8} {:>10} {:>8}  bound by", "operator", "GFLOP", "GB", "FLOP/byte", "ms");
         for operator in &step.operators {
@@ -49,7 +50,7 @@ fn main() -> Result<()> {
     }
 
     let (contexts, kv_cache) = ([200.0, 2000.0, 20_000.0], free_bytes(&system)?);
-    let sweep = Sweep::run(&system, &inventory, Phase::Decode, &[1.0], &contexts, kv_cache, &efficiencies);
+    let sweep = Sweep::run(&system, &steps, Phase::Decode, &[1.0], &contexts, kv_cache, &efficiencies);
     println!("\n{:>8} {:>22} {:>13}", "context", "compute bound from", "memory holds");
     for line in &sweep.contexts {
         let from = match line.crossing {

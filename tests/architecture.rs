@@ -22,9 +22,9 @@ const LAYERS: [(&str, &[&str]); 28] = [
     ("parameter", &[]),
     ("engine", &["error", "units", "spec", "workload", "prediction"]),
     ("roofline", &["error", "units", "spec", "workload", "prediction", "engine"]),
-    ("insights", &["error", "units", "stats", "spec", "engine", "roofline"]),
-    ("passes", &["error", "units", "spec", "poe", "parameter", "engine", "roofline"]),
-    ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "engine", "roofline"]),
+    ("passes", &["error", "units", "spec", "poe", "parameter", "engine"]),
+    ("serving", &["error", "units", "spec", "workload", "prediction", "parameter", "engine"]),
+    ("insights", &["error", "units", "stats", "spec", "engine", "serving"]),
     ("estimator", &["error", "units", "spec", "workload", "prediction", "parameter", "engine", "serving", "dataset"]),
     ("calibration", &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator"]),
     (

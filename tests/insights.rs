@@ -9,7 +9,7 @@ use perfmodel::insights::budget::{TypeSpeed, budgets_mb};
 use perfmodel::insights::dial::{Dial, SliceDial};
 use perfmodel::insights::pareto::{original_front, strict_front};
 use perfmodel::insights::quality::panels;
-use perfmodel::insights::serving::{Memory, ServingRates, ServingSystem, StepBound, link};
+use perfmodel::insights::serving::{Memory, ServingRates, ServingSystem, StepBound};
 use perfmodel::insights::variant::{LatentShape, Variant, VariantKind};
 use perfmodel::insights::{AttentionType, BenchmarkTable, Rule, Run};
 use perfmodel::spec::{Catalog, Deployment, Hardware, LinkClass, ModelArchitecture, Precision, SpecFile, System};
@@ -339,23 +339,6 @@ fn decode_steps_of_every_variant_and_device_match() {
         checked += 1;
     }
     assert!(checked > 20, "{checked}");
-}
-
-#[test]
-fn link_costs_are_those_of_the_priors() {
-    let priors: toml::Table = toml::from_str(&std::fs::read_to_string("priors.toml").unwrap()).unwrap();
-    let value = |name: &str| {
-        let all = priors["prior"].as_array().unwrap();
-        all.iter().find(|prior| prior["parameter"].as_str() == Some(name)).unwrap()["value"].as_float().unwrap()
-    };
-    for (class, share, latency) in [
-        (LinkClass::Direct, "link_efficiency", "link_latency_us"),
-        (LinkClass::Pcie, "pcie_efficiency", "pcie_latency_us"),
-    ] {
-        let (found, time) = link(class);
-        assert_eq!(found, value(share));
-        assert!((time.get() * 1e6 / value(latency) - 1.0).abs() < 1e-12, "{latency}");
-    }
 }
 
 #[test]

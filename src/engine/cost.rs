@@ -1,6 +1,6 @@
 //! The roofline itself: the time of one operator.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Mul};
 
 use crate::units::{Bytes, BytesPerSec, Flops, FlopsPerSec, Seconds};
 
@@ -17,6 +17,13 @@ impl AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
         self.flops += other.flops;
         self.bytes += other.bytes;
+    }
+}
+
+impl Mul<f64> for Cost {
+    type Output = Self;
+    fn mul(self, factor: f64) -> Self {
+        Self { flops: self.flops * factor, bytes: self.bytes * factor }
     }
 }
 

@@ -23,12 +23,13 @@ pub fn weight_bytes(system: &System) -> Bytes {
 
 /// KV cache of one sequence of `tokens` tokens, all layers and devices; sliding windows keep only their width.
 pub fn kv_bytes(system: &System, tokens: f64) -> Bytes {
-    let bytes = system.model.layers.iter().map(|group| {
+    let deployment = &system.deployment;
+    let on_device = system.model.layers.iter().map(|group| {
         f64::from(group.count)
-            * kv_bytes_per_token(&group.attention, &system.deployment)
+            * kv_bytes_per_token(&group.attention, deployment.kv_precision, deployment.tensor_parallel)
             * visible_tokens(&group.attention, tokens)
     });
-    Bytes::new(bytes.sum())
+    Bytes::new(on_device.sum::<f64>() * deployment.gpus())
 }
 
 /// Memory left for the KV cache when the weights are loaded, all devices.

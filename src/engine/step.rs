@@ -3,10 +3,9 @@
 //! [`StepModel`](crate::engine::StepModel) holds what follows from the system alone, [`StepCosts`] what follows with efficiencies and a
 //! workload. The closed loop then evaluates [`StepCosts::decode_time`] some ten times per prediction.
 
-use crate::engine::cost::OpTime;
-use crate::engine::ops::collective::AllReduce;
-use crate::engine::ops::linear::{PADDING_ROWS, TILE_ROWS, decode_rows, is_tiled};
-use crate::engine::ops::moe::read_share;
+use super::ops::collective::AllReduce;
+use super::ops::linear::{PADDING_ROWS, TILE_ROWS, decode_rows, is_tiled};
+use super::ops::matrices::MatrixTimes;
 use crate::prediction::{Part, Parts, Roof};
 use crate::units::Seconds;
 
@@ -14,66 +13,27 @@ use crate::units::Seconds;
 /// an open loop could hold any of a range of batches at one rate.
 const LARGEST_ELASTICITY: f64 = 0.8;
 
-/// Dense weights, the head, and two kinds of routed experts. A fixed number keeps [`StepCosts`] free of allocation.
-pub(crate) const MAX_WEIGHT_OPS: usize = 4;
-
-/// Time of one weight operator: reading it, and its arithmetic per token.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct WeightCost {
-    /// Reading all of it.
-    pub read: Seconds,
-    /// Arithmetic of one decoded token.
-    pub per_token: Seconds,
-    /// Arithmetic of one token of a prompt; `None` where only the last token passes.
-    pub per_prompt_token: Option<Seconds>,
-    /// Routed experts: total and active per token.
-    pub experts: Option<(f64, f64)>,
-}
-
-impl WeightCost {
-    /// Reading what `tokens` tokens need.
-    fn read_time(&self, tokens: f64) -> Seconds {
-        self.read * read_share(self.experts, tokens)
-    }
-
-    /// Decode of `tokens` sequences with the arithmetic of `rows`.
-    pub fn decode(&self, tokens: f64, rows: f64) -> OpTime {
-        OpTime { memory: self.read_time(tokens), compute: self.per_token * rows }
-    }
-
-    /// Prefill of `prompts` prompts with `tokens` tokens in all, in a step of their own.
-    pub fn prefill(&self, prompts: f64, tokens: f64) -> OpTime {
-        match self.per_prompt_token {
-            Some(per_token) => OpTime { memory: self.read_time(tokens), compute: per_token * (tokens + PADDING_ROWS) },
-            None => self.decode(prompts, prompts + PADDING_ROWS),
-        }
-    }
-
-    /// What a prompt adds to a decode step that carries it: its arithmetic, or for routed experts the reading of those
-    /// that the step would not have touched. (The decode step has read all others.)
-    fn prefill_in_step(&self, input_tokens: f64) -> Seconds {
-        self.per_prompt_token.map_or(Seconds::ZERO, |per_token| {
-            let read = self.read_time(input_tokens + 1.0) - self.read_time(1.0);
-            (per_token * input_tokens).max(read)
-        })
-    }
-}
+/// Kinds of matrices whose times do not add up: dense ones, the head, and experts of different layers. A fixed number keeps
+/// [`StepCosts`] free of allocation.
+pub(super) const MOST_MATRICES: usize = 8;
 
 /// Step costs of a system for one workload.
 #[derive(Debug, Clone, Copy)]
 pub struct StepCosts {
-    pub(crate) weights: [WeightCost; MAX_WEIGHT_OPS],
+    pub(super) matrices: [MatrixTimes; MOST_MATRICES],
+    /// How many of them there are.
+    pub(super) kinds: usize,
     /// Of one sequence: reading its cache, and what its attention costs beyond that.
-    pub(crate) kv_read: Seconds,
-    pub(crate) kv_compute: Seconds,
-    pub(crate) launch: Seconds,
-    pub(crate) sequence: Seconds,
-    pub(crate) all_reduce: AllReduce,
-    pub(crate) input_tokens: f64,
+    pub(super) kv_read: Seconds,
+    pub(super) kv_compute: Seconds,
+    pub(super) launch: Seconds,
+    pub(super) sequence: Seconds,
+    pub(super) all_reduce: AllReduce,
+    pub(super) input_tokens: f64,
     /// Attention of one prompt.
-    pub(crate) prefill_attention: Seconds,
+    pub(super) prefill_attention: Seconds,
     /// Traffic of the activations of one prompt.
-    pub(crate) prefill_activations: Seconds,
+    pub(super) prefill_activations: Seconds,
 }
 
 /// A decode step in parts.
@@ -86,16 +46,20 @@ pub struct DecodeStep {
 }
 
 impl StepCosts {
+    fn matrices(&self) -> &[MatrixTimes] {
+        &self.matrices[..self.kinds]
+    }
+
     /// What one prompt adds to a step that decodes anyway, `P(I)`: weights are read and kernels launched for the
     /// decoding sequences already.
     pub fn prefill(&self) -> Seconds {
-        let linear: Seconds = self.weights.iter().map(|op| op.prefill_in_step(self.input_tokens)).sum();
+        let linear: Seconds = self.matrices().iter().map(|op| op.prefill_in_step(self.input_tokens)).sum();
         linear + self.prefill_attention + self.prefill_activations + self.all_reduce.per_token() * self.input_tokens
     }
 
     /// [`StepCosts::prefill`] per token of the prompt, but without the reading of experts. Longer prompts never lower it.
     pub fn prefill_per_token(&self) -> Seconds {
-        let linear: Seconds = self.weights.iter().filter_map(|op| op.per_prompt_token).sum();
+        let linear: Seconds = self.matrices().iter().filter_map(|op| op.per_prompt_token).sum();
         linear + (self.prefill_attention + self.prefill_activations) / self.input_tokens + self.all_reduce.per_token()
     }
 
@@ -103,7 +67,7 @@ impl StepCosts {
     /// idle engine.
     pub fn prefill_step(&self, prompts: f64) -> Parts {
         let tokens = prompts * self.input_tokens;
-        let linear: Seconds = self.weights.iter().map(|op| op.prefill(prompts, tokens).total()).sum();
+        let linear: Seconds = self.matrices().iter().map(|op| op.prefill(prompts, tokens).total()).sum();
         let mut parts = Parts::default();
         for (part, time) in [
             (Part::PrefillCompute, linear),
@@ -124,7 +88,7 @@ impl StepCosts {
     }
 
     fn weight_time(&self, batch: f64, rows: f64) -> Seconds {
-        self.weights.iter().map(|op| op.decode(batch, rows).total()).sum()
+        self.matrices().iter().map(|op| op.decode(batch, rows).total()).sum()
     }
 
     /// Time of a decode step with `batch` sequences, `D(B)`; the batch is a mean and need not be whole.
@@ -153,7 +117,7 @@ impl StepCosts {
     /// The decode step in parts.
     pub fn decode_step(&self, batch: f64) -> DecodeStep {
         let mut parts = Parts::default();
-        for op in &self.weights {
+        for op in self.matrices() {
             let (memory, compute) = op.decode(batch, batch + PADDING_ROWS).shares();
             parts.add(Part::Weights, memory);
             parts.add(Part::Compute, compute);

@@ -1,6 +1,6 @@
 //! What a device serves with a variant: sequences that its memory holds, and the decode step at that batch.
 //!
-//! Work and memory are those of [`crate::roofline`]; a step takes
+//! Work, memory and all-reduces are those of [`crate::engine`]; a step takes
 //!
 //! `t(B) = max(bytes(B)/β, FLOP(B)/π) + t₀`, total `B/t` tokens/s, each sequence `1/t`
 //!
@@ -14,12 +14,13 @@
 //! Speeds measured with one sequence, multiplied by the sequences that fit, are the linear rule; it holds while weights and
 //! overhead outweigh the caches.
 
-use crate::engine::Efficiencies;
 use crate::engine::cost::OpTime;
 use crate::engine::memory::{kv_bytes, weight_bytes};
+use crate::engine::ops::collective::AllReduce;
+use crate::engine::{Efficiencies, Phase, Rates, StepLoad, StepModel};
 use crate::error::Result;
-use crate::roofline::{Inventory, OtherCost, Phase};
-use crate::spec::{LinkClass, System};
+use crate::serving::ServingParameters;
+use crate::spec::System;
 use crate::units::{Bytes, Flops, Seconds};
 
 /// The linear rule has broken where it promises this much more than the step allows.
@@ -38,14 +39,6 @@ pub struct ServingRates {
     pub usable: f64,
     /// Of that, what weights and caches do not get, on each device.
     pub reserve: Bytes,
-}
-
-/// Share of the link bandwidth and latency of one all-reduce: those that priors.toml has from measurements.
-pub const fn link(class: LinkClass) -> (f64, Seconds) {
-    match class {
-        LinkClass::Direct => (0.815, Seconds::from_us(9.59)),
-        LinkClass::Pcie => (0.514, Seconds::from_us(33.5)),
-    }
 }
 
 /// What makes a step as long as it is.
@@ -136,9 +129,11 @@ pub struct Step {
 #[derive(Debug, Clone)]
 pub struct ServingSystem {
     system: System,
-    inventory: Inventory,
-    /// Peaks, beside the share and latency of the link between the devices.
-    efficiencies: Efficiencies,
+    model: StepModel,
+    /// The peaks of a device.
+    peaks: Rates,
+    /// What the devices exchange, at the priors of the link between them.
+    all_reduce: AllReduce,
     rates: ServingRates,
 }
 
@@ -148,9 +143,15 @@ impl ServingSystem {
     /// # Errors
     /// A precision that the device has no peak for.
     pub fn new(system: System, rates: ServingRates) -> Result<Self> {
-        let (share, latency) = link(system.hardware.group_link(system.deployment.tensor_parallel).class);
-        let efficiencies = Efficiencies { link: share, link_latency: latency, ..Efficiencies::PEAK };
-        Ok(Self { inventory: Inventory::new(&system)?, efficiencies, system, rates })
+        let class = system.hardware.group_link(system.deployment.tensor_parallel).class;
+        let model = StepModel::new(&system)?;
+        Ok(Self {
+            peaks: model.rates(&Efficiencies::PEAK),
+            all_reduce: model.all_reduce(&ServingParameters::default().efficiencies(class)),
+            model,
+            system,
+            rates,
+        })
     }
 
     /// The system.
@@ -184,17 +185,17 @@ impl ServingSystem {
 
     /// A decode step of `batch` sequences.
     pub fn step(&self, batch: f64, context: f64) -> Step {
-        let at_peak = self.inventory.step(Phase::Decode, batch, context, &self.efficiencies);
+        let step = StepLoad { phase: Phase::Decode, batch, tokens: context };
         let (mut bytes, mut flops, mut compute) = (Bytes::ZERO, Flops::ZERO, Seconds::ZERO);
-        for operator in &at_peak.operators {
-            bytes += operator.work.bytes;
-            flops += operator.work.flops;
+        for operator in self.model.operators().iter().filter(|operator| operator.is_in(step.phase)) {
+            let work = operator.work(&step, &self.peaks);
+            bytes += work.bytes;
+            flops += work.flops;
             // The roofs of operators know tiles; here every format reaches the same share of its peak.
-            let peak = self.system.hardware.peak(operator.precision).expect("the inventory has asked for it before");
-            compute += operator.work.flops / (peak * self.rates.compute);
+            let peak = self.system.hardware.peak(operator.precision()).expect("the model has asked for it before");
+            compute += work.flops / (peak * self.rates.compute);
         }
-        let all_reduces = at_peak.others.iter().filter(|(other, _)| *other == OtherCost::AllReduce);
-        let link: Seconds = all_reduces.map(|(_, time)| *time).sum();
+        let link = self.all_reduce.time(batch);
         let roofs = OpTime { memory: bytes / (self.system.hardware.bandwidth * self.rates.memory), compute };
         let parts = [
             (StepBound::Memory, roofs.memory),

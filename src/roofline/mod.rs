@@ -1,17 +1,16 @@
-//! From an architecture to times: operators → FLOPs and bytes → the slower of the two roofs.
-//!
-//! The operators and their times are those of [`crate::engine`]; [`inventory`] lists each [`operator`] by itself, [`roofs`] and
-//! [`sweep`] say where they lie.
+//! The operators of a step under the roofs of the device, as on a chart: where each lies, what binds it, and from which batch on a step is
+//! compute bound. The operators and their times are those of [`crate::engine`].
 //!
 //! ```
-//! use perfmodel::roofline::{Bound, Efficiencies, Inventory, Phase};
+//! use perfmodel::engine::{Efficiencies, Phase, StepLoad, StepModel};
+//! use perfmodel::roofline::{Bound, Step};
 //! use perfmodel::spec::Catalog;
 //!
 //! let catalog = Catalog::built_in();
 //! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
-//! let inventory = Inventory::new(&system)?;
-//! let decode = inventory.step(Phase::Decode, 1.0, 1000.0, &Efficiencies::PEAK);
-//! let prompt = inventory.step(Phase::Prefill, 1.0, 1000.0, &Efficiencies::PEAK);
+//! let model = StepModel::new(&system)?;
+//! let step = |phase| Step::new(&model, &StepLoad { phase, batch: 1.0, tokens: 1000.0 }, &Efficiencies::PEAK);
+//! let (decode, prompt) = (step(Phase::Decode), step(Phase::Prefill));
 //! for operator in &decode.operators {
 //!     println!("{:18} {:.4} ms, {} bound", operator.name, operator.time.total().as_ms(), operator.bound().name());
 //! }
@@ -22,15 +21,12 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
-pub mod inventory;
 pub mod operator;
 pub mod roofs;
+pub mod step;
 pub mod sweep;
 
-pub use crate::engine::ops::linear::PADDING_ROWS;
-pub use crate::engine::ops::matrices::MatrixKind;
-pub use crate::engine::{DecodeStep, Efficiencies, StepCosts, StepModel, memory};
-pub use inventory::{Inventory, OtherCost, Step};
-pub use operator::{Bound, OperatorKind, OperatorPoint, Phase};
+pub use operator::{Bound, OperatorKind, OperatorPoint};
 pub use roofs::{Ceiling, ComputeRoof, DeviceRoofs, machine_balance};
+pub use step::{OtherCost, Step};
 pub use sweep::{Cell, ContextLine, Crossing, Sweep};

@@ -2,30 +2,9 @@
 
 use crate::engine::cost::{Cost, OpTime, Roofs};
 use crate::engine::ops::matrices::MatrixKind;
+use crate::engine::{Operator, Phase, Rates, StepLoad};
 use crate::spec::{Attention, GroupedAttention, Precision};
 use crate::units::FlopsPerSec;
-
-/// Prompt or answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// All tokens of the prompts at once.
-    Prefill,
-    /// One token of each running sequence.
-    Decode,
-}
-
-impl Phase {
-    /// Both, in the order of a request.
-    pub const ALL: [Self; 2] = [Self::Prefill, Self::Decode];
-
-    /// Name in files and tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Prefill => "prefill",
-            Self::Decode => "decode",
-        }
-    }
-}
 
 /// The roof that binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +63,27 @@ pub struct OperatorPoint {
 }
 
 impl OperatorPoint {
+    /// Of an operator in a step at the rates of a device.
+    pub fn new(operator: &Operator, step: &StepLoad, rates: &Rates) -> Self {
+        let (kind, name) = match operator {
+            Operator::Matrix(matrix) => (OperatorKind::Matrix(matrix.kind), matrix_name(matrix.kind).to_owned()),
+            Operator::Attention(op) => {
+                (OperatorKind::Attention, format!("attention, {}", attention_name(&op.attention)))
+            }
+            Operator::Activations(_) => (OperatorKind::Activations, "activations".to_owned()),
+        };
+        Self {
+            phase: step.phase,
+            kind,
+            name,
+            layers: operator.layers(),
+            work: operator.work(step, rates),
+            precision: operator.precision(),
+            roofs: operator.roofs(step.phase, rates),
+            time: operator.time(step, rates),
+        }
+    }
+
     /// FLOP for a byte of traffic; `None` without traffic or without arithmetic.
     pub fn intensity(&self) -> Option<f64> {
         let (flops, bytes) = (self.work.flops.get(), self.work.bytes.get());
@@ -107,12 +107,12 @@ impl OperatorPoint {
     }
 }
 
-/// What a matrix is called; one into a feed-forward block may have a gate beside it.
-pub(super) const fn matrix_name(kind: MatrixKind, gated: bool) -> &'static str {
+/// What a matrix is called.
+const fn matrix_name(kind: MatrixKind) -> &'static str {
     match kind {
         MatrixKind::Qkv => "QKV projection",
         MatrixKind::AttentionOutput => "attention output",
-        MatrixKind::FfnUp if gated => "FFN gate and up",
+        MatrixKind::FfnGateUp => "FFN gate and up",
         MatrixKind::FfnUp => "FFN up",
         MatrixKind::FfnDown => "FFN down",
         MatrixKind::Router => "router",
@@ -123,7 +123,7 @@ pub(super) const fn matrix_name(kind: MatrixKind, gated: bool) -> &'static str {
 }
 
 /// What attention is called.
-pub(super) fn attention_name(attention: &Attention) -> String {
+fn attention_name(attention: &Attention) -> String {
     let a = match attention {
         Attention::Latent(_) => return "MLA".to_owned(),
         Attention::Grouped(a) => a,

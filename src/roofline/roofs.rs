@@ -1,8 +1,8 @@
 //! The roofs of a device: peaks, what a system reaches of them, and the machine balance.
 
-use super::inventory::Step;
-use super::operator::{OperatorKind, OperatorPoint, Phase};
-use crate::engine::system::Efficiencies;
+use super::operator::{OperatorKind, OperatorPoint};
+use super::step::Step;
+use crate::engine::{Efficiencies, Phase};
 use crate::spec::{Precision, System};
 use crate::units::{BytesPerSec, FlopsPerSec};
 

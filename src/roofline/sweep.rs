@@ -1,10 +1,9 @@
 //! Compute time against memory time of whole steps over batch and context, and where they cross.
 
-use super::inventory::{Inventory, roof_times};
-use super::operator::Phase;
+use super::step::{operators, roof_times};
 use crate::engine::cost::OpTime;
 use crate::engine::memory::kv_bytes;
-use crate::engine::system::Efficiencies;
+use crate::engine::{Efficiencies, Phase, StepLoad, StepModel};
 use crate::spec::System;
 use crate::units::Bytes;
 
@@ -71,7 +70,7 @@ impl Sweep {
     /// Sweeps over all pairs of the given values; `kv_cache` is what the sequences share.
     pub fn run(
         system: &System,
-        inventory: &Inventory,
+        model: &StepModel,
         phase: Phase,
         batches: &[f64],
         contexts: &[f64],
@@ -81,7 +80,7 @@ impl Sweep {
         let batches = sorted(batches);
         let line = |tokens| {
             let capacity = kv_cache / kv_bytes(system, tokens);
-            let time = |batch| roof_times(&inventory.operators(phase, batch, tokens, efficiencies));
+            let time = |batch| roof_times(&operators(model, &StepLoad { phase, batch, tokens }, efficiencies));
             ContextLine {
                 tokens,
                 crossing: crossing(|batch| {

@@ -16,14 +16,16 @@ use crate::app::Numbers;
 use crate::app::ResolvedSystem;
 use crate::app::cautions;
 use crate::calibration::Origin;
+use crate::engine::memory::kv_bytes;
+use crate::engine::ops::linear::PADDING_ROWS;
+use crate::engine::{Phase, StepLoad, StepModel};
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecaster};
 use crate::report::text::{caution_lines, report_table, written_lines};
 use crate::report::{
     RooflineReport, batch_axis, crossings_table, operators_table, roofs_table, sweep_table, write_roofline,
 };
-use crate::roofline::memory::kv_bytes;
-use crate::roofline::{Crossing, DeviceRoofs, Inventory, PADDING_ROWS, Phase, Sweep};
+use crate::roofline::{Crossing, DeviceRoofs, Step, Sweep};
 use crate::spec::Catalog;
 use crate::workload::LoadKind;
 
@@ -139,10 +141,11 @@ fn report(
     let system = &target.system;
     let efficiencies = forecaster.efficiencies().expect("the default estimator puts steps together from operators");
     let kv_cache = Capacity::of(system, forecaster)?.kv_cache;
-    let inventory = Inventory::new(system)?;
-    let steps = Phase::ALL.map(|phase| inventory.step(phase, args.batch, args.context, &efficiencies));
+    let model = StepModel::new(system)?;
+    let steps = Phase::ALL
+        .map(|phase| Step::new(&model, &StepLoad { phase, batch: args.batch, tokens: args.context }, &efficiencies));
     let sweeps = Phase::ALL
-        .map(|phase| Sweep::run(system, &inventory, phase, args.batches.values(), contexts, kv_cache, &efficiencies));
+        .map(|phase| Sweep::run(system, &model, phase, args.batches.values(), contexts, kv_cache, &efficiencies));
     let mut cautions = cautions(target, forecaster, &[]);
     let bounded = forecaster.from_origin(Origin::OnBound);
     if !bounded.is_empty() {

@@ -1,21 +1,24 @@
 //! Attention: KV cache traffic of decode, arithmetic of prefill and decode. MHA/GQA/MQA, sliding windows and MLA.
 
-use crate::spec::{Attention, Deployment, GroupedAttention, LatentAttention};
+use crate::engine::cost::{Cost, Roofs};
+use crate::engine::rates::Rates;
+use crate::engine::sharding::Sharding;
+use crate::spec::{Attention, Deployment, GroupedAttention, LatentAttention, LayerGroup, Precision};
+use crate::units::{Bytes, Flops};
 
-/// KV cache of one layer for one token in bytes, summed over all devices of the tensor-parallel group.
+/// KV cache of one layer for one token in bytes, on one of so many devices.
 ///
-/// GQA: `2·K·h·b`; with more devices than key/value heads every device still holds one head, so K counts as
-/// `g·⌈K/g⌉`. MLA: `(kv_lora_rank + rope)·b` on every device, because the latent cannot be split by heads.
-pub fn kv_bytes_per_token(attention: &Attention, deployment: &Deployment) -> f64 {
-    let bytes = deployment.kv_precision.bytes();
-    let gpus = deployment.tensor_parallel;
-    match attention {
+/// GQA: `2·⌈K/g⌉·h·b`; with more devices than key/value heads every device still holds one head. MLA: `(kv_lora_rank + rope)·b`,
+/// because the latent cannot be split by heads.
+pub fn kv_bytes_per_token(attention: &Attention, kv_precision: Precision, devices: u32) -> f64 {
+    let elements = match attention {
         Attention::Grouped(a) => {
-            let heads = f64::from(gpus * a.kv_heads.div_ceil(gpus));
-            2.0 * heads * f64::from(a.head_dim) * bytes
+            let heads = Sharding::Split(devices).whole_parts(a.kv_heads);
+            2.0 * f64::from(heads) * f64::from(a.head_dim)
         }
-        Attention::Latent(a) => f64::from(a.kv_lora_rank + a.qk_rope_head_dim) * bytes * f64::from(gpus),
-    }
+        Attention::Latent(a) => f64::from(a.kv_lora_rank + a.qk_rope_head_dim),
+    };
+    elements * kv_precision.bytes()
 }
 
 /// Tokens of a context that a layer keeps and reads.
@@ -72,10 +75,59 @@ pub fn decode_flops_per_token(attention: &Attention) -> f64 {
     }
 }
 
+/// Attention of equal layers, as one device has it.
+#[derive(Debug, Clone, Copy)]
+pub struct AttentionOp {
+    /// What each layer does.
+    pub attention: Attention,
+    /// How many layers.
+    pub layers: u32,
+    /// How the query heads lie over the devices.
+    pub sharding: Sharding,
+    /// Format of the arithmetic.
+    pub precision: Precision,
+    /// Cache of one layer for one token on a device.
+    kv_bytes_per_token: f64,
+}
+
+impl AttentionOp {
+    /// Of a group of equal layers.
+    pub fn new(group: &LayerGroup, deployment: &Deployment) -> Self {
+        let devices = deployment.tensor_parallel;
+        Self {
+            attention: group.attention,
+            layers: group.count,
+            sharding: Sharding::Split(devices),
+            precision: deployment.weight_precision.unquantised(),
+            kv_bytes_per_token: kv_bytes_per_token(&group.attention, deployment.kv_precision, devices),
+        }
+    }
+
+    /// Work on one device for one decoding sequence with a context of so many tokens.
+    pub fn decode_work(&self, context: f64) -> Cost {
+        let seen = visible_tokens(&self.attention, context) * f64::from(self.layers);
+        Cost {
+            flops: Flops::new(seen * decode_flops_per_token(&self.attention) * self.sharding.share()),
+            bytes: Bytes::new(seen * self.kv_bytes_per_token),
+        }
+    }
+
+    /// Roofs over the decode of attention.
+    pub fn decode_roofs(&self, rates: &Rates) -> Roofs {
+        Roofs { compute: rates.attention * decode_tile_share(&self.attention), bandwidth: rates.bandwidth }
+    }
+
+    /// Arithmetic on one device for one prompt. Its traffic is that of the activations.
+    pub fn prefill_work(&self, input_tokens: f64) -> Flops {
+        let pairs = causal_pairs(&self.attention, input_tokens) * f64::from(self.layers);
+        Flops::new(pairs * prefill_flops_per_pair(&self.attention) * self.sharding.share())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Precision, QkNorm};
+    use crate::spec::QkNorm;
 
     fn grouped(kv_heads: u32, window: Option<u32>) -> Attention {
         Attention::Grouped(GroupedAttention {
@@ -90,15 +142,11 @@ mod tests {
         })
     }
 
-    fn deployment(tensor_parallel: u32) -> Deployment {
-        Deployment::new(tensor_parallel, Precision::Bf16)
-    }
-
     #[test]
     fn kv_heads_are_replicated_only_beyond_their_number() {
         // Llama-3.1-8B, bf16: 2 * 8 * 128 * 2 = 4096 bytes a layer (131072 over its 32 layers).
-        for (gpus, want) in [(1, 4096.0), (8, 4096.0), (16, 8192.0), (32, 16384.0)] {
-            assert_eq!(kv_bytes_per_token(&grouped(8, None), &deployment(gpus)), want, "{gpus} GPUs");
+        for (gpus, want) in [(1, 4096.0), (8, 512.0), (16, 512.0), (32, 512.0)] {
+            assert_eq!(kv_bytes_per_token(&grouped(8, None), Precision::Bf16, gpus), want, "{gpus} GPUs");
         }
     }
 
@@ -112,8 +160,9 @@ mod tests {
             qk_rope_head_dim: 64,
             v_head_dim: 128,
         });
-        assert_eq!(kv_bytes_per_token(&latent, &deployment(1)), 1152.0);
-        assert_eq!(kv_bytes_per_token(&latent, &deployment(8)), 9216.0);
+        for gpus in [1, 8] {
+            assert_eq!(kv_bytes_per_token(&latent, Precision::Bf16, gpus), 1152.0);
+        }
     }
 
     #[test]

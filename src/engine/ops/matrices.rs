@@ -1,12 +1,13 @@
-//! The weight matrices of a system by name: what a step multiplies, and from which [`StepModel`](crate::engine::StepModel) takes its sums.
+//! The weight matrices of a system by name: what one device multiplies in a step.
 
-use crate::engine::cost::Cost;
-use crate::engine::ops::linear::linear;
-use crate::engine::ops::moe::read_share;
-use crate::engine::step::WeightCost;
+use super::linear::{PADDING_ROWS, linear};
+use super::moe::read_share;
+use crate::engine::cost::{Cost, OpTime};
+use crate::engine::rates::Rates;
+use crate::engine::sharding::Sharding;
 use crate::error::Result;
 use crate::spec::{Ffn, LayerGroup, MoeFfn, Precision, System};
-use crate::units::{BytesPerSec, FlopsPerSec};
+use crate::units::{FlopsPerSec, Seconds};
 
 /// A matrix of a layer, or the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +16,9 @@ pub enum MatrixKind {
     Qkv,
     /// Output projection of attention.
     AttentionOutput,
-    /// Gate and up of a dense feed-forward block, or up alone.
+    /// Gate and up of a dense feed-forward block.
+    FfnGateUp,
+    /// Up of one without a gate.
     FfnUp,
     /// Down of a dense feed-forward block.
     FfnDown,
@@ -29,108 +32,152 @@ pub enum MatrixKind {
     Head,
 }
 
-/// Weights of equal arithmetic: bytes read once per step, arithmetic per token.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WeightOp {
-    /// Arithmetic of one token; traffic of the whole operator.
-    pub cost_per_token: Cost,
-    /// Format of the arithmetic.
-    pub precision: Precision,
-    /// Its peak on one device.
-    pub peak: FlopsPerSec,
-    /// Whether every token of a prompt passes through it (the head sees only the last).
-    pub in_prefill: bool,
-    /// Routed experts: total and active per token.
-    pub experts: Option<(f64, f64)>,
+/// Which rows of a step pass through a matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// All tokens.
+    Tokens,
+    /// The last token of each sequence: the head makes one answer of a prompt.
+    Sequences,
 }
 
-/// What the devices of a group reach together.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rates {
-    /// Memory bandwidth.
-    pub bandwidth: BytesPerSec,
-    /// Factor from the peak of one device to the attainable rate of matrix products.
-    pub gemm: f64,
-    /// Attainable rate of attention.
-    pub attention: FlopsPerSec,
-    /// Factor by which long matrix products run slower.
-    pub slowdown: f64,
+/// Routed experts of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Experts {
+    /// All.
+    pub total: f64,
+    /// Those that a token uses.
+    pub active: f64,
 }
 
-impl WeightOp {
-    /// Whether their times add up to that of their sum: the same bytes and FLOPs for each other at any number of tokens.
-    pub fn is_like(&self, other: &Self) -> bool {
-        self.experts == other.experts && self.in_prefill == other.in_prefill && self.precision == other.precision
-    }
-
-    /// Its times at attainable rates.
-    pub fn times(&self, rates: &Rates) -> WeightCost {
-        let per_token = self.cost_per_token.flops / (self.peak * rates.gemm);
-        WeightCost {
-            read: self.cost_per_token.bytes / rates.bandwidth,
-            per_token,
-            per_prompt_token: self.in_prefill.then_some(per_token * rates.slowdown),
-            experts: self.experts,
-        }
-    }
-
-    /// Work for tokens that all pass through it, without padding.
-    pub fn work(&self, tokens: f64) -> Cost {
-        Cost {
-            flops: self.cost_per_token.flops * tokens,
-            bytes: self.cost_per_token.bytes * read_share(self.experts, tokens),
-        }
-    }
-}
-
-/// All matrices of one kind, summed over their layers.
+/// All matrices of one kind in all their layers, as one device has them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matrix {
+pub struct Matrix {
     /// Which.
     pub kind: MatrixKind,
     /// Layers that have it.
     pub layers: u32,
-    /// Their work.
-    pub op: WeightOp,
+    /// How it lies over the devices.
+    pub sharding: Sharding,
+    /// Arithmetic of one row on a device; weights that a device reads once per step.
+    pub per_row: Cost,
+    /// Format of the arithmetic.
+    pub precision: Precision,
+    /// Its peak.
+    pub peak: FlopsPerSec,
+    /// What passes through it.
+    pub rows: Rows,
+    /// Routed experts.
+    pub experts: Option<Experts>,
+}
+
+impl Matrix {
+    /// Whether their times add up to that of their sum: the same bytes and FLOPs for each other at any number of tokens.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.experts == other.experts && self.rows == other.rows && self.precision == other.precision
+    }
+
+    /// Its times at the rates of a device.
+    pub fn times(&self, rates: &Rates) -> MatrixTimes {
+        let per_token = self.per_row.flops / (self.peak * rates.gemm);
+        MatrixTimes {
+            read: self.per_row.bytes / rates.bandwidth,
+            per_token,
+            per_prompt_token: (self.rows == Rows::Tokens).then_some(per_token * rates.slowdown),
+            experts: self.experts,
+        }
+    }
+
+    /// Work on one device for rows that all pass through it, without padding.
+    pub fn work(&self, rows: f64) -> Cost {
+        Cost { flops: self.per_row.flops * rows, bytes: self.per_row.bytes * read_share(self.experts, rows) }
+    }
+}
+
+/// Times of a matrix: reading it, and its arithmetic per token.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MatrixTimes {
+    /// Reading all of it.
+    pub read: Seconds,
+    /// Arithmetic of one decoded token.
+    pub per_token: Seconds,
+    /// Arithmetic of one token of a prompt; `None` where only the last token passes.
+    pub per_prompt_token: Option<Seconds>,
+    /// Routed experts.
+    pub experts: Option<Experts>,
+}
+
+impl MatrixTimes {
+    /// Reading what `tokens` tokens need.
+    fn read_time(&self, tokens: f64) -> Seconds {
+        self.read * read_share(self.experts, tokens)
+    }
+
+    /// Decode of `tokens` sequences with the arithmetic of `rows`.
+    pub fn decode(&self, tokens: f64, rows: f64) -> OpTime {
+        OpTime { memory: self.read_time(tokens), compute: self.per_token * rows }
+    }
+
+    /// Prefill of `prompts` prompts with `tokens` tokens in all, in a step of their own.
+    pub fn prefill(&self, prompts: f64, tokens: f64) -> OpTime {
+        match self.per_prompt_token {
+            Some(per_token) => OpTime { memory: self.read_time(tokens), compute: per_token * (tokens + PADDING_ROWS) },
+            None => self.decode(prompts, prompts + PADDING_ROWS),
+        }
+    }
+
+    /// What a prompt adds to a decode step that carries it: its arithmetic, or for routed experts the reading of those
+    /// that the step would not have touched. (The decode step has read all others.)
+    pub fn prefill_in_step(&self, input_tokens: f64) -> Seconds {
+        self.per_prompt_token.map_or(Seconds::ZERO, |per_token| {
+            let read = self.read_time(input_tokens + 1.0) - self.read_time(1.0);
+            (per_token * input_tokens).max(read)
+        })
+    }
 }
 
 /// The matrices of a system in the order of a forward pass.
 ///
 /// # Errors
 /// A precision that the device has no peak for.
-pub(crate) fn matrices(system: &System) -> Result<Vec<Matrix>> {
+pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
     let model = &system.model;
     let d = u64::from(model.hidden_size);
     let stored = system.deployment.weight_precision;
     let narrow = system.deployment.linear_precision();
     let narrow_peak = system.hardware.peak(narrow)?;
     let wide = stored.unquantised();
-    let dense = |layers: u32, weights: u64| WeightOp {
-        cost_per_token: linear(f64::from(layers) * weights as f64, stored.bytes(), 1.0),
+    let sharding = Sharding::Split(system.deployment.tensor_parallel);
+    let dense = |kind: MatrixKind, layers: u32, weights: u64| Matrix {
+        kind,
+        layers,
+        sharding,
+        per_row: linear(f64::from(layers) * weights as f64, stored.bytes(), 1.0) * sharding.share(),
         precision: narrow,
         peak: narrow_peak,
-        in_prefill: true,
+        rows: Rows::Tokens,
         experts: None,
     };
     let mut found: Vec<Matrix> = Vec::new();
     for group in &model.layers {
         for (kind, weights) in every_token(group, d).into_iter().filter(|(_, weights)| *weights > 0) {
-            add(&mut found, Matrix { kind, layers: group.count, op: dense(group.count, weights) });
+            add(&mut found, dense(kind, group.count, weights));
         }
         if let Ffn::Moe(moe) = group.ffn {
-            let all = dense(group.count, u64::from(moe.experts) * moe.expert_weights(d));
-            let op = routed(&moe, all);
-            add(&mut found, Matrix { kind: MatrixKind::RoutedExperts, layers: group.count, op });
+            let all = u64::from(moe.experts) * moe.expert_weights(d);
+            add(&mut found, routed(&moe, dense(MatrixKind::RoutedExperts, group.count, all)));
         }
     }
-    let head = WeightOp {
-        cost_per_token: linear(model.vocabulary_matrix() as f64, wide.bytes(), 1.0),
+    found.push(Matrix {
+        kind: MatrixKind::Head,
+        layers: 1,
+        sharding,
+        per_row: linear(model.vocabulary_matrix() as f64, wide.bytes(), 1.0) * sharding.share(),
         precision: wide,
         peak: system.hardware.peak(wide)?,
-        in_prefill: false,
+        rows: Rows::Sequences,
         experts: None,
-    };
-    found.push(Matrix { kind: MatrixKind::Head, layers: 1, op: head });
+    });
     Ok(found)
 }
 
@@ -141,7 +188,10 @@ fn every_token(group: &LayerGroup, d: u64) -> Vec<(MatrixKind, u64)> {
         (MatrixKind::AttentionOutput, group.attention.output_weights(d)),
     ];
     let ffn = match group.ffn {
-        Ffn::Dense(ffn) => [(MatrixKind::FfnUp, ffn.up_weights(d)), (MatrixKind::FfnDown, ffn.down_weights(d))],
+        Ffn::Dense(ffn) => {
+            let up = if ffn.gated { MatrixKind::FfnGateUp } else { MatrixKind::FfnUp };
+            [(up, ffn.up_weights(d)), (MatrixKind::FfnDown, ffn.down_weights(d))]
+        }
         Ffn::Moe(moe) => {
             [(MatrixKind::Router, moe.router_weights(d)), (MatrixKind::SharedExperts, moe.shared_weights(d))]
         }
@@ -150,18 +200,18 @@ fn every_token(group: &LayerGroup, d: u64) -> Vec<(MatrixKind, u64)> {
 }
 
 /// Routed experts: all may be read, a token computes with the active ones.
-fn routed(moe: &MoeFfn, all: WeightOp) -> WeightOp {
-    let (experts, active) = (f64::from(moe.experts), f64::from(moe.active_experts));
-    let cost = Cost { flops: all.cost_per_token.flops * (active / experts), bytes: all.cost_per_token.bytes };
-    WeightOp { cost_per_token: cost, experts: Some((experts, active)), ..all }
+fn routed(moe: &MoeFfn, all: Matrix) -> Matrix {
+    let experts = Experts { total: f64::from(moe.experts), active: f64::from(moe.active_experts) };
+    let per_row = Cost { flops: all.per_row.flops * (experts.active / experts.total), bytes: all.per_row.bytes };
+    Matrix { per_row, experts: Some(experts), ..all }
 }
 
 /// Adds to the matrix of the same kind, if there is one.
 fn add(found: &mut Vec<Matrix>, matrix: Matrix) {
-    match found.iter_mut().find(|known| known.kind == matrix.kind && known.op.is_like(&matrix.op)) {
+    match found.iter_mut().find(|known| known.kind == matrix.kind && known.is_like(&matrix)) {
         Some(known) => {
             known.layers += matrix.layers;
-            known.op.cost_per_token += matrix.op.cost_per_token;
+            known.per_row += matrix.per_row;
         }
         None => found.push(matrix),
     }

@@ -1,5 +1,7 @@
 //! Mixture of experts: how many experts a batch touches.
 
+use super::matrices::Experts;
+
 /// Expected number of distinct routed experts that `tokens` tokens touch, `E·(1 − (1 − k/E)^n)`.
 ///
 /// Assumes that every token picks its k of E experts evenly and independently of the others.
@@ -11,10 +13,10 @@ pub fn touched_experts(experts: f64, active: f64, tokens: f64) -> f64 {
     -experts * (tokens * (-active / experts).ln_1p()).exp_m1()
 }
 
-/// Share of the weights of an operator that `tokens` tokens need: all of a dense one, of routed experts (total, active per
-/// token) those that are touched.
-pub fn read_share(experts: Option<(f64, f64)>, tokens: f64) -> f64 {
-    experts.map_or(1.0, |(experts, active)| touched_experts(experts, active, tokens) / experts)
+/// Share of the weights of an operator that `tokens` tokens need: all of a dense one, of routed experts those that are
+/// touched.
+pub fn read_share(experts: Option<Experts>, tokens: f64) -> f64 {
+    experts.map_or(1.0, |Experts { total, active }| touched_experts(total, active, tokens) / total)
 }
 
 #[cfg(test)]

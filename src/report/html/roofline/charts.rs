@@ -10,14 +10,14 @@ use plotly::layout::{
 };
 use plotly::{Contour, HeatMap, Plot, Scatter, Surface};
 
+use crate::engine::Phase;
+use crate::engine::ops::matrices::MatrixKind;
 use crate::number::{number, short};
 use crate::report::html::charts::distinct;
 use crate::report::html::error_map::cell_number;
 use crate::report::html::figure::{Figure, INK, axis, layout, plot};
 use crate::report::html::roofline::page::RooflineReport;
-use crate::roofline::{
-    Cell, ContextLine, DeviceRoofs, MatrixKind, OperatorKind, OperatorPoint, Phase, Step, Sweep, machine_balance,
-};
+use crate::roofline::{Cell, ContextLine, DeviceRoofs, OperatorKind, OperatorPoint, Step, Sweep, machine_balance};
 use crate::units::{BytesPerSec, Flops, FlopsPerSec};
 
 const UNUSED: &str = "#B3BAC2";
@@ -218,7 +218,7 @@ const fn kind_colour(kind: OperatorKind) -> &'static str {
     match kind {
         OperatorKind::Matrix(MatrixKind::Qkv) => "#0072B2",
         OperatorKind::Matrix(MatrixKind::AttentionOutput) => "#56B4E9",
-        OperatorKind::Matrix(MatrixKind::FfnUp) => "#009E73",
+        OperatorKind::Matrix(MatrixKind::FfnGateUp | MatrixKind::FfnUp) => "#009E73",
         OperatorKind::Matrix(MatrixKind::FfnDown) => "#7FC8A9",
         OperatorKind::Matrix(MatrixKind::Router) => "#5C5C5C",
         OperatorKind::Matrix(MatrixKind::RoutedExperts) => "#D55E00",

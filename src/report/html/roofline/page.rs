@@ -1,11 +1,12 @@
 //! The page of a roofline: roofs, operators and sweeps.
 
+use crate::engine::Phase;
 use crate::number::{counted, number, short};
 use crate::report::html::about::{About, ResultKind};
 use crate::report::html::figure::Figure;
 use crate::report::html::page::{html_table, page, section};
 use crate::report::tables::roofline::{crossings_table, operators_table, roofs_table};
-use crate::roofline::{DeviceRoofs, Phase, Step, Sweep};
+use crate::roofline::{DeviceRoofs, Step, Sweep};
 
 /// What there is to say of the roofline of a system.
 #[derive(Debug, Clone)]
