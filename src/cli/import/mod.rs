@@ -96,7 +96,11 @@ pub struct ImportArgs {
 struct WantedTool(Option<Tool>);
 
 fn tool(text: &str) -> Result<WantedTool> {
-    if text == "auto" { Ok(WantedTool(None)) } else { text.parse().map(|tool| WantedTool(Some(tool))) }
+    if text.eq_ignore_ascii_case("auto") {
+        Ok(WantedTool(None))
+    } else {
+        text.parse().map(|tool| WantedTool(Some(tool)))
+    }
 }
 
 fn load(text: &str) -> Result<LoadKind> {
