@@ -193,7 +193,9 @@ impl Catalog {
     pub fn model_or_config(&self, name_or_path: &str) -> Result<ModelArchitecture> {
         match hf_config_at(name_or_path)? {
             Some(model) => Ok(model),
-            None if Path::new(name_or_path).is_dir() && self.find(Kind::Model, name_or_path)?.is_none() => {
+            None if Path::new(name_or_path).is_dir()
+                && !self.names(Kind::Model).iter().any(|file| file.is_called(name_or_path)) =>
+            {
                 Err(Error::input("the folder holds no config.json")
                     .at(name_or_path)
                     .help("give the folder into which the model was downloaded, or a name that `perfmodel list` shows"))
@@ -447,6 +449,8 @@ mod tests {
             "DeepSeek-V3.2",
             "Qwen2-57B-A14B",
             "instruct",
+            "/models/Llama-3.1-8B",
+            "./Llama-3.1-8B",
             "70B",
             "",
         ] {

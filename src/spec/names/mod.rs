@@ -22,6 +22,12 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// Whether a name is its id or one of its aliases, in any case of letters.
+    pub fn is_called(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.id.to_lowercase() == name || self.aliases.iter().any(|alias| alias.to_lowercase() == name)
+    }
+
     fn all(&self) -> impl Iterator<Item = &str> {
         [&self.id, &self.name].into_iter().chain(&self.aliases).map(String::as_str)
     }
@@ -54,8 +60,7 @@ impl Meaning {
 /// # Errors
 /// It fits several devices, none of which is the usual one.
 pub(super) fn meaning(kind: Kind, name: &str, files: &[Named]) -> Result<Option<Meaning>> {
-    let alias = name.to_lowercase();
-    if let Some(file) = files.iter().find(|file| file.aliases.iter().any(|known| known.to_lowercase() == alias)) {
+    if let Some(file) = files.iter().find(|file| file.is_called(name)) {
         return Ok(Some(Meaning::plain(&file.id)));
     }
     match kind {
@@ -93,6 +98,10 @@ fn device(name: &str, files: &[Named]) -> Result<Option<Meaning>> {
 
 /// A model of the same name but for what says nothing of the shape, or one that a file says to have its shape.
 fn model(name: &str, files: &[Named]) -> Option<Meaning> {
+    // The last part of a path is no name.
+    if name.starts_with(['.', '/', '~']) || name.matches('/').count() > 1 {
+        return None;
+    }
     let typed = ModelName::of(name);
     let (file, same_name) = files
         .iter()
