@@ -42,8 +42,8 @@ impl ModelName {
         let has = |format: &&(&str, Precision)| words.contains(&format.0);
         let format = FORMATS.iter().find(has).map(|(_, format)| *format);
         let (sizes, others): (Vec<&str>, Vec<&str>) = words
-            .iter()
-            .filter(|word| !LOOKED_THROUGH.contains(word) && !FORMATS.iter().any(|(format, _)| format == *word))
+            .into_iter()
+            .filter(|word| !LOOKED_THROUGH.contains(word) && !FORMATS.iter().any(|(format, _)| format == word))
             .partition(|word| is_size(word));
         Self { family: others.concat().replace('.', ""), sizes: sizes.into_iter().map(str::to_owned).collect(), format }
     }
@@ -73,7 +73,7 @@ fn words(name: &str) -> Vec<&str> {
 }
 
 /// `70b`, `1.5b`, `190m`, `8x7b`, `a22b`
-fn is_size(word: &&&str) -> bool {
+fn is_size(word: &str) -> bool {
     let number = word.strip_suffix(['b', 'm']).unwrap_or_default();
     let number = number.strip_prefix('a').unwrap_or(number);
     number.split('x').all(|part| {
