@@ -449,14 +449,15 @@ mod tests {
             "DeepSeek-V3.2",
             "Qwen2-57B-A14B",
             "instruct",
-            "/models/Llama-3.1-8B",
-            "./Llama-3.1-8B",
             "70B",
             "",
         ] {
             let message = catalog.model(name).unwrap_err().to_string();
             let want = "help: `perfmodel list models` shows all; another one is described by its config.json";
             assert!(message.contains(want), "{name}: {message}");
+        }
+        for path in ["/models/Llama-3.1-8B", "./Llama-3.1-8B", "~/Llama-3.1-8B"] {
+            assert!(catalog.model(path).is_err(), "{path}");
         }
     }
 
