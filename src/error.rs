@@ -147,14 +147,51 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The one of `known` that is closest to `given`, if any is close enough to be meant.
+/// The one of `known` that is closest to `given`, if any is close enough to be meant. Case, blanks, `-` and `_` do not count.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = plain(given);
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(given, name), name))
-        .filter(|(similarity, _)| *similarity > 0.8)
+        .map(|name| (plain(name), name))
+        .filter(|(spelt, _)| is_near(&given, spelt))
+        .map(|(spelt, name)| (strsim::jaro_winkler(&given, &spelt), name))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// Lower case, with one sign between words.
+fn plain(name: &str) -> String {
+    name.trim().to_lowercase().replace([' ', '-'], "_")
+}
+
+/// Whether one may be meant by the other: it begins with all of its words, or differs by a slip in four letters. A slip swaps
+/// digits or types one twice; another number is another thing (`H20` is no `H200`, `8b` no `70b`), and a zero too many is one.
+fn is_near(given: &str, name: &str) -> bool {
+    let more_words = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('_'));
+    if more_words(name, given) {
+        return true;
+    }
+    if ![digits(given, false), digits(given, true)].contains(&digits(name, false)) {
+        return false;
+    }
+    let half = |part: &str, whole: &str| 2 * part.len() >= whole.len();
+    (more_words(given, name) && half(name, given))
+        || (name.starts_with(given) && half(given, name))
+        || 4 * strsim::osa_distance(given, name) <= given.len().max(name.len())
+}
+
+/// The digits of a name in order of size; on request those that follow an equal one only once, but for zeros.
+fn digits(name: &str, once: bool) -> Vec<char> {
+    let mut digits = Vec::new();
+    let mut before = None;
+    for sign in name.chars() {
+        if sign.is_ascii_digit() && !(once && sign != '0' && before == Some(sign)) {
+            digits.push(sign);
+        }
+        before = Some(sign);
+    }
+    digits.sort_unstable();
+    digits
 }
 
 /// `did you mean …? ` where a known name is close enough to be meant, else nothing: the beginning of a remedy.
@@ -162,12 +199,12 @@ pub fn nearest_hint<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
     did_you_mean(given, known).map_or_else(String::new, |near| format!("did you mean `{near}`? "))
 }
 
-/// The one of `all` that `text` names.
+/// The one of `all` that `text` names, in any case of letters.
 ///
 /// # Errors
 /// There is none; `wrong` begins the message, the remedy shows the nearest and all names.
 pub fn named<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str, wrong: &str) -> Result<T> {
-    all.iter().copied().find(|item| name(*item) == text).ok_or_else(|| {
+    all.iter().copied().find(|item| name(*item).eq_ignore_ascii_case(text)).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|item| name(*item)).collect();
         let near = nearest_hint(text, names.iter().copied());
         Error::input(format!("{wrong} `{text}`")).help(format!("{near}known: {}", names.join(", ")))
@@ -188,9 +225,53 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelling_finds_the_nearest_name_and_noise_finds_none() {
-        let known = ["llama31_8b", "llama31_70b", "qwen3_32b"];
-        assert_eq!(did_you_mean("lama31_8b", known), Some("llama31_8b"));
-        assert_eq!(did_you_mean("zzzz", known), None);
+    fn a_misspelling_finds_the_nearest_name_and_another_thing_finds_none() {
+        let models =
+            ["deepseek-r1", "deepseek_v3", "llama2_7b", "llama31_8b", "llama31_70b", "qwen3_32b", "qwen3_30b_a3b"];
+        let devices = ["a10g_24gb", "a10g", "h100_sxm_80gb", "h100_pcie_80gb", "h200_sxm_141gb", "h200", "l4_24gb"];
+        let parameters = ["memory_efficiency", "compute_efficiency", "burst_factor", "step_overhead_ms"];
+        let loads = ["closed_loop", "open_loop", "static_batch"];
+        let cases: [(&[&str], &str, Option<&str>); 29] = [
+            (&models, "lama31_8b", Some("llama31_8b")),
+            (&models, "llama31_8", Some("llama31_8b")),
+            (&models, "Llama31-8b", Some("llama31_8b")),
+            (&models, "qwen3_23b", Some("qwen3_32b")),
+            (&models, "qwen3_30b", Some("qwen3_30b_a3b")),
+            (&models, "llama-4-maverick", None),
+            (&models, "deepseek-r1-distill-qwen-32b", None),
+            (&models, "deepseek-v3.1", None),
+            (&models, "llama2_13b", None),
+            (&models, "zzzz", None),
+            (&models, "", None),
+            (&devices, "h100_sxm_80g", Some("h100_sxm_80gb")),
+            (&devices, "h100_pice_80gb", Some("h100_pcie_80gb")),
+            (&devices, "l4_42gb", Some("l4_24gb")),
+            (&devices, "A100", None),
+            (&devices, "H20", None),
+            (&devices, "H2000", None),
+            (&devices, "H800", None),
+            (&parameters, "burst_facto", Some("burst_factor")),
+            (&parameters, "memory-eficiency", Some("memory_efficiency")),
+            (&parameters, "memory_eff", Some("memory_efficiency")),
+            (&parameters, "step_overhead", Some("step_overhead_ms")),
+            (&parameters, "link_efficiency", None),
+            (&loads, "static-batch", Some("static_batch")),
+            (&loads, "static", Some("static_batch")),
+            (&loads, "closed", Some("closed_loop")),
+            (&loads, "poisson", None),
+            (&["fp64", "fp8", "int8"], "fp88", Some("fp8")),
+            (&["fp64", "fp8", "fp4", "int8"], "fp6", None),
+        ];
+        for (known, given, want) in cases {
+            assert_eq!(did_you_mean(given, known.iter().copied()), want, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_name_counts_in_any_case_of_letters() {
+        let all = ["vllm", "genai-perf"];
+        assert_eq!(named(&all, |name| name, "vLLM", "unknown tool"), Ok("vllm"));
+        let message = named(&all, |name| name, "genai_perf", "unknown tool").unwrap_err().to_string();
+        assert_eq!(message, "unknown tool `genai_perf`\n  help: did you mean `genai-perf`? known: vllm, genai-perf");
     }
 }

@@ -32,7 +32,7 @@ fn fit_csv(text: &str) -> Run {
 #[test]
 fn broken_rows_are_refused_with_line_column_and_value() {
     let first_row = sound_csv().lines().nth(1).unwrap().to_owned();
-    let cases: [(String, &str, &str); 14] = [
+    let cases: [(String, &str, &str); 15] = [
         (
             format!("{HEADER}\n{first_row}\n200,200,5,N/A,4.58,1076\n"),
             "m.csv:3: column `ttft_ms`: cannot read `N/A` as a number",
@@ -77,6 +77,11 @@ fn broken_rows_are_refused_with_line_column_and_value() {
             "input_tokens,output_tokens,concurrency,ttft,itl_ms\n1,2,3,4,5\n".to_owned(),
             "m.csv:1: missing column `ttft_ms`",
             "`ttft` looks like `ttft_ms`; the header must name",
+        ),
+        (
+            "Input Tokens,Output Tokens,Concurrency,TTFT (s),TPOT (ms)\n1,2,3,4,5\n".to_owned(),
+            "m.csv:1: column `TTFT (s)` is in seconds",
+            "write milliseconds, in a column `ttft_ms`",
         ),
         (format!("{HEADER},ttft_ms\n"), "m.csv:1: column `ttft_ms` is there twice", "keep one of them"),
     ];
@@ -279,6 +284,13 @@ fn broken_specifications_are_refused_with_file_and_line() {
             "interconnect_gpus = 1",
             "`interconnect_gpus` is 1; count all devices that the link joins, or leave out its three keys if there is none",
         ),
+        (hardware, "usual_for = [\"H100\"]", "usual_for = [\"H200\"]", "`usual_for` has \"H200\", which does not fit"),
+        (
+            scenario,
+            "weight_precision = \"fp8\"",
+            "weight_precision = \"nvfp4\"",
+            "`nvfp4` is not modelled yet; use `fp4`, which leaves out the scales",
+        ),
         (hardware, "date = \"2026", "date = \"26", "`price.date` is \"26-03-10\"; write the day as YYYY-MM-DD"),
         (
             model,
@@ -295,7 +307,12 @@ fn broken_specifications_are_refused_with_file_and_line() {
             "tensor_parallel = 0",
             "`deployment.tensor_parallel` is 0; it must be at least 1",
         ),
-        (scenario, "weight_precision = \"fp8\"", "weight_precision = \"fp7\"", "unknown variant `fp7`"),
+        (
+            scenario,
+            "weight_precision = \"fp8\"",
+            "weight_precision = \"fp7\"",
+            "unknown precision `fp7`; known: fp64, fp32",
+        ),
         (scenario, "statistic = \"mean\"", "statistic = \"mode\"", "unknown variant `mode`"),
         (scenario, "title = ", "titel = ", "unknown field `titel`"),
         (

@@ -126,6 +126,21 @@ fn unknown_names_get_the_nearest_one() {
             "did you mean `h100_sxm_80gb`?",
         ),
         (
+            format!("predict --model llama-4-maverick --hardware h100 {LENGTHS}"),
+            "there is no model `llama-4-maverick`",
+            "`perfmodel list models` shows all; another one is described by its config.json",
+        ),
+        (
+            format!("predict --model llama31_8b --hardware H20 {LENGTHS}"),
+            "there is no hardware `H20`",
+            "`perfmodel list hardware` shows all; another one is described by a TOML file",
+        ),
+        (
+            format!("predict --model llama31_8b --hardware a100-pcie {LENGTHS}"),
+            "there is no hardware `a100-pcie`",
+            "of this name there are a100_sxm_40gb and a100_sxm_80gb; ",
+        ),
+        (
             format!("predict {SCENARIO} {LENGTHS} --set burst_facto=1"),
             "no parameter `burst_facto` matters here",
             "did you mean `burst_factor`?",

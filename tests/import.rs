@@ -343,7 +343,7 @@ fn a_folder_is_read_with_all_that_lies_in_it() {
     assert_eq!(value["tools"], serde_json::json!(["vllm", "llmeter"]));
     assert_eq!(value["rows"].as_array().unwrap().len(), 2, "{value}");
     assert!(value["cautions"].to_string().contains("were given twice and count once"), "{value}");
-    let value = json(&run(folder.path(), "import all --as llmeter --format json").stdout);
+    let value = json(&run(folder.path(), "import all --as LLMeter --format json").stdout);
     assert_eq!(value["tools"], serde_json::json!(["llmeter"]));
 }
 

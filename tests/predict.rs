@@ -55,6 +55,43 @@ fn csv_rows(text: &str) -> Vec<HashMap<String, String>> {
 }
 
 #[test]
+fn names_and_formats_are_read_as_people_type_them_and_what_they_are_taken_for_is_said_once() {
+    const LENGTHS: &str = "--input-tokens 1000 --output-tokens 200";
+    let of = |arguments: &str| {
+        let result = predict(&format!("{arguments} {LENGTHS} --format json"));
+        let value = json(&result.stdout);
+        let system = ["system", "weight_precision", "kv_precision"].map(|key| value[key].as_str().unwrap().to_owned());
+        (
+            system.join(" "),
+            result.stderr.lines().filter(|line| !line.starts_with("caution")).collect::<Vec<_>>().join("\n"),
+        )
+    };
+    for (arguments, system, remarks) in [
+        ("--model llama-3.1-8b --hardware h100-sxm", "llama31_8b_h100_sxm_80gb_bf16_tp1 bf16 bf16", ""),
+        (
+            "--model Llama31-8B --hardware H100 --weights FP8 --kv Fp8",
+            "llama31_8b_h100_sxm_80gb_fp8_tp1 fp8 fp8",
+            "`H100` is taken as h100_sxm_80gb; there are also h100_nvl_94gb and h100_pcie_80gb",
+        ),
+        (
+            "--model RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic --hardware h100_sxm --tp 2",
+            "llama33_70b_h100_sxm_80gb_fp8_tp2 fp8 bf16",
+            "`RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic` is taken as llama33_70b with weights published in fp8",
+        ),
+        (
+            "--model deepseek-ai/DeepSeek-R1-Distill-Llama-70B --hardware A100 --tp 4",
+            "llama33_70b_a100_sxm_80gb_bf16_tp4 bf16 bf16",
+            "`deepseek-ai/DeepSeek-R1-Distill-Llama-70B` has the shape of llama33_70b\n\
+             `A100` is taken as a100_sxm_80gb; there is also a100_sxm_40gb",
+        ),
+    ] {
+        assert_eq!(of(arguments), (system.to_owned(), remarks.to_owned()), "{arguments}");
+    }
+    let quiet = predict(&format!("--model llama31_8b --hardware A100 {LENGTHS} --quiet"));
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
 fn the_workloads_of_a_scenario_get_the_numbers_of_its_fit() {
     for scenario in SCENARIOS {
         let arguments = format!(

@@ -164,16 +164,30 @@ fn no_name_means_two_things() {
     for kind in [Kind::Hardware, Kind::Model] {
         let mut meanings = BTreeMap::new();
         for id in catalog.ids(kind) {
-            let aliases = match kind {
-                Kind::Hardware => catalog.hardware(&id).unwrap().aliases,
-                Kind::Model => catalog.model(&id).unwrap().aliases,
+            let (aliases, others) = match kind {
+                Kind::Hardware => {
+                    let device = catalog.hardware(&id).unwrap();
+                    (device.aliases, device.usual_for)
+                }
+                Kind::Model => {
+                    let model = catalog.model(&id).unwrap();
+                    (model.aliases, model.same_shape)
+                }
                 Kind::Scenario => unreachable!("not asked for"),
             };
             assert!(!aliases.is_empty(), "{id} has no alias");
-            for name in aliases.into_iter().chain([id.clone()]) {
+            for name in aliases.into_iter().chain(others).chain([id.clone()]) {
                 assert_eq!(name.trim(), name, "{id}");
                 let taken = meanings.insert(name.to_lowercase(), id.clone());
                 assert_eq!(taken, None, "`{name}` of {id}");
+                for spelt in [name.to_uppercase(), name.replace(['-', '_'], " "), name.replace([' ', '_'], "-")] {
+                    let found = match kind {
+                        Kind::Hardware => catalog.hardware(&spelt).map(|device| device.id),
+                        Kind::Model => catalog.model(&spelt).map(|model| model.id),
+                        Kind::Scenario => unreachable!("not asked for"),
+                    };
+                    assert_eq!(found.as_ref(), Ok(&id), "`{spelt}`");
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ mod json;
 mod list;
 mod live_text;
 mod man;
+mod names;
 mod page_args;
 mod plan;
 mod plot;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::TableFormat;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::system_args::SystemArgs;
 use super::terminal::{caution_remarks, files_remark, notes, print};
+use super::{TableFormat, names};
 use crate::app::{self, Numbers, PredictRequest, WorkloadRequest};
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
@@ -92,7 +92,9 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
         return Err(Error::input("--explain has no place in a CSV").help("--format json gives the parts as numbers"));
     }
     args.page.check()?;
-    let mut answer = app::predict(catalog, &args.request()?)?;
+    let request = args.request()?;
+    names::remark_on_request(catalog, &request.system);
+    let mut answer = app::predict(catalog, &request)?;
     notes(&answer.notes);
     answer.files =
         args.page.write("predictions", &answer.system.system, |folder, png| write_prediction(&answer, folder, png))?;

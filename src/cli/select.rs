@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use wildmatch::WildMatch;
 
+use super::names;
 use crate::bench::Results;
 use crate::calibration::Provenance;
 use crate::dataset::{TableGroup, read_measurements, read_table};
@@ -126,8 +127,8 @@ impl MeasuredArgs {
     /// Live runs and their device; `None` if the flags name something else.
     pub fn live(&self, catalog: &Catalog) -> Result<Option<(Hardware, Vec<LiveRun>)>> {
         let Some(hardware) = self.hardware.as_ref().filter(|_| !self.live.is_empty()) else { return Ok(None) };
-        let hardware = catalog.hardware(hardware)?;
-        let model = self.model.as_ref().map(|id| catalog.model_or_config(id)).transpose()?;
+        let hardware = names::hardware(catalog, hardware)?;
+        let model = self.model.as_ref().map(|id| names::model_or_config(catalog, id)).transpose()?;
         let runs = self
             .live
             .iter()
@@ -184,7 +185,8 @@ impl MeasuredArgs {
             max_sequences: self.max_sequences,
             max_tokens_per_step: self.max_tokens_per_step,
         };
-        let system = System::new(catalog.hardware(hardware)?, catalog.model_or_config(model)?, deployment)?;
+        let system =
+            System::new(names::hardware(catalog, hardware)?, names::model_or_config(catalog, model)?, deployment)?;
         let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
         // Two files of one name on different systems must not overwrite each other's results.
         let id = format!("{stem}_{}_{}_tp{}", system.model.id, system.hardware.id, system.deployment.tensor_parallel);
@@ -273,7 +275,7 @@ pub fn each_once(mut ids: Vec<&str>) -> Result<()> {
 
 /// A scenario with its measurements.
 pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usize) -> Result<StudyMember> {
-    let scenario = catalog.resolve(folder)?;
+    let scenario = names::resolve(catalog, folder)?;
     let load = scenario.file.campaign.load;
     Ok(StudyMember {
         id: scenario.id,
@@ -289,7 +291,7 @@ pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usi
 /// One system of a table.
 fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<StudyMember> {
     let key = group.key;
-    let (hardware, model) = (catalog.hardware(&key.hardware)?, catalog.model(&key.model)?);
+    let (hardware, model) = (names::hardware(catalog, &key.hardware)?, names::model(catalog, &key.model)?);
     let deployment = Deployment { kv_precision: key.kv, ..Deployment::new(key.tensor_parallel, key.weights) };
     let system = System::new(hardware, model, deployment)?;
     Ok(StudyMember {

@@ -29,13 +29,29 @@ pub const fn load_column(load: LoadKind) -> &'static str {
     }
 }
 
-/// Spellings of other tools, after lower-casing and turning blanks into underscores.
-const ALIASES: [(&str, &str); 5] = [
+/// Spellings of other tools, after lower-casing and turning blanks and brackets into underscores.
+const ALIASES: [(&str, &str); 6] = [
     ("batch_size", "batch"),
     ("request_rate", "rate_rps"),
+    ("request_rate_rps", "rate_rps"),
     ("throughput_tokens_per_s", "throughput_tok_s"),
     ("tpot_ms", "itl_ms"),
     ("throughput_tokens_s", "throughput_tok_s"),
+];
+
+/// Names of the latencies without their unit: ours first.
+const LATENCIES: [(&str, &[&str]); 2] = [("ttft_ms", &["ttft"]), ("itl_ms", &["itl", "tpot"])];
+
+/// Units that are not ours, in words.
+const OTHER_UNITS: [(&str, &str); 8] = [
+    ("s", "seconds"),
+    ("sec", "seconds"),
+    ("secs", "seconds"),
+    ("second", "seconds"),
+    ("seconds", "seconds"),
+    ("us", "microseconds"),
+    ("µs", "microseconds"),
+    ("ns", "nanoseconds"),
 ];
 
 /// What a measured number can be, in the units of the columns: no latency is under a nanosecond or over 30 years.
@@ -158,10 +174,30 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A header as we spell it.
+/// A header as we spell it; a unit in brackets is part of it.
 pub(super) fn normalised(name: &str) -> String {
-    let plain = name.trim().to_lowercase().replace([' ', '-'], "_");
+    let signs = [' ', '-', '_', '/', '(', ')', '[', ']'];
+    let lower = name.to_lowercase();
+    let plain = lower.split(signs).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
     ALIASES.iter().find(|(alias, _)| *alias == plain).map_or(plain, |(_, ours)| (*ours).to_owned())
+}
+
+/// Refuses a latency that is there in another unit instead of ours.
+fn check_units(header: &StringRecord, names: &[String]) -> Result<()> {
+    for (ours, spellings) in LATENCIES {
+        if names.iter().any(|name| name == ours) {
+            continue;
+        }
+        for (column, name) in header.iter().zip(names) {
+            let Some((latency, unit)) = name.rsplit_once('_') else { continue };
+            let other = OTHER_UNITS.iter().find(|(short, _)| *short == unit).filter(|_| spellings.contains(&latency));
+            if let Some((_, unit)) = other {
+                return Err(Error::input(format!("column `{}` is in {unit}", column.trim()))
+                    .help(format!("write milliseconds, in a column `{ours}`")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Position of each of [`columns_of`] a load in the header.
@@ -176,6 +212,7 @@ fn columns(
     if load == LoadKind::StaticBatch && !names.iter().any(|name| name == "batch") {
         names.iter_mut().filter(|name| *name == "concurrency").for_each(|name| *name = "batch".to_owned());
     }
+    check_units(header, &names).map_err(|error| error.at(&file.label).line(line))?;
     let mut places = [None; COLUMNS.len()];
     for (place, column) in places.iter_mut().zip(wanted) {
         let mut found = names.iter().enumerate().filter(|(_, name)| *name == column);
@@ -319,6 +356,36 @@ mod tests {
             LoadKind::OpenLoop,
         );
         assert!(message.unwrap_err().to_string().starts_with("m.csv:1: missing column `rate_rps`"));
+    }
+
+    #[test]
+    fn a_unit_in_brackets_is_part_of_a_name_and_another_unit_is_refused() {
+        for header in [
+            "Input Tokens,Output Tokens,Concurrency,TTFT (ms),ITL (ms),Throughput (tok/s)",
+            "input-tokens, output tokens ,CONCURRENCY,ttft[ms],TPOT (ms),throughput (tokens/s)",
+        ] {
+            let row = read(&format!("{header}\n200,100,1,10.26,4.63,214.56\n")).unwrap().rows[0];
+            assert_eq!(row.workload, Workload::new(200.0, 100.0, 1.0).unwrap(), "{header}");
+            assert_eq!((row.ttft, row.itl), (Seconds::from_ms(10.26), Seconds::from_ms(4.63)), "{header}");
+            assert_eq!(row.throughput, Some(TokensPerSec::new(214.56)), "{header}");
+        }
+        for (latencies, want) in [
+            ("TTFT (s),ITL (ms)", "column `TTFT (s)` is in seconds\n  help: write milliseconds, in a column `ttft_ms`"),
+            (
+                "ttft_ms,tpot_seconds",
+                "column `tpot_seconds` is in seconds\n  help: write milliseconds, in a column `itl_ms`",
+            ),
+            (
+                "ttft_ms,ITL [µs]",
+                "column `ITL [µs]` is in microseconds\n  help: write milliseconds, in a column `itl_ms`",
+            ),
+        ] {
+            let message =
+                read(&format!("input_tokens,output_tokens,concurrency,{latencies}\n")).unwrap_err().to_string();
+            assert_eq!(message, format!("m.csv:1: {want}"));
+        }
+        let both = read("input_tokens,output_tokens,concurrency,ttft_s,ttft_ms,itl_ms\n200,100,1,0.01,10.26,4.63\n");
+        assert_eq!(both.unwrap().rows[0].ttft, Seconds::from_ms(10.26));
     }
 
     #[test]

@@ -94,10 +94,7 @@ fn system_key(file: &SpecFile, record: &StringRecord, line: usize, places: &[usi
     let text = |column: usize| record.get(places[column]).unwrap_or("");
     let at = |error: Error| error.at(&file.label).line(line);
     let precision = |column: usize| {
-        text(column)
-            .to_lowercase()
-            .parse::<Precision>()
-            .map_err(|error| at(error.column_named(SYSTEM_COLUMNS[column][0])))
+        text(column).parse::<Precision>().map_err(|error| at(error.column_named(SYSTEM_COLUMNS[column][0])))
     };
     let tensor_parallel = text(2).parse().ok().filter(|degree| *degree > 0).ok_or_else(|| {
         at(Error::input(format!("column `tensor_parallel`: `{}` is not a whole number above 0", text(2))))

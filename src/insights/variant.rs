@@ -308,6 +308,7 @@ pub fn architecture(slice: &Slice, runs: &[&Run]) -> Result<ModelArchitecture> {
         id: format!("d{}_l{}_h{}_s{}", slice.dim, slice.layers, slice.heads, slice.context),
         name: format!("the model of {}", slice.label()),
         aliases: Vec::new(),
+        same_shape: Vec::new(),
         family: "benchmark table".to_owned(),
         hidden_size: slice.dim,
         vocab_size: 1,

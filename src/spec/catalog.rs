@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
-use serde::Deserialize;
 
 use super::file::SpecFile;
+use super::hf_config::config_path;
+use super::names::{Meaning, Named, hint, meaning};
 use super::{Hardware, ModelArchitecture, Scenario, ScenarioFile, System, hf_config_at};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result};
 
 static HARDWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hardware");
 static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
@@ -146,38 +147,55 @@ impl Catalog {
         ids.into_iter().collect()
     }
 
-    /// A device by the path of its file where the text ends in `.toml`, else by its id, else by one of its aliases (in upper
-    /// or lower case).
+    /// A device by the path of its file where the text ends in `.toml`, else by its id, else by a name that means it: an alias, or
+    /// its product with some of its other words (`h100-sxm`, `H100 80GB`), in any case and with any signs between. Where several
+    /// devices fit, it is the one that is `usual_for` this name, and [`Self::remark_on`] says so.
     ///
     /// # Errors
-    /// No such name (with the nearest id), or the file is broken.
+    /// No such name (with the nearest id), several devices without a usual one, or the file is broken.
     pub fn hardware(&self, name: &str) -> Result<Hardware> {
         let path = Path::new(name);
         if let Some(id) = toml_stem(path) {
             return Hardware::read(&id, &SpecFile::open(path)?);
         }
-        let (id, file) = self.file(Kind::Hardware, name)?;
-        Hardware::read(&id, &file)
+        let (meant, file) = self.file(Kind::Hardware, name)?;
+        Hardware::read(&meant.id, &file)
     }
 
-    /// An architecture by its id, else by one of its aliases (in upper or lower case).
+    /// An architecture by its id, else by a name that means it: an alias, or one that differs in organisation, case, signs and
+    /// words that say nothing of the shape (`Instruct`, `FP8-dynamic`). A format in the name is that of the published weights.
     ///
     /// # Errors
     /// No such name (with the nearest id), or the file is broken.
     pub fn model(&self, name: &str) -> Result<ModelArchitecture> {
-        let (id, file) = self.file(Kind::Model, name)?;
-        ModelArchitecture::read(&id, &file)
+        let (meant, file) = self.file(Kind::Model, name)?;
+        let mut model = ModelArchitecture::read(&meant.id, &file)?;
+        model.stored_precision = meant.format.or(model.stored_precision);
+        Ok(model)
+    }
+
+    /// What somebody who names a device or a model like this should know: which of several devices it is taken for, that a model
+    /// only has the shape of the one that is taken, or in which format the name says its weights to be. `None` for a path.
+    pub fn remark_on(&self, kind: Kind, name: &str) -> Option<String> {
+        let is_path = match kind {
+            Kind::Hardware => toml_stem(Path::new(name)).is_some(),
+            Kind::Model => config_path(name).is_some(),
+            Kind::Scenario => false,
+        };
+        if is_path { None } else { self.find(kind, name).ok()??.0.remark }
     }
 
     /// An architecture from a Hugging Face configuration where the text is the path of one (see [`hf_config_at`]),
-    /// else by its id or alias.
+    /// else by its name.
     ///
     /// # Errors
     /// No such name, or anything wrong with the file.
     pub fn model_or_config(&self, name_or_path: &str) -> Result<ModelArchitecture> {
         match hf_config_at(name_or_path)? {
             Some(model) => Ok(model),
-            None if Path::new(name_or_path).is_dir() && self.find(Kind::Model, name_or_path)?.is_none() => {
+            None if Path::new(name_or_path).is_dir()
+                && !self.names(Kind::Model).iter().any(|file| file.is_called(name_or_path)) =>
+            {
                 Err(Error::input("the folder holds no config.json")
                     .at(name_or_path)
                     .help("give the folder into which the model was downloaded, or a name that `perfmodel list` shows"))
@@ -233,52 +251,43 @@ impl Catalog {
         Ok(Scenario { id: folder.id.clone(), file, system })
     }
 
-    /// The id that a name means, and its file.
-    fn file(&self, kind: Kind, name: &str) -> Result<(String, SpecFile)> {
+    /// What a name means, and the file.
+    fn file(&self, kind: Kind, name: &str) -> Result<(Meaning, SpecFile)> {
         self.find(kind, name)?.ok_or_else(|| {
-            let mut names: Vec<(String, String)> = self.ids(kind).into_iter().map(|id| (id.clone(), id)).collect();
-            names.extend(self.aliases(kind).into_iter().map(|(alias, id)| (alias.to_lowercase(), id)));
-            let help = match did_you_mean(&name.to_lowercase(), names.iter().map(|(name, _)| name.as_str())) {
-                Some(near) => {
-                    let meant = names.iter().find(|(name, _)| name == near).map_or(near, |(_, id)| id);
-                    format!("did you mean `{meant}`? `perfmodel list` shows all")
-                }
-                None => format!("known: {}", self.ids(kind).join(", ")),
-            };
-            Error::input(format!("there is no {} `{name}`", kind.noun())).help(help)
+            Error::input(format!("there is no {} `{name}`", kind.noun())).help(hint(
+                kind,
+                name,
+                &self.ids(kind),
+                &self.names(kind),
+            ))
         })
     }
 
-    /// The id and the file of a name: an id, else an alias.
-    fn find(&self, kind: Kind, name: &str) -> Result<Option<(String, SpecFile)>> {
+    /// What a name means, and the file: an id, else another name of the kind.
+    fn find(&self, kind: Kind, name: &str) -> Result<Option<(Meaning, SpecFile)>> {
         let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
         if plain && let Some(file) = self.read(kind, &kind.path(name))? {
-            return Ok(Some((name.to_owned(), file)));
+            return Ok(Some((Meaning::plain(name), file)));
         }
-        let wanted = name.to_lowercase();
-        match self.aliases(kind).into_iter().find(|(alias, _)| alias.to_lowercase() == wanted) {
-            Some((_, id)) => Ok(self.read(kind, &kind.path(&id))?.map(|file| (id, file))),
+        match meaning(kind, name, &self.names(kind))? {
+            Some(meant) => Ok(self.read(kind, &kind.path(&meant.id))?.map(|file| (meant, file))),
             None => Ok(None),
         }
     }
 
-    /// Every alias of a kind with its id; those of files on disk come first. A file that cannot be read has none: that
-    /// is an error only for who asks for this file.
-    fn aliases(&self, kind: Kind) -> Vec<(String, String)> {
-        #[derive(Deserialize)]
-        struct Named {
-            #[serde(default)]
-            aliases: Vec<String>,
-        }
+    /// The names in all files of a kind; files on disk come first. A file that cannot be read has none: that is an error only for
+    /// who asks for this file.
+    fn names(&self, kind: Kind) -> Vec<Named> {
         if kind == Kind::Scenario {
             return Vec::new();
         }
         let (mut on_disk, mut embedded) = (Vec::new(), Vec::new());
         for id in self.ids(kind) {
             let Ok(Some(file)) = self.read(kind, &kind.path(&id)) else { continue };
-            let Ok(Named { aliases }) = file.parse() else { continue };
+            let Ok(mut named) = file.parse::<Named>() else { continue };
             let here = if file.label.starts_with(EMBEDDED) { &mut embedded } else { &mut on_disk };
-            here.extend(aliases.into_iter().map(|alias| (alias, id.clone())));
+            named.id = id;
+            here.push(named);
         }
         on_disk.append(&mut embedded);
         on_disk
@@ -307,6 +316,7 @@ fn toml_stem(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Precision;
 
     #[test]
     fn a_misspelt_id_gets_the_nearest_one() {
@@ -325,13 +335,14 @@ mod tests {
             ("L40S", "l40s_48gb"),
         ] {
             assert_eq!(catalog.hardware(name).unwrap().id, id, "{name}");
+            assert_eq!(catalog.remark_on(Kind::Hardware, name), None, "{name}");
         }
         for name in ["meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b", "META-LLAMA/LLAMA-3.1-8B"] {
             assert_eq!(catalog.model(name).unwrap().id, "llama31_8b", "{name}");
             assert_eq!(catalog.model_or_config(name).unwrap().id, "llama31_8b", "{name}");
+            assert_eq!(catalog.remark_on(Kind::Model, name), None, "{name}");
         }
-        // Neither a part of an alias nor an id in another case is a name.
-        for name in ["NVIDIA H100", "H100_SXM_80GB", ""] {
+        for name in ["NVIDIA", "SXM", "80GB", ""] {
             assert!(catalog.hardware(name).is_err(), "{name}");
         }
     }
@@ -342,8 +353,112 @@ mod tests {
         let message = catalog.model("meta-llama/Llama-3.3-70B-Instuct").unwrap_err().to_string();
         assert!(message.contains("there is no model `meta-llama/Llama-3.3-70B-Instuct`"), "{message}");
         assert!(message.contains("did you mean `llama33_70b`?"), "{message}");
-        let message = catalog.hardware("nvidia a100-sxm4-40 gb").unwrap_err().to_string();
+        let message = catalog.hardware("nvida a100-sxm4-40gb").unwrap_err().to_string();
         assert!(message.contains("did you mean `a100_sxm_40gb`?"), "{message}");
+    }
+
+    #[test]
+    fn a_device_by_the_name_that_people_type_is_the_usual_one_and_the_others_are_named() {
+        let catalog = Catalog::built_in();
+        for (name, id, others) in [
+            ("H100", "h100_sxm_80gb", "there are also h100_nvl_94gb and h100_pcie_80gb"),
+            ("nvidia-h100", "h100_sxm_80gb", "there are also h100_nvl_94gb and h100_pcie_80gb"),
+            ("H100 80GB", "h100_sxm_80gb", "there is also h100_pcie_80gb"),
+            ("h100-sxm", "h100_sxm_80gb", ""),
+            ("H100SXM", "h100_sxm_80gb", ""),
+            ("H100_SXM_80GB", "h100_sxm_80gb", ""),
+            ("H100 PCIe", "h100_pcie_80gb", ""),
+            ("h100-94gb", "h100_nvl_94gb", ""),
+            ("A100", "a100_sxm_80gb", "there is also a100_sxm_40gb"),
+            ("A100 SXM", "a100_sxm_80gb", "there is also a100_sxm_40gb"),
+            ("A100 80GB", "a100_sxm_80gb", ""),
+            ("a100-40gb", "a100_sxm_40gb", ""),
+            ("nvidia a100-sxm4-40 gb", "a100_sxm_40gb", ""),
+            ("b200", "b200_sxm_180gb", ""),
+            ("H200 SXM5", "h200_sxm_141gb", ""),
+            ("GH200", "gh200_96gb", ""),
+            ("rtx 4090 24GB", "rtx4090_24gb", ""),
+            ("4090", "", "shows all"),
+            ("amd mi300x", "mi300x_192gb", ""),
+            ("A10G", "a10g_24gb", ""),
+            ("l4", "l4_24gb", ""),
+            ("L40-48GB", "l40_48gb", ""),
+            ("H20", "", "`perfmodel list hardware` shows all; another one"),
+            ("H800", "", "`perfmodel list hardware` shows all; another one"),
+            ("A10", "", "`perfmodel list hardware` shows all; another one"),
+            ("V100", "", "`perfmodel list hardware` shows all; another one"),
+            ("GB200", "", "`perfmodel list hardware` shows all; another one"),
+            ("MI300A", "", "`perfmodel list hardware` shows all; another one"),
+            ("RTX 5090", "", "`perfmodel list hardware` shows all; another one"),
+            ("H100 96GB", "", "of this name there are h100_nvl_94gb, h100_pcie_80gb and h100_sxm_80gb; "),
+            ("A100 PCIe", "", "of this name there are a100_sxm_40gb and a100_sxm_80gb; "),
+            ("h100_sxm_80", "", "did you mean `h100_sxm_80gb`?"),
+            ("l4_42gb", "", "did you mean `l4_24gb`?"),
+        ] {
+            let found = catalog.hardware(name).map(|device| device.id);
+            let said = match &found {
+                Ok(_) => catalog.remark_on(Kind::Hardware, name).unwrap_or_default(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(found.unwrap_or_default(), id, "{name}: {said}");
+            assert!(said.contains(others) && (others.is_empty() == said.is_empty()), "{name}: {said}");
+        }
+        assert_eq!(
+            catalog.remark_on(Kind::Hardware, "H100 80GB").unwrap(),
+            "`H100 80GB` is taken as h100_sxm_80gb; there is also h100_pcie_80gb"
+        );
+    }
+
+    #[test]
+    fn a_model_by_the_name_that_people_type_has_its_shape_and_the_format_in_the_name() {
+        let catalog = Catalog::built_in();
+        for (name, id, stored, remark) in [
+            (
+                "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic",
+                "llama33_70b",
+                Some(Precision::Fp8),
+                "is taken as llama33_70b with weights published in fp8",
+            ),
+            ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "llama33_70b", None, "has the shape of llama33_70b"),
+            (
+                "casperhansen/deepseek-r1-distill-llama-8b-awq",
+                "llama31_8b",
+                Some(Precision::Int4),
+                "has the shape of llama31_8b; its weights are published in int4",
+            ),
+            ("Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3_30b_a3b", None, "has the shape of qwen3_30b_a3b"),
+            ("DeepSeek-R1-0528-FP8", "deepseek_v3", Some(Precision::Fp8), "has the shape of deepseek_v3"),
+            ("nvidia/DeepSeek-R1-NVFP4", "deepseek_v3", Some(Precision::Fp4), "with weights published in fp4"),
+            ("Llama 3.1 8B Instruct", "llama31_8b", None, ""),
+            ("unsloth/Llama-3.3-70B-Instruct-BF16", "llama33_70b", None, ""),
+            ("openai/gpt-oss-120b-MXFP4", "gpt_oss_120b", Some(Precision::Fp4), ""),
+            ("LLAMA31-8B", "llama31_8b", None, ""),
+            ("qwen2.5:7b", "qwen25_7b", None, ""),
+            ("TheBloke/Mixtral-8x7B-Instruct-v0.1-GPTQ", "mixtral_8x7b", Some(Precision::Int4), "published in int4"),
+        ] {
+            let model = catalog.model(name).unwrap();
+            assert_eq!((model.id.as_str(), model.stored_precision), (id, stored), "{name}");
+            let said = catalog.remark_on(Kind::Model, name).unwrap_or_default();
+            assert!(said.contains(remark) && (remark.is_empty() == said.is_empty()), "{name}: {said}");
+        }
+        for name in [
+            "llama-4-maverick",
+            "meta-llama/Llama-4-Maverick-17B-128E-Instruct",
+            "Llama-3.3-8B",
+            "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
+            "DeepSeek-V3.2",
+            "Qwen2-57B-A14B",
+            "instruct",
+            "70B",
+            "",
+        ] {
+            let message = catalog.model(name).unwrap_err().to_string();
+            let want = "help: `perfmodel list models` shows all; another one is described by its config.json";
+            assert!(message.contains(want), "{name}: {message}");
+        }
+        for path in ["/models/Llama-3.1-8B", "./Llama-3.1-8B", "~/Llama-3.1-8B"] {
+            assert!(catalog.model(path).is_err(), "{path}");
+        }
     }
 
     #[test]

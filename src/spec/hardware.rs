@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::file::{SpecFile, is_date};
+use super::names::{DeviceWords, letters};
 use super::{Precision, Source};
 use crate::error::{Error, Result};
 use crate::units::{Bytes, BytesPerSec, FlopsPerSec};
@@ -26,6 +27,8 @@ struct HardwareFile {
     name: String,
     #[serde(default)]
     aliases: Vec<String>,
+    #[serde(default)]
+    usual_for: Vec<String>,
     vendor: String,
     memory_bytes: u64,
     memory_bandwidth_gb_per_s: f64,
@@ -109,6 +112,8 @@ pub struct Hardware {
     pub name: String,
     /// Other names under which people and tools know it.
     pub aliases: Vec<String>,
+    /// Names that fit other devices too, and mean this one.
+    pub usual_for: Vec<String>,
     /// Who makes it.
     pub vendor: String,
     /// Memory as the driver reports it.
@@ -182,6 +187,10 @@ impl Hardware {
                 "is 1; count all devices that the link joins, or leave out its three keys if there is none",
             );
         }
+        let words = DeviceWords::of(id, [&raw.name].into_iter().chain(&raw.aliases).map(String::as_str));
+        for usual in raw.usual_for.iter().filter(|usual| !words.spell(&letters(usual))) {
+            problems.note("usual_for", format!("has \"{usual}\", which does not fit this device"));
+        }
         if let Some(price) = &raw.price {
             problems.require_positive("price.usd_per_gpu_hour", price.usd_per_gpu_hour);
             if !is_date(&price.date) {
@@ -193,6 +202,7 @@ impl Hardware {
             id: id.to_owned(),
             name: raw.name,
             aliases: raw.aliases,
+            usual_for: raw.usual_for,
             vendor: raw.vendor,
             memory: Bytes::new(raw.memory_bytes as f64),
             bandwidth: BytesPerSec::from_giga(raw.memory_bandwidth_gb_per_s),

@@ -24,6 +24,7 @@ mod file;
 mod hardware;
 mod hf_config;
 mod model;
+mod names;
 mod precision;
 mod scenario;
 pub(crate) mod sizes;

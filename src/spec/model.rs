@@ -169,6 +169,8 @@ struct ModelFile {
     name: String,
     #[serde(default)]
     aliases: Vec<String>,
+    #[serde(default)]
+    same_shape: Vec<String>,
     family: String,
     hidden_size: u32,
     vocab_size: u32,
@@ -197,6 +199,8 @@ pub struct ModelArchitecture {
     pub name: String,
     /// Other names under which people and tools know it.
     pub aliases: Vec<String>,
+    /// Other models that have its shape, such as distilled ones.
+    pub same_shape: Vec<String>,
     /// Architecture family.
     pub family: String,
     /// Hidden width d.
@@ -282,6 +286,7 @@ impl ModelArchitecture {
             id: id.to_owned(),
             name: raw.name,
             aliases: raw.aliases,
+            same_shape: raw.same_shape,
             family: raw.family,
             hidden_size: raw.hidden_size,
             vocab_size: raw.vocab_size,

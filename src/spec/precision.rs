@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::error::{Error, Result, named};
 
 /// A number format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -85,8 +85,43 @@ impl fmt::Display for Precision {
 impl FromStr for Precision {
     type Err = Error;
 
+    /// By name, in any case of letters.
     fn from_str(text: &str) -> Result<Self> {
-        named(&Self::ALL, Self::name, text, "unknown precision")
+        match instead_of(&text.to_lowercase()) {
+            Some(instead) => Err(Error::input(format!("`{text}` is not modelled yet")).help(instead)),
+            None => named(&Self::ALL, Self::name, text, "unknown precision"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Precision {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error: Error| de::Error::custom(error.to_string().replace("\n  help: ", "; ")))
+    }
+}
+
+/// What can be taken instead of a format that is known by name alone. It is never taken in silence: the scales of blocks and groups
+/// add bytes, and weights that are only stored narrow are computed with in 16 bit.
+fn instead_of(format: &str) -> Option<String> {
+    let blocks = |ours: Precision, values: u32| {
+        format!("use `{ours}`, which leaves out the scales: one byte for {values} values")
+    };
+    let stored = |ours: Precision| {
+        format!(
+            "use `--weights {ours} --compute bf16`, in a scenario `weight_precision = \"{ours}\"` and \
+                 `compute_precision = \"bf16\"`; the scales of groups are left out"
+        )
+    };
+    match format {
+        "nvfp4" => Some(blocks(Precision::Fp4, 16)),
+        "mxfp4" => Some(blocks(Precision::Fp4, 32)),
+        "mxfp8" => Some(blocks(Precision::Fp8, 32)),
+        "awq" | "gptq" | "w4a16" | "nf4" => Some(stored(Precision::Int4)),
+        "w8a16" => Some(stored(Precision::Int8)),
+        // int4_g128, int4-g64
+        _ if format.starts_with("int4_g") || format.starts_with("int4-g") => Some(stored(Precision::Int4)),
+        _ => None,
     }
 }
 
@@ -98,7 +133,31 @@ mod tests {
     fn every_name_reads_back() {
         for precision in Precision::ALL {
             assert_eq!(precision.name().parse::<Precision>().unwrap(), precision);
+            assert_eq!(precision.name().to_uppercase().parse::<Precision>().unwrap(), precision);
+            let json = serde_json::to_string(&precision).unwrap();
+            assert_eq!(serde_json::from_str::<Precision>(&json).unwrap(), precision);
+            assert_eq!(serde_json::from_str::<Precision>(&json.to_uppercase()).unwrap(), precision);
         }
+    }
+
+    #[test]
+    fn formats_of_later_are_known_by_name_and_taken_for_no_other() {
+        for (text, instead) in [
+            ("nvfp4", "use `fp4`, which leaves out the scales: one byte for 16 values"),
+            ("MXFP4", "use `fp4`, which leaves out the scales: one byte for 32 values"),
+            ("mxfp8", "use `fp8`, which leaves out the scales: one byte for 32 values"),
+            ("AWQ", "use `--weights int4 --compute bf16`"),
+            ("gptq", "use `--weights int4 --compute bf16`"),
+            ("W4A16", "use `--weights int4 --compute bf16`"),
+            ("nf4", "use `--weights int4 --compute bf16`"),
+            ("int4_g128", "use `--weights int4 --compute bf16`"),
+            ("w8a16", "use `--weights int8 --compute bf16`"),
+        ] {
+            let message = text.parse::<Precision>().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("`{text}` is not modelled yet\n  help: {instead}")), "{message}");
+        }
+        let message = serde_json::from_str::<Precision>("\"awq\"").unwrap_err().to_string();
+        assert!(message.starts_with("`awq` is not modelled yet; use `--weights int4"), "{message}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use clap::Args;
 
 use self::progress::{Counter, Progress, interruption};
 use super::live_text::results_text;
+use super::names;
 use super::terminal::{print, remark};
 use super::{Format, json::json_line};
 use crate::bench::{BenchConfig, DataType, Results, Variant, next_run};
@@ -253,7 +254,7 @@ impl Prediction {
     fn new(catalog: &Catalog, args: &BenchArgs, target: &LiveTarget, flag: Arc<AtomicBool>) -> Result<Self> {
         let (peaks, roofs) = match &args.hardware {
             Some(hardware) => {
-                let hardware = catalog.hardware(hardware)?;
+                let hardware = names::hardware(catalog, hardware)?;
                 (DevicePeaks::of(&hardware, target.dtype)?, hardware.name)
             }
             None => (quick_peaks(target, flag)?, "roofs probed before the run".to_owned()),
@@ -306,7 +307,7 @@ fn target(catalog: &Catalog, args: &BenchArgs, config: &BenchConfig, device: Liv
     let configuration = if given.is_dir() { given.join("config.json") } else { given.to_owned() };
     let shape = match hf_config_at(&config.model)? {
         Some(architecture) => ModelShape::new(&architecture)?.with_constants_of(&configuration)?,
-        None => ModelShape::new(&catalog.model(&config.model)?)?,
+        None => ModelShape::new(&names::model(catalog, &config.model)?)?,
     };
     let has_weights = given.is_dir()
         && ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| given.join(name).is_file());

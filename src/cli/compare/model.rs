@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::app::ResolvedSystem;
 use crate::app::cautions;
+use crate::cli::names;
 use crate::cli::system_args::SystemArgs;
 use crate::comparison::{Asked, ModelLatencies, Predicted};
 use crate::error::{Error, Result};
@@ -40,6 +41,7 @@ impl ModelArgs {
     pub fn resolve(&self, catalog: &Catalog) -> Result<Option<ResolvedSystem>> {
         let request = self.system.request();
         if request.is_named() {
+            names::remark_on_request(catalog, &request);
             return request.resolve(catalog).map(Some);
         }
         request.check_unused()?;

@@ -12,6 +12,7 @@ use self::machine::output;
 use self::scenario::{Placed, Staged, place, stage};
 use super::Format;
 use super::json::json_line;
+use super::names;
 use super::terminal::print;
 use crate::app::shell_word;
 use crate::error::{Error, Result, named};
@@ -19,7 +20,7 @@ use crate::import::{Imported, OfSystem, Rows, Tool, Wanted, mixed, of_system, re
 use crate::number::{counted, number, number_or_dash};
 use crate::report::text::{caution_lines, report_table, written_lines};
 use crate::report::{OutputFolder, ReportTable};
-use crate::spec::{Catalog, Precision, Statistic};
+use crate::spec::{Catalog, Kind, Precision, Statistic};
 use crate::workload::LoadKind;
 
 /// Arguments of `import`.
@@ -96,7 +97,11 @@ pub struct ImportArgs {
 struct WantedTool(Option<Tool>);
 
 fn tool(text: &str) -> Result<WantedTool> {
-    if text == "auto" { Ok(WantedTool(None)) } else { text.parse().map(|tool| WantedTool(Some(tool))) }
+    if text.eq_ignore_ascii_case("auto") {
+        Ok(WantedTool(None))
+    } else {
+        text.parse().map(|tool| WantedTool(Some(tool)))
+    }
 }
 
 fn load(text: &str) -> Result<LoadKind> {
@@ -119,6 +124,8 @@ pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
         kv: args.kv,
         engine: args.engine.as_deref(),
     };
+    args.model.iter().for_each(|name| names::remark_on(catalog, Kind::Model, name));
+    args.hardware.iter().for_each(|name| names::remark_on(catalog, Kind::Hardware, name));
     let OfSystem { points, left_out, taken } = of_system(catalog, &imported.points, wanted)?;
     imported.points = points;
     imported.warnings.extend(taken);

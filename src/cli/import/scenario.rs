@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::ImportArgs;
 use crate::app::{computed_wider, default_estimator, served_precision};
+use crate::cli::names;
 use crate::dataset::{columns_of, read_measurements};
 use crate::error::{Error, Result};
 use crate::import::{Facts, Imported, Row, Rows, precision};
@@ -45,7 +46,7 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
     let mut assumed = Vec::new();
     let model = match (&args.model, &facts.model, &there) {
         (Some(name), ..) => catalog.model(name)?,
-        (None, Some(name), _) => catalog.model(name).map_err(|_| untold("model", name))?,
+        (None, Some(name), _) => names::model(catalog, name).map_err(|_| untold("model", name))?,
         (None, None, Some(there)) => catalog.model(&there.model)?,
         (None, None, None) => return Err(untold("model", "")),
     };

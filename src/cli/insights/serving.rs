@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::app::Numbers;
 use crate::app::{computed_wider, served_precision};
+use crate::cli::names;
 use crate::error::{Error, Result};
 use crate::insights::serving::ServingRates;
 use crate::insights::slice::Slice;
@@ -146,7 +147,7 @@ impl ServingArgs {
         };
         let mut devices: Vec<Hardware> = Vec::new();
         for name in &self.hardware {
-            let hardware = catalog.hardware(name)?;
+            let hardware = names::hardware(catalog, name)?;
             if devices.iter().all(|known| known.id != hardware.id) {
                 devices.push(hardware);
             }
@@ -172,7 +173,7 @@ impl ServingArgs {
         table: Option<&BenchmarkTable>,
     ) -> Result<(ModelArchitecture, Vec<VariantKind>)> {
         if let Some(name) = &self.model {
-            let model = catalog.model_or_config(name)?;
+            let model = names::model_or_config(catalog, name)?;
             let kinds = default_kinds(&model);
             return Ok((model, kinds));
         }

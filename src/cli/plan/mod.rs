@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
 
-use super::TableFormat;
 use super::page_args::PageArgs;
 use super::select::matching;
 use super::system_args::ParametersArgs;
 use super::terminal::{caution_remarks, files_remark, print, progress_bar, remark};
+use super::{TableFormat, names};
 use crate::app::Numbers;
 use crate::app::shell_word;
 use crate::app::{NamedScenario, changed_since_fit, default_estimator};
@@ -193,11 +193,11 @@ impl PlanArgs {
             let Some(name) = &self.model else {
                 return Err(Error::input("no model is named").help("give --model or --scenario"));
             };
-            let model = catalog.model_or_config(name)?;
+            let model = names::model_or_config(catalog, name)?;
             return Ok(Subject { model, scenario, campaign: None, deployment: None, calibration, changed: None });
         };
         let changed = calibration.as_ref().and_then(|(_, record)| changed_since_fit(record, &named));
-        let resolved = catalog.resolve(&named.files)?;
+        let resolved = names::resolve(catalog, &named.files)?;
         let (model, deployment) = (resolved.system.model, Some(resolved.system.deployment));
         Ok(Subject { model, scenario, campaign: Some(resolved.file.campaign), deployment, calibration, changed })
     }
@@ -212,7 +212,7 @@ impl PlanArgs {
         };
         let system = match &self.scenario {
             Some(name) => format!("--scenario {}", shell_word(Path::new(name))),
-            None => format!("--model {}", self.model.as_deref().unwrap_or(&model.id)),
+            None => format!("--model {}", shell_word(Path::new(self.model.as_deref().unwrap_or(&model.id)))),
         };
         data + &system
     }
@@ -252,7 +252,7 @@ impl PlanArgs {
         }
         let mut devices: Vec<Hardware> = Vec::new();
         for id in ids {
-            let device = catalog.hardware(&id)?;
+            let device = names::hardware(catalog, &id)?;
             if !devices.iter().any(|known| known.id == device.id) {
                 devices.push(device);
             }
@@ -267,7 +267,7 @@ impl PlanArgs {
         // The price of one device counts more than that of all, in whichever order they are given.
         let (all, own): (Vec<_>, Vec<_>) = self.price.iter().partition(|(id, _)| id.is_none());
         for (id, usd) in all.into_iter().chain(own) {
-            let id = id.as_ref().map(|id| catalog.hardware(id)).transpose()?.map(|device| device.id);
+            let id = id.as_ref().map(|id| names::hardware(catalog, id)).transpose()?.map(|device| device.id);
             if !priced.insert(id.clone()) {
                 let of = id.map_or_else(|| "all devices".to_owned(), |id| format!("`{id}`"));
                 return Err(Error::input(format!("--price gives two prices of {of}")).help("give one"));

@@ -9,6 +9,7 @@ use clap::Args;
 use self::output::output;
 use super::Format;
 use super::json::json_line;
+use super::names;
 use super::page_args::PageArgs;
 use super::system_args::SystemArgs;
 use super::terminal::print;
@@ -108,7 +109,9 @@ impl RooflineArgs {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &RooflineArgs) -> Result<()> {
-    let target = args.system.request().resolve(catalog)?;
+    let request = args.system.request();
+    names::remark_on_request(catalog, &request);
+    let target = request.resolve(catalog)?;
     let contexts = args.contexts(&target)?;
     args.check(&contexts)?;
     args.page.check()?;

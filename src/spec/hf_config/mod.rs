@@ -22,7 +22,7 @@ mod keys;
 mod object;
 mod precision;
 
-use std::path::{Path, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use self::attention::read_attention;
 use self::family::Family;
@@ -64,6 +64,7 @@ pub fn read_hf_config(id: &str, file: &SpecFile) -> Result<ModelArchitecture> {
         id: id.to_owned(),
         name: id.to_owned(),
         aliases: Vec::new(),
+        same_shape: Vec::new(),
         family: family.name().to_owned(),
         hidden_size,
         vocab_size,
@@ -80,6 +81,17 @@ pub fn read_hf_config(id: &str, file: &SpecFile) -> Result<ModelArchitecture> {
     })
 }
 
+/// The configuration that a text is the path of: a file that ends in `.json`, or a folder that holds `config.json`. `None` for
+/// every other text, which may be the name of a model.
+pub(super) fn config_path(name_or_path: &str) -> Option<PathBuf> {
+    let given = Path::new(name_or_path);
+    if given.is_dir() && given.join(CONFIG_FILE).is_file() {
+        Some(given.join(CONFIG_FILE))
+    } else {
+        given.extension().is_some_and(|ending| ending == "json").then(|| given.to_owned())
+    }
+}
+
 /// Reads the configuration that a text is the path of: a file that ends in `.json`, or a folder that holds
 /// `config.json`. The id is the name of the folder, or of the file if it is not called `config.json`.
 ///
@@ -88,14 +100,7 @@ pub fn read_hf_config(id: &str, file: &SpecFile) -> Result<ModelArchitecture> {
 /// # Errors
 /// A `.json` file that is not there or cannot be read, or anything wrong with its content.
 pub fn hf_config_at(id_or_path: &str) -> Result<Option<ModelArchitecture>> {
-    let given = Path::new(id_or_path);
-    let path = if given.is_dir() && given.join(CONFIG_FILE).is_file() {
-        given.join(CONFIG_FILE)
-    } else if given.extension().is_some_and(|ending| ending == "json") {
-        given.to_owned()
-    } else {
-        return Ok(None);
-    };
+    let Some(path) = config_path(id_or_path) else { return Ok(None) };
     // Not resolved further: in the cache of Hugging Face the file is a link to one named after its hash.
     let full = absolute(&path).map_err(|error| Error::input(format!("cannot find the file ({error})")).at(&path))?;
     let name = match full.file_name() {

@@ -1,0 +1,66 @@
+//! Devices and models by the names that people type, with a remark, once for each name, where that is taken for something.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use super::terminal::remark;
+use crate::app::{NamedScenario, SystemRequest};
+use crate::error::Result;
+use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, Scenario, ScenarioFile, ScenarioFolder};
+
+/// What was said.
+static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Says what a name is taken for.
+pub fn remark_on(catalog: &Catalog, kind: Kind, name: &str) {
+    if let Some(text) = catalog.remark_on(kind, name)
+        && SAID.lock().expect("nothing panics while it is held").insert(text.clone())
+    {
+        remark(&text);
+    }
+}
+
+/// As [`Catalog::hardware`].
+pub fn hardware(catalog: &Catalog, name: &str) -> Result<Hardware> {
+    let device = catalog.hardware(name)?;
+    remark_on(catalog, Kind::Hardware, name);
+    Ok(device)
+}
+
+/// As [`Catalog::model`].
+pub fn model(catalog: &Catalog, name: &str) -> Result<ModelArchitecture> {
+    let model = catalog.model(name)?;
+    remark_on(catalog, Kind::Model, name);
+    Ok(model)
+}
+
+/// As [`Catalog::model_or_config`].
+pub fn model_or_config(catalog: &Catalog, name_or_path: &str) -> Result<ModelArchitecture> {
+    let model = catalog.model_or_config(name_or_path)?;
+    remark_on(catalog, Kind::Model, name_or_path);
+    Ok(model)
+}
+
+/// As [`Catalog::resolve`].
+pub fn resolve(catalog: &Catalog, folder: &ScenarioFolder) -> Result<Scenario> {
+    let scenario = catalog.resolve(folder)?;
+    remark_on_scenario(catalog, &scenario.file);
+    Ok(scenario)
+}
+
+fn remark_on_scenario(catalog: &Catalog, file: &ScenarioFile) {
+    remark_on(catalog, Kind::Hardware, &file.hardware);
+    remark_on(catalog, Kind::Model, &file.model);
+}
+
+/// Says what the names in a request are taken for.
+pub fn remark_on_request(catalog: &Catalog, request: &SystemRequest) {
+    if let Some(name) = &request.scenario
+        && let Ok(named) = NamedScenario::find(catalog, name)
+        && let Ok(file) = ScenarioFile::read(&named.files.scenario)
+    {
+        remark_on_scenario(catalog, &file);
+    }
+    request.model.iter().for_each(|name| remark_on(catalog, Kind::Model, name));
+    request.hardware.iter().for_each(|name| remark_on(catalog, Kind::Hardware, name));
+}
