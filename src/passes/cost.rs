@@ -1,9 +1,45 @@
-//! Work of one block and of the output layer, batch 1.
+//! The operators of a pass: matrices and attention of its blocks, and the output layer, batch 1.
 
-use super::LiveModel;
+use super::{LiveModel, Pass};
 use crate::engine::cost::Cost;
+use crate::engine::ops::attention::causal_with_cache;
 use crate::engine::ops::linear::linear;
-use crate::units::{Bytes, Flops};
+use crate::units::Bytes;
+
+/// An operator of a pass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct PassOperator {
+    /// What it is.
+    pub kind: PassOperatorKind,
+    /// How often the pass has it.
+    pub count: f64,
+    /// Work of one of them.
+    pub work: Cost,
+}
+
+/// What an operator of a pass is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum PassOperatorKind {
+    /// A product with weights over so many rows.
+    Product {
+        /// Rows.
+        rows: f64,
+    },
+    /// Scores and weighted values.
+    Attention,
+}
+
+/// The operators of a pass, in the order in which it runs them.
+pub(super) fn operators(model: &LiveModel, pass: &Pass) -> impl Iterator<Item = PassOperator> {
+    let product = |rows, count, work| PassOperator { kind: PassOperatorKind::Product { rows }, count, work };
+    let attention = PassOperator {
+        kind: PassOperatorKind::Attention,
+        count: pass.blocks,
+        work: block_attention(model, pass.tokens, pass.cached),
+    };
+    let output = (pass.rows > 0.0).then(|| product(pass.rows, 1.0, output_layer(model, pass.rows, true)));
+    [product(pass.tokens, pass.blocks, block_weights(model, pass.tokens)), attention].into_iter().chain(output)
+}
 
 /// Matrices of one block over n new tokens, and its norms: `2·M·n` FLOP, `b·(M + gains)` bytes.
 ///
@@ -13,24 +49,19 @@ use crate::units::{Bytes, Flops};
 /// | b | bytes of an element |
 ///
 /// Activations are left out: some n·(d or F)·b, which fused kernels do not move.
-pub fn block_weights(model: &LiveModel, tokens: f64) -> Cost {
+pub(super) fn block_weights(model: &LiveModel, tokens: f64) -> Cost {
     let mut cost = linear(model.block_matrices(), model.bytes, tokens);
     cost.bytes += Bytes::new(model.bytes * model.block_gains());
     cost
 }
 
-/// Attention of one block over n new tokens behind c cached ones, causal: `4·q·(n·c + n·(n+1)/2)` FLOP; it reads `2·k·b·(c + n)` bytes
-/// and writes `2·k·b·n`.
-pub fn block_attention(model: &LiveModel, tokens: f64, cached: f64) -> Cost {
-    let (n, c) = (tokens, cached);
-    Cost {
-        flops: Flops::new(4.0 * model.query_width * (n * c + n * (n + 1.0) / 2.0)),
-        bytes: Bytes::new(2.0 * model.kv_width * model.bytes * (c + 2.0 * n)),
-    }
+/// Attention of one block over new tokens behind cached ones.
+pub(super) fn block_attention(model: &LiveModel, tokens: f64, cached: f64) -> Cost {
+    causal_with_cache(model.query_width, model.kv_width, model.bytes, tokens, cached)
 }
 
 /// The shared norm and output matrix over r rows: `2·d·V·r` FLOP, `b·(V·d + d)` bytes, and with `write_logits` another `b·V·r`.
-pub fn output_layer(model: &LiveModel, rows: f64, write_logits: bool) -> Cost {
+pub(super) fn output_layer(model: &LiveModel, rows: f64, write_logits: bool) -> Cost {
     let mut cost = linear(model.hidden * model.vocabulary, model.bytes, rows);
     cost.bytes += Bytes::new(model.bytes * model.hidden);
     if write_logits {

@@ -31,7 +31,6 @@ mod parameters;
 mod rounds;
 mod time;
 
-pub use cost::{block_attention, block_weights, output_layer};
 pub use model::{LiveModel, Pass};
 pub use parameters::{COUNT, LiveParameters, LiveQuantity};
 pub use rounds::RoundTimes;

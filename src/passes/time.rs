@@ -1,6 +1,6 @@
 //! Times of passes under the roofline.
 
-use super::cost::{block_attention, block_weights, output_layer};
+use super::cost::{PassOperator, PassOperatorKind, operators};
 use super::{LiveModel, LiveParameters, LiveQuantity, Pass, RoundTimes};
 use crate::engine::cost::{Cost, OpTime, Roofs};
 use crate::units::{BytesPerSec, FlopsPerSec, Seconds};
@@ -48,6 +48,15 @@ impl Timer<'_> {
         self.parameters.get(quantity)
     }
 
+    /// An operator in all its instances, one after the other.
+    fn operator(&self, operator: &PassOperator) -> Seconds {
+        let one = match operator.kind {
+            PassOperatorKind::Product { rows } => self.product(operator.work, rows),
+            PassOperatorKind::Attention => self.under(LiveQuantity::AttentionEfficiency, operator.work),
+        };
+        one * operator.count
+    }
+
     /// A product with weights over some rows.
     fn product(&self, cost: Cost, rows: f64) -> Seconds {
         match self.roofs.kernels {
@@ -73,13 +82,7 @@ impl Timer<'_> {
     /// A pass: its blocks one after the other, then the output layer. The cores of a CPU launch what they compute; a GPU computes what
     /// the host has launched while that launches more, so the longer of both counts, with the round corner of [`OpTime::total`].
     pub fn pass(&self, pass: Pass) -> Seconds {
-        let weights = self.product(block_weights(self.model, pass.tokens), pass.tokens);
-        let attention =
-            self.under(LiveQuantity::AttentionEfficiency, block_attention(self.model, pass.tokens, pass.cached));
-        let mut device = (weights + attention) * pass.blocks;
-        if pass.rows > 0.0 {
-            device += self.product(output_layer(self.model, pass.rows, true), pass.rows);
-        }
+        let device: Seconds = operators(self.model, &pass).map(|operator| self.operator(&operator)).sum();
         let host = Seconds::from_us(self.get(LiveQuantity::LayerOverhead)) * pass.blocks;
         match self.roofs.kernels {
             Kernels::Cpu => device + host,

@@ -75,6 +75,22 @@ pub fn decode_flops_per_token(attention: &Attention) -> f64 {
     }
 }
 
+/// Causal attention of one layer over n new tokens behind c cached ones: `4·q·(n·c + n·(n+1)/2)` FLOP; it reads `2·k·b·(c + n)`
+/// bytes and writes `2·k·b·n`.
+///
+/// | symbol | meaning | unit |
+/// |---|---|---|
+/// | `q` | width of all query heads, `query_width` | 1 |
+/// | `k` | width of all key heads, `kv_width` | 1 |
+/// | `b` | `bytes` of an element | byte |
+/// | `n`, `c` | `new` and `cached` tokens | tokens |
+pub fn causal_with_cache(query_width: f64, kv_width: f64, bytes: f64, new: f64, cached: f64) -> Cost {
+    Cost {
+        flops: Flops::new(4.0 * query_width * (new * cached + new * (new + 1.0) / 2.0)),
+        bytes: Bytes::new(2.0 * kv_width * bytes * (cached + 2.0 * new)),
+    }
+}
+
 /// Attention of equal layers, as one device has it.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionOp {
