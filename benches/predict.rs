@@ -6,7 +6,7 @@ use perfmodel::estimator;
 use perfmodel::forecast::Forecaster;
 use perfmodel::planning::{Placement, Question, Slo, plan};
 use perfmodel::serving::{ServingModel, ServingParameters};
-use perfmodel::spec::{Catalog, Deployment, Kind, Precision, System};
+use perfmodel::spec::{Catalog, Deployment, Formats, Kind, Precision, System};
 use perfmodel::units::Seconds;
 use perfmodel::workload::{LoadKind, Workload};
 
@@ -78,7 +78,9 @@ fn plan_of_100k_configurations(bencher: divan::Bencher<'_, '_>, kind: LoadKind) 
         for tensor_parallel in [1, 2, 4, 8] {
             for weight_precision in [Precision::Bf16, Precision::Fp8] {
                 for kv_precision in [Precision::Bf16, Precision::Fp8] {
-                    let deployment = Deployment { kv_precision, ..Deployment::new(tensor_parallel, weight_precision) };
+                    let formats = Formats { kv: kv_precision, ..Formats::of_weights(weight_precision) };
+                    let deployment = Deployment::new(tensor_parallel, weight_precision).expect("there is a device");
+                    let deployment = Deployment { formats, ..deployment };
                     if let Ok(system) = System::new(device.clone(), model.clone(), deployment) {
                         placements.push(Placement { hardware: hardware.clone(), system, usd_per_gpu_hour: Some(2.0) });
                     }

@@ -22,7 +22,7 @@ const CONFIG: &str = r#"{
 fn main() -> Result<()> {
     let file = SpecFile { label: "config.json".to_owned(), text: CONFIG.to_owned() };
     let model = read_hf_config("qwen3_moe", &file)?;
-    let deployment = Deployment::new(1, Precision::Bf16);
+    let deployment = Deployment::new(1, Precision::Bf16)?;
     let system = System::new(Catalog::built_in().hardware("h100_sxm_80gb")?, model, deployment)?;
     println!("{}, {:.2} billion parameters", system.title(), system.model.parameters() as f64 / 1e9);
 

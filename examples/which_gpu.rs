@@ -20,7 +20,7 @@ fn main() -> Result<()> {
         let hardware = catalog.hardware(&id)?;
         let Some(usd_per_gpu_hour) = hardware.price.as_ref().map(|price| price.usd_per_gpu_hour) else { continue };
         for tensor_parallel in [1, 2] {
-            let deployment = Deployment::new(tensor_parallel, Precision::Bf16);
+            let deployment = Deployment::new(tensor_parallel, Precision::Bf16)?;
             let system = System::new(hardware.clone(), model.clone(), deployment)?;
             placements.push(Placement { hardware: id.clone(), system, usd_per_gpu_hour: Some(usd_per_gpu_hour) });
         }
@@ -49,7 +49,7 @@ fn main() -> Result<()> {
         println!(
             "{:26} {:>13} {:>6.2} {:>16} {:>14}",
             option.placement.system.hardware.name,
-            format!("{} x {}", best.replicas, option.placement.system.deployment.tensor_parallel),
+            format!("{} x {}", best.replicas, option.placement.system.deployment.parallelism.tp()),
             best.usd_per_hour.unwrap_or(f64::NAN),
             with_high(forecast.prediction.ttft, forecast.ttft.high),
             with_high(forecast.prediction.itl, forecast.itl.high),

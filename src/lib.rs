@@ -39,7 +39,7 @@
 //! use perfmodel::workload::Workload;
 //!
 //! let catalog = Catalog::built_in();
-//! let deployment = Deployment::new(2, Precision::Bf16);
+//! let deployment = Deployment::new(2, Precision::Bf16)?;
 //! let system = System::new(catalog.hardware("h200_sxm_141gb")?, catalog.model("qwen3_32b")?, deployment)?;
 //! let model = ServingModel::new(&system)?;
 //! let few = model.predict(&Workload::new(1000.0, 200.0, 8.0)?, &ServingParameters::default());

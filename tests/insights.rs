@@ -12,7 +12,7 @@ use perfmodel::insights::quality::panels;
 use perfmodel::insights::serving::{Memory, ServingRates, ServingSystem, StepBound};
 use perfmodel::insights::variant::{LatentShape, Variant, VariantKind};
 use perfmodel::insights::{AttentionType, BenchmarkTable, Rule, Run};
-use perfmodel::spec::{Catalog, Deployment, Hardware, LinkClass, ModelArchitecture, Precision, SpecFile, System};
+use perfmodel::spec::{Catalog, Deployment, Hardware, ModelArchitecture, Precision, SpecFile, System};
 use perfmodel::units::Bytes;
 use serde_json::Value;
 
@@ -257,7 +257,7 @@ fn caches_follow_from_the_architecture() {
 
 /// Weights and cache of 16 bit on so many devices.
 fn bf16(gpus: u32) -> Deployment {
-    Deployment::new(gpus, Precision::Bf16)
+    Deployment::new(gpus, Precision::Bf16).unwrap()
 }
 
 /// The model and the devices of the reference as files of ours.

@@ -31,7 +31,7 @@ fn table(slower: &str) -> String {
     let estimator = estimator::by_name("serving").unwrap();
     let mut text = "model,hardware,tp,weights,kv,input_tokens,output_tokens,batch,ttft_ms,itl_ms\n".to_owned();
     for (model, hardware, tp) in SYSTEMS {
-        let deployment = Deployment::new(tp, Precision::Bf16);
+        let deployment = Deployment::new(tp, Precision::Bf16).unwrap();
         let system =
             System::new(catalog.hardware(hardware).unwrap(), catalog.model(model).unwrap(), deployment).unwrap();
         let predictor = estimator.prepare(&system, LoadKind::StaticBatch, &[]).unwrap();

@@ -6,8 +6,8 @@ use perfmodel::engine::{StepModel, memory::kv_bytes};
 use perfmodel::prediction::{Limit, Part, Prediction};
 use perfmodel::serving::{Quantity, ServingModel, ServingParameters};
 use perfmodel::spec::{
-    Attention, Catalog, DenseFfn, Deployment, Ffn, Hardware, LinkClass, ModelArchitecture, MoeFfn, Precision, SpecFile,
-    System,
+    Attention, Catalog, DenseFfn, Deployment, Ffn, Formats, Hardware, Limits, LinkClass, ModelArchitecture, MoeFfn,
+    Precision, SpecFile, System,
 };
 use perfmodel::workload::{LoadKind, Workload};
 use proptest::prelude::*;
@@ -39,12 +39,13 @@ fn device(bandwidth: f64, compute: f64) -> Hardware {
 }
 
 fn deployment(tensor_parallel: u32) -> Deployment {
-    Deployment::new(tensor_parallel, Precision::Bf16)
+    Deployment::new(tensor_parallel, Precision::Bf16).unwrap()
 }
 
 fn system(model: usize, bandwidth: f64, compute: f64, budget: Option<u32>) -> System {
     let (architecture, tp) = &ARCHITECTURES[model];
-    let placed = Deployment { max_tokens_per_step: budget, ..deployment(*tp) };
+    let limits = Limits { max_tokens_per_step: budget, ..Limits::default() };
+    let placed = Deployment { limits, ..deployment(*tp) };
     System::new(device(bandwidth, compute), architecture.clone(), placed).unwrap()
 }
 
@@ -268,7 +269,8 @@ fn more_clients_of_short_answers_never_lower_the_total_throughput() {
 #[test]
 fn weights_in_four_bit_that_compute_in_sixteen_are_read_faster_and_not_multiplied_faster() {
     let costs = |weight_precision| {
-        let placed = Deployment { weight_precision, compute_precision: Some(Precision::Bf16), ..deployment(1) };
+        let formats = Formats { weights: weight_precision, compute: Some(Precision::Bf16), ..deployment(1).formats };
+        let placed = Deployment { formats, ..deployment(1) };
         let system = System::new(device(1.0, 1.0), ARCHITECTURES[0].0.clone(), placed).unwrap();
         let workload = Workload::new(1000.0, 200.0, 1.0).unwrap();
         StepModel::new(&system).unwrap().costs(&workload, &ServingParameters::default().efficiencies(LinkClass::Direct))

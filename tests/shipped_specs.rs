@@ -130,7 +130,7 @@ fn the_extras_of_deepseek_v3_follow_from_its_shape() {
 fn kv_bytes_of_a_token_are_the_published_ones() {
     let catalog = Catalog::built_in();
     for (id, _, want) in MODELS {
-        let deployment = Deployment::new(1, Precision::Bf16);
+        let deployment = Deployment::new(1, Precision::Bf16).unwrap();
         let system =
             System::new(catalog.hardware("h100_sxm_80gb").unwrap(), catalog.model(id).unwrap(), deployment).unwrap();
         assert_eq!(kv_bytes(&system, 1.0).get(), want, "{id}");

@@ -11,7 +11,10 @@ use crate::dataset::sha256;
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::forecast::Forecaster;
-use crate::spec::{Campaign, Catalog, Deployment, Hardware, ModelArchitecture, Precision, ScenarioFolder, System};
+use crate::spec::{
+    Campaign, Catalog, Deployment, DeploymentFile, Formats, Hardware, ModelArchitecture, Pool, Precision,
+    ScenarioFolder, System, Topology,
+};
 use crate::workload::LoadKind;
 
 /// Which system: that of a scenario, or a model on a device. What is given beside a scenario stands in for its own.
@@ -40,6 +43,16 @@ pub struct SystemRequest {
 pub struct PlacementRequest {
     /// Tensor-parallel degree; 1 by default.
     pub tp: Option<u32>,
+    /// Pipeline stages; 1 by default.
+    pub pp: Option<u32>,
+    /// Ranks of attention that decode sequences of their own (data parallelism of attention, never replicas); 1 by default.
+    pub dp: Option<u32>,
+    /// Ranks that hold experts of their own; 1 by default.
+    pub ep: Option<u32>,
+    /// Pool of workers that process prompts, such as `2xtp4`.
+    pub prefill: Option<Pool>,
+    /// Pool of workers that decode, such as `1xdp8,ep8`.
+    pub decode: Option<Pool>,
     /// Format of the weights; as the model is published if that is 16 bit or narrower, else bf16.
     pub weights: Option<Precision>,
     /// Format in which linear layers compute, for weight-only quantisation; that of the weights, or 16 bit where the device
@@ -196,6 +209,11 @@ impl SystemRequest {
         let given = [
             ("--hardware", self.hardware.is_some()),
             ("--tp", placement.tp.is_some()),
+            ("--pp", placement.pp.is_some()),
+            ("--dp", placement.dp.is_some()),
+            ("--ep", placement.ep.is_some()),
+            ("--prefill", placement.prefill.is_some()),
+            ("--decode", placement.decode.is_some()),
             ("--weights", placement.weights.is_some()),
             ("--compute", placement.compute.is_some()),
             ("--kv", placement.kv.is_some()),
@@ -231,17 +249,8 @@ impl SystemRequest {
         let scenario = catalog.resolve(&named.files)?;
         let opened = self.parameters.open(Some(&scenario.id), default_estimator())?;
         let changed = opened.calibration.as_ref().and_then(|(_, record)| changed_since_fit(record, &named));
-        let own = scenario.system.deployment.clone();
-        let placement = &self.placement;
-        let deployment = Deployment {
-            tensor_parallel: placement.tp.unwrap_or(own.tensor_parallel),
-            weight_precision: placement.weights.unwrap_or(own.weight_precision),
-            // Other weights are computed with in their own precision.
-            compute_precision: placement.compute.or(own.compute_precision.filter(|_| placement.weights.is_none())),
-            kv_precision: placement.kv.unwrap_or(own.kv_precision),
-            max_sequences: placement.max_sequences.or(own.max_sequences),
-            max_tokens_per_step: placement.max_tokens_per_step.or(own.max_tokens_per_step),
-        };
+        let own = scenario.system.deployment;
+        let deployment = self.placement.over(&own)?;
         let hardware = match &self.hardware {
             Some(name) => catalog.hardware(name)?,
             None => scenario.system.hardware.clone(),
@@ -290,17 +299,41 @@ impl PlacementRequest {
     /// The placement of a model that no scenario places.
     ///
     /// # Errors
-    /// Nobody says in which precision the model is served, and its own is not known.
+    /// Nobody says in which precision the model is served and its own is not known, or degrees that do not go together.
     pub fn of_model(&self, model: &ModelArchitecture, hardware: &Hardware) -> Result<Deployment> {
         let weights = served_precision(model, self.weights)?;
         let stored_only = computed_wider(hardware, weights).filter(|_| self.weights.is_none());
-        Ok(Deployment {
-            compute_precision: self.compute.or(stored_only),
-            kv_precision: self.kv.unwrap_or(weights.unquantised()),
-            max_sequences: self.max_sequences,
-            max_tokens_per_step: self.max_tokens_per_step,
-            ..Deployment::new(self.tp.unwrap_or(1), weights)
-        })
+        let formats = Formats { compute: stored_only, ..Formats::of_weights(weights) };
+        self.over(&Deployment { formats, ..Deployment::new(1, weights)? })
+    }
+
+    /// A placement with what is given in place of its own.
+    ///
+    /// # Errors
+    /// Degrees that do not go together, a limit of 0, or pools of their own.
+    pub fn over(&self, own: &Deployment) -> Result<Deployment> {
+        if let (Some(pool), _) | (_, Some(pool)) = (self.prefill, self.decode) {
+            let (prefill, decode) = (self.prefill.unwrap_or(pool), self.decode.unwrap_or(pool));
+            Topology::Disaggregated { prefill, decode }.check_modelled()?;
+        }
+        let mut file = DeploymentFile::from(own);
+        if let Some(weights) = self.weights {
+            // Other weights are computed with in their own precision.
+            (file.weight_precision, file.compute_precision) = (weights, None);
+        }
+        file.compute_precision = self.compute.or(file.compute_precision);
+        for (slot, given) in [
+            (&mut file.tensor_parallel, self.tp),
+            (&mut file.pipeline_parallel, self.pp),
+            (&mut file.attention_data_parallel, self.dp),
+            (&mut file.expert_parallel, self.ep),
+        ] {
+            *slot = given.unwrap_or(*slot);
+        }
+        file.kv_precision = self.kv.unwrap_or(file.kv_precision);
+        file.max_sequences = self.max_sequences.or(file.max_sequences);
+        file.max_tokens_per_step = self.max_tokens_per_step.or(file.max_tokens_per_step);
+        Deployment::try_from(&file)
     }
 }
 
@@ -364,7 +397,10 @@ fn named_after(system: &System) -> String {
     let deployment = &system.deployment;
     format!(
         "{}_{}_{}_tp{}",
-        system.model.id, system.hardware.id, deployment.weight_precision, deployment.tensor_parallel
+        system.model.id,
+        system.hardware.id,
+        deployment.formats.weights,
+        deployment.parallelism.tp()
     )
 }
 
@@ -392,9 +428,9 @@ impl ResolvedSystem {
             system: self.id.clone(),
             model: self.system.model.name.clone(),
             hardware: self.system.hardware.name.clone(),
-            tensor_parallel: deployment.tensor_parallel,
-            weight_precision: deployment.weight_precision,
-            kv_precision: deployment.kv_precision,
+            tensor_parallel: deployment.parallelism.tp(),
+            weight_precision: deployment.formats.weights,
+            kv_precision: deployment.formats.kv,
             calibration: self.calibration.as_ref().map(|(path, _)| path.clone()),
         }
     }

@@ -56,8 +56,8 @@ impl GroupKind {
             .map(|(index, (member, id))| match self {
                 Self::Scenario => (*id).to_owned(),
                 Self::Hardware => member.system.hardware.id.clone(),
-                Self::Precision => member.system.deployment.weight_precision.to_string(),
-                Self::TensorParallel => format!("tp{}", member.system.deployment.tensor_parallel),
+                Self::Precision => member.system.deployment.formats.weights.to_string(),
+                Self::TensorParallel => format!("tp{}", member.system.deployment.parallelism.tp()),
                 Self::Half => if index % 2 == 0 { "first half" } else { "second half" }.to_owned(),
             })
             .collect();

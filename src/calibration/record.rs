@@ -12,7 +12,7 @@ use super::solve::{FitOptions, FittedParameter, StartResult};
 use crate::dataset::Measurement;
 use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};
-use crate::spec::{Campaign, Deployment, Source, SpecFile, System};
+use crate::spec::{Campaign, DeploymentFile, Source, SpecFile, System};
 use crate::workload::{LoadKind, Workload};
 
 /// Who measured, and how.
@@ -47,7 +47,7 @@ pub struct FittedScenario {
     /// Name of the device.
     pub hardware: String,
     /// Placement.
-    pub deployment: Deployment,
+    pub deployment: DeploymentFile,
     /// How it was loaded.
     pub load: LoadKind,
     /// Which campaign of the fit measured it; scenarios with the same number share their campaign's parameters.
@@ -178,12 +178,16 @@ pub struct ScenarioData<'a> {
 impl FittedScenario {
     /// Whether it measured that model on such devices, as many of them, with weights and caches in the same formats.
     pub fn is_of(&self, system: &System) -> bool {
-        let placed = |deployment: &Deployment| {
-            (deployment.tensor_parallel, deployment.weight_precision, deployment.kv_precision)
+        // Limits of the engine and its arithmetic may differ.
+        let placed = |deployment: &DeploymentFile| DeploymentFile {
+            compute_precision: None,
+            max_sequences: None,
+            max_tokens_per_step: None,
+            ..deployment.clone()
         };
         self.model == system.model.name
             && self.hardware == system.hardware.name
-            && placed(&self.deployment) == placed(&system.deployment)
+            && placed(&self.deployment) == placed(&DeploymentFile::from(&system.deployment))
     }
 
     /// Describes a scenario of a fit.
@@ -201,7 +205,7 @@ impl FittedScenario {
             scenario: data.id.to_owned(),
             model: data.system.model.name.clone(),
             hardware: data.system.hardware.name.clone(),
-            deployment: data.system.deployment.clone(),
+            deployment: (&data.system.deployment).into(),
             load: data.load,
             campaign: data.campaign,
             rows: data.rows.len(),

@@ -219,13 +219,13 @@ pub fn system_outside(scenarios: &[FittedScenario], target: &Target<'_>) -> Vec<
     let deployment = &target.system.deployment;
     compare("model", target.system.model.name.clone(), &|s| Some(s.model.clone()));
     compare("hardware", target.system.hardware.name.clone(), &|s| Some(s.hardware.clone()));
-    compare("tensor_parallel", deployment.tensor_parallel.to_string(), &|s| {
+    compare("tensor_parallel", deployment.parallelism.tp().to_string(), &|s| {
         Some(s.deployment.tensor_parallel.to_string())
     });
-    compare("weight_precision", deployment.weight_precision.to_string(), &|s| {
+    compare("weight_precision", deployment.formats.weights.to_string(), &|s| {
         Some(s.deployment.weight_precision.to_string())
     });
-    compare("kv_precision", deployment.kv_precision.to_string(), &|s| Some(s.deployment.kv_precision.to_string()));
+    compare("kv_precision", deployment.formats.kv.to_string(), &|s| Some(s.deployment.kv_precision.to_string()));
     compare("load", target.load.to_string(), &|s| Some(s.load.to_string()));
     if let Some(campaign) = target.campaign {
         compare("engine", campaign.engine.clone(), &|s| Some(s.provenance.campaign.as_ref()?.engine.clone()));

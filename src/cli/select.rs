@@ -12,7 +12,7 @@ use crate::dataset::{TableGroup, read_measurements, read_table};
 use crate::error::{Error, Result};
 use crate::evaluation::StudyMember;
 use crate::evaluation::live::{DevicePeaks, LiveRun, data_type, live_run};
-use crate::spec::{Catalog, Deployment, Hardware, Kind, Precision, ScenarioFolder, SpecFile, System};
+use crate::spec::{Catalog, Deployment, Formats, Hardware, Kind, Limits, Precision, ScenarioFolder, SpecFile, System};
 use crate::workload::LoadKind;
 
 /// Flags that name measured systems.
@@ -178,18 +178,19 @@ impl MeasuredArgs {
         let load = self.load.unwrap_or_default();
         let dataset = read_measurements(&SpecFile::open(path)?, load)?;
         let deployment = Deployment {
-            tensor_parallel: self.tp.unwrap_or(1),
-            weight_precision: weights,
-            compute_precision: self.compute,
-            kv_precision: kv,
-            max_sequences: self.max_sequences,
-            max_tokens_per_step: self.max_tokens_per_step,
+            formats: Formats { compute: self.compute, kv, ..Formats::of_weights(weights) },
+            limits: Limits {
+                max_sequences: self.max_sequences,
+                max_tokens_per_step: self.max_tokens_per_step,
+                ..Limits::default()
+            },
+            ..Deployment::new(self.tp.unwrap_or(1), weights)?
         };
         let system =
             System::new(names::hardware(catalog, hardware)?, names::model_or_config(catalog, model)?, deployment)?;
         let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
         // Two files of one name on different systems must not overwrite each other's results.
-        let id = format!("{stem}_{}_{}_tp{}", system.model.id, system.hardware.id, system.deployment.tensor_parallel);
+        let id = format!("{stem}_{}_{}_tp{}", system.model.id, system.hardware.id, system.deployment.parallelism.tp());
         Ok(StudyMember {
             title: system.title(),
             id,
@@ -292,7 +293,10 @@ pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usi
 fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<StudyMember> {
     let key = group.key;
     let (hardware, model) = (names::hardware(catalog, &key.hardware)?, names::model(catalog, &key.model)?);
-    let deployment = Deployment { kv_precision: key.kv, ..Deployment::new(key.tensor_parallel, key.weights) };
+    let deployment = Deployment {
+        formats: Formats { kv: key.kv, ..Formats::of_weights(key.weights) },
+        ..Deployment::new(key.tensor_parallel, key.weights)?
+    };
     let system = System::new(hardware, model, deployment)?;
     Ok(StudyMember {
         id: format!("{}_{}_{}_tp{}", system.model.id, system.hardware.id, key.weights, key.tensor_parallel),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use crate::app::{ParametersRequest, PlacementRequest, SystemRequest, Values};
-use crate::spec::Precision;
+use crate::spec::{Pool, Precision};
 
 /// Flags that name a system to predict. A scenario or a model must be there, unless a command makes the group `system` optional.
 #[derive(Debug, Clone, Args)]
@@ -50,6 +50,26 @@ pub struct PlacementArgs {
     #[arg(long, value_name = "N")]
     tp: Option<u32>,
 
+    /// Pipeline stages [default: 1]
+    #[arg(long, value_name = "N", hide = true)]
+    pp: Option<u32>,
+
+    /// Data-parallel ranks of attention [default: 1]
+    #[arg(long, value_name = "N", hide = true)]
+    dp: Option<u32>,
+
+    /// Expert-parallel ranks [default: 1]
+    #[arg(long, value_name = "N", hide = true)]
+    ep: Option<u32>,
+
+    /// Pool of workers that process prompts, such as 2xtp4
+    #[arg(long, value_name = "POOL", hide = true)]
+    prefill: Option<Pool>,
+
+    /// Pool of workers that decode, such as 1xdp8,ep8
+    #[arg(long, value_name = "POOL", hide = true)]
+    decode: Option<Pool>,
+
     /// Precision of the weights [default: that of the scenario, else as the model is published if that is 16 bit or
     /// narrower, else bf16]
     #[arg(long, value_name = "PRECISION")]
@@ -78,6 +98,11 @@ impl PlacementArgs {
     pub fn request(&self) -> PlacementRequest {
         PlacementRequest {
             tp: self.tp,
+            pp: self.pp,
+            dp: self.dp,
+            ep: self.ep,
+            prefill: self.prefill,
+            decode: self.decode,
             weights: self.weights,
             compute: self.compute,
             kv: self.kv,

@@ -17,7 +17,7 @@ pub fn weight_bytes(system: &System) -> Bytes {
         .map(|group| u64::from(group.count) * (group.attention.linear_weights(d) + group.ffn.linear_weights(d)))
         .sum();
     let other = model.parameters() - linear;
-    let precision = deployment.weight_precision;
+    let precision = deployment.formats.weights;
     Bytes::new(linear as f64 * precision.bytes() + other as f64 * precision.unquantised().bytes())
 }
 
@@ -26,7 +26,7 @@ pub fn kv_bytes(system: &System, tokens: f64) -> Bytes {
     let deployment = &system.deployment;
     let on_device = system.model.layers.iter().map(|group| {
         f64::from(group.count)
-            * kv_bytes_per_token(&group.attention, deployment.kv_precision, deployment.tensor_parallel)
+            * kv_bytes_per_token(&group.attention, deployment.formats.kv, deployment.parallelism.tp())
             * visible_tokens(&group.attention, tokens)
     });
     Bytes::new(on_device.sum::<f64>() * deployment.gpus())
@@ -51,9 +51,9 @@ pub fn free_bytes(system: &System) -> Result<Bytes> {
         return Err(Error::input(format!(
             "{} does not fit: its {} weights take {:.1} GiB, {} of {} have {:.1} GiB",
             system.model.name,
-            system.deployment.weight_precision,
+            system.deployment.formats.weights,
             weights.as_gib(),
-            system.deployment.tensor_parallel,
+            system.deployment.parallelism.tp(),
             system.hardware.name,
             memory.as_gib()
         ))

@@ -37,9 +37,10 @@ impl StepModel {
     /// Collects the operators of a system.
     ///
     /// # Errors
-    /// A precision that the device has no peak for, or more kinds of experts than a step has room for.
+    /// A layout that is not modelled yet, a precision that the device has no peak for, or more kinds of experts than a step has room for.
     pub fn new(system: &System) -> Result<Self> {
         let (model, deployment, hardware) = (&system.model, &system.deployment, &system.hardware);
+        deployment.check_modelled()?;
         let single = matrices(system)?;
         let mut summed: Vec<Matrix> = Vec::new();
         for matrix in &single {
@@ -64,7 +65,7 @@ impl StepModel {
         let activations = Activations::of(model, deployment);
         let operators = single.into_iter().map(Operator::Matrix);
         let operators = operators.chain(kinds.into_iter().map(Operator::Attention));
-        let arithmetic = deployment.linear_precision();
+        let arithmetic = deployment.formats.linear();
         let layers = model.layer_count();
         Ok(Self {
             operators: operators.chain([Operator::Activations(activations)]).collect(),
@@ -74,10 +75,10 @@ impl StepModel {
             layers,
             all_reduces: f64::from(layers) * all_reduces_per_layer(model.parallel_blocks),
             hidden_size: f64::from(model.hidden_size),
-            devices: deployment.tensor_parallel,
+            devices: deployment.parallelism.tp(),
             bandwidth: hardware.bandwidth,
-            link: hardware.group_link(deployment.tensor_parallel).bandwidth,
-            attention_peak: hardware.peak(deployment.weight_precision.unquantised())?,
+            link: hardware.group_link(deployment.parallelism.tp()).bandwidth,
+            attention_peak: hardware.peak(deployment.formats.wide())?,
             power_demand: power_demand(hardware.peak(arithmetic)?, arithmetic.bytes(), hardware.tdp_w),
         })
     }

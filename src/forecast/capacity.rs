@@ -44,7 +44,7 @@ impl Capacity {
     /// # Errors
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
-        if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment.max_sequences)
+        if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment.limits.max_sequences)
             && workload.load() > f64::from(most)
         {
             return Err(Error::input(format!(
@@ -100,7 +100,7 @@ impl Capacity {
     /// Requests of a workload that run at once: what the cache holds, or the engine's own cap; one always runs.
     pub fn most_clients(&self, workload: &Workload) -> f64 {
         let by_memory = places(self.kv_cache / kv_bytes(&self.system, workload.total_tokens())).floor();
-        by_memory.min(self.system.deployment.max_sequences.map_or(f64::INFINITY, f64::from))
+        by_memory.min(self.system.deployment.limits.max_sequences.map_or(f64::INFINITY, f64::from))
     }
 
     /// Share of the cache that a predicted operating point reserves.

@@ -143,7 +143,7 @@ impl ServingSystem {
     /// # Errors
     /// A precision that the device has no peak for.
     pub fn new(system: System, rates: ServingRates) -> Result<Self> {
-        let class = system.hardware.group_link(system.deployment.tensor_parallel).class;
+        let class = system.hardware.group_link(system.deployment.parallelism.tp()).class;
         let model = StepModel::new(&system)?;
         Ok(Self {
             peaks: model.rates(&Efficiencies::PEAK),

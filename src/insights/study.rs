@@ -257,10 +257,10 @@ fn cautions(question: &ServingQuestion<'_>) -> Vec<String> {
             model.name
         ));
     }
-    if latent && question.deployment.tensor_parallel > 1 {
+    if latent && question.deployment.parallelism.tp() > 1 {
         cautions.push("under tensor parallelism every device holds the whole latent cache".to_owned());
     }
-    let gpus = question.deployment.tensor_parallel;
+    let gpus = question.deployment.parallelism.tp();
     for kind in question.kinds {
         if kind.kv_heads().is_some_and(|heads| heads < gpus) {
             cautions

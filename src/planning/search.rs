@@ -250,7 +250,7 @@ fn outcome(placement: Placement, question: &Question<'_>) -> Result<Outcome> {
     if let Err(error) = fits {
         return unusable(placement, error.message().to_owned());
     }
-    let group = placement.system.deployment.tensor_parallel;
+    let group = placement.system.deployment.parallelism.devices();
     let most = question.most_gpus / group;
     let counts: Vec<u32> = question.replicas.iter().copied().filter(|count| *count <= most).collect();
     let Some(&largest) = counts.last() else {
@@ -297,7 +297,7 @@ impl Search<'_> {
             if first.is_none() && share <= 1.0 {
                 first = Some(curve.len());
             }
-            let gpus = replicas * self.placement.system.deployment.tensor_parallel;
+            let gpus = replicas * self.placement.system.deployment.parallelism.devices();
             curve.push(CurvePoint {
                 replicas,
                 gpus,
@@ -313,7 +313,7 @@ impl Search<'_> {
     fn configuration(&self, replicas: u32) -> Result<Configuration> {
         let demand = &self.question.demand;
         let forecast = self.forecaster.forecast(&share(demand, replicas)?);
-        let gpus = replicas * self.placement.system.deployment.tensor_parallel;
+        let gpus = replicas * self.placement.system.deployment.parallelism.devices();
         // Where clients do not divide evenly the replicas have fewer in the mean.
         let replicas_busy = demand.load() / forecast.workload.load();
         Ok(Configuration {

@@ -139,7 +139,7 @@ mod tests {
     use crate::engine::memory::weight_bytes;
     use crate::engine::ops::linear::is_tiled;
     use crate::roofline::OperatorKind;
-    use crate::spec::{Catalog, Deployment, Precision, System};
+    use crate::spec::{Catalog, Deployment, Formats, Parallelism, Precision, System};
     use crate::units::{Bytes, Flops};
 
     /// Sums of the same terms in another order.
@@ -169,8 +169,9 @@ mod tests {
 
     fn system(model: &str, tensor_parallel: u32, weight_precision: Precision) -> System {
         let catalog = Catalog::built_in();
-        let deployment =
-            Deployment { kv_precision: weight_precision, ..Deployment::new(tensor_parallel, weight_precision) };
+        let deployment = Deployment::new(tensor_parallel, weight_precision).unwrap();
+        let formats = Formats { kv: weight_precision, ..deployment.formats };
+        let deployment = Deployment { formats, ..deployment };
         System::new(catalog.hardware("h100_sxm_80gb").unwrap(), catalog.model(model).unwrap(), deployment).unwrap()
     }
 
@@ -206,8 +207,10 @@ mod tests {
     #[test]
     fn what_the_devices_do_together_is_the_whole_and_the_copies_of_what_cannot_be_split() {
         for (system, load) in cases() {
-            let whole =
-                System { deployment: Deployment { tensor_parallel: 1, ..system.deployment.clone() }, ..system.clone() };
+            let whole = System {
+                deployment: Deployment { parallelism: Parallelism::SINGLE, ..system.deployment },
+                ..system.clone()
+            };
             let (whole, split) = (StepModel::new(&whole).unwrap(), StepModel::new(&system).unwrap());
             let rates = split.rates(&EFFICIENCIES);
             let gpus = system.deployment.gpus();

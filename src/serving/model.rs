@@ -29,7 +29,7 @@ impl ServingModel {
         Ok(Self {
             steps: StepModel::new(system)?,
             free: free_bytes(system)?,
-            link: system.hardware.group_link(system.deployment.tensor_parallel).class,
+            link: system.hardware.group_link(system.deployment.parallelism.tp()).class,
             system: system.clone(),
         })
     }
@@ -74,13 +74,13 @@ impl ServingModel {
             self.free,
             parameters.get(Quantity::KvMemoryShare),
             kv_bytes(&self.system, workload.total_tokens()),
-            self.system.deployment.max_sequences,
+            self.system.deployment.limits.max_sequences,
         )
     }
 
     /// Steps beyond the first that a prompt longer than the engine's token budget takes.
     pub(super) fn extra_chunks(&self, workload: &Workload) -> f64 {
-        let budget = self.system.deployment.max_tokens_per_step.map_or(f64::INFINITY, f64::from);
+        let budget = self.system.deployment.limits.max_tokens_per_step.map_or(f64::INFINITY, f64::from);
         (workload.input_tokens() / budget - 1.0).max(0.0)
     }
 

@@ -276,8 +276,8 @@ impl Quantity {
 
     /// Whether predictions of a system under a load depend on it.
     fn matters(self, system: &System, load: LoadKind) -> bool {
-        let link = (system.deployment.tensor_parallel > 1)
-            .then(|| system.hardware.group_link(system.deployment.tensor_parallel).class);
+        let link = (system.deployment.parallelism.tp() > 1)
+            .then(|| system.hardware.group_link(system.deployment.parallelism.tp()).class);
         match self {
             Self::LinkLatency | Self::LinkEfficiency => link == Some(LinkClass::Direct),
             Self::PcieLatency | Self::PcieEfficiency => link == Some(LinkClass::Pcie),

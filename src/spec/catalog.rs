@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use super::file::SpecFile;
 use super::hf_config::config_path;
 use super::names::{Meaning, Named, hint, meaning};
-use super::{Hardware, ModelArchitecture, Scenario, ScenarioFile, System, hf_config_at};
+use super::{Deployment, Hardware, ModelArchitecture, Scenario, ScenarioFile, System, hf_config_at};
 use crate::error::{Error, Result};
 
 static HARDWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hardware");
@@ -246,7 +246,9 @@ impl Catalog {
         let here = |error: Error| error.or_at(&folder.scenario.label);
         let hardware = self.hardware(&file.hardware).map_err(here)?;
         let model = self.model(&file.model).map_err(here)?;
-        let mut system = System::new(hardware, model, file.deployment.clone()).map_err(here)?;
+        let mut system = Deployment::try_from(&file.deployment)
+            .and_then(|deployment| System::new(hardware, model, deployment))
+            .map_err(here)?;
         system.legacy = file.roofline;
         Ok(Scenario { id: folder.id.clone(), file, system })
     }

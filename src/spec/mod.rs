@@ -25,14 +25,16 @@ mod hardware;
 mod hf_config;
 mod model;
 mod names;
+mod parallelism;
 mod precision;
 mod scenario;
 pub(crate) mod sizes;
 mod source;
+mod topology;
 mod weights;
 
 pub use catalog::{Catalog, Kind, ScenarioFolder};
-pub use deployment::Deployment;
+pub use deployment::{Deployment, DeploymentFile, Formats, Limits, Speculation};
 pub use file::{Problems, SpecFile, check_size};
 pub use hardware::{Hardware, Interconnect, Link, LinkClass, Price};
 pub use hf_config::{hf_config_at, read_hf_config};
@@ -40,9 +42,11 @@ pub use model::{
     Attention, DenseFfn, ExtraTensors, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, MoeFfn,
     QkNorm,
 };
+pub use parallelism::Parallelism;
 pub use precision::Precision;
 pub use scenario::{Campaign, LegacyConstants, ScenarioFile, Statistic};
 pub use source::Source;
+pub use topology::{Pool, Topology};
 
 use crate::error::{Error, Result};
 
@@ -65,41 +69,34 @@ impl System {
     /// # Errors
     /// Query heads that the tensor-parallel degree does not divide, a group that nothing joins, or a precision that the device has no peak for.
     pub fn new(hardware: Hardware, model: ModelArchitecture, deployment: Deployment) -> Result<Self> {
-        for (name, value) in [
-            ("tensor_parallel", Some(deployment.tensor_parallel)),
-            ("max_sequences", deployment.max_sequences),
-            ("max_tokens_per_step", deployment.max_tokens_per_step),
-        ] {
-            if value == Some(0) {
-                return Err(Error::input(format!("{name} is 0")).help("give a whole number, 1 or more"));
-            }
-        }
         for group in &model.layers {
             let heads = group.attention.query_heads();
-            if !heads.is_multiple_of(deployment.tensor_parallel) {
+            if !heads.is_multiple_of(deployment.parallelism.tp()) {
                 return Err(Error::input(format!(
                     "tensor_parallel = {} does not divide the {heads} query heads of {}",
-                    deployment.tensor_parallel, model.name
+                    deployment.parallelism.tp(),
+                    model.name
                 ))
                 .help("choose a tensor-parallel degree that divides the heads"));
             }
         }
-        if !hardware.joins(deployment.tensor_parallel) {
+        if !hardware.joins(deployment.parallelism.tp()) {
             return Err(Error::input(format!(
                 "tensor_parallel = {}, and nothing joins {} to another device",
-                deployment.tensor_parallel, hardware.name
+                deployment.parallelism.tp(),
+                hardware.name
             ))
             .help("give a tensor-parallel degree of 1, or add `pcie_gb_per_s` with its source to the device's file"));
         }
-        hardware.peak(deployment.linear_precision())?;
-        hardware.peak(deployment.weight_precision.unquantised())?;
+        hardware.peak(deployment.formats.linear())?;
+        hardware.peak(deployment.formats.wide())?;
         Ok(Self { hardware, model, deployment, legacy: None })
     }
 
     /// Says so where the device has an interconnect that does not join the whole tensor-parallel group.
     pub fn slow_link(&self) -> Option<String> {
         let Interconnect { gpus, .. } = self.hardware.interconnect?;
-        let group = self.deployment.tensor_parallel;
+        let group = self.deployment.parallelism.tp();
         (group > gpus).then(|| {
             format!(
                 "tensor parallelism over {group} devices goes over PCIe: the interconnect of {} joins {gpus}",
@@ -111,15 +108,15 @@ impl System {
     /// One line that names the system, such as `Llama-3.1-8B on 2x NVIDIA L4 24GB, fp8 weights, fp8 KV`.
     pub fn title(&self) -> String {
         let deployment = &self.deployment;
-        let compute = deployment.compute_precision.filter(|compute| *compute != deployment.weight_precision);
+        let compute = deployment.formats.compute.filter(|compute| *compute != deployment.formats.weights);
         format!(
             "{} on {}x {}, {} weights{}, {} KV",
             self.model.name,
-            deployment.tensor_parallel,
+            deployment.parallelism.tp(),
             self.hardware.name,
-            deployment.weight_precision,
+            deployment.formats.weights,
             compute.map_or_else(String::new, |compute| format!(" computed in {compute}")),
-            deployment.kv_precision
+            deployment.formats.kv
         )
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::file::SpecFile;
-use super::{Deployment, Source};
+use super::{DeploymentFile, Source};
 use crate::error::Result;
 use crate::workload::LoadKind;
 
@@ -99,7 +99,7 @@ pub struct ScenarioFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Placement.
-    pub deployment: Deployment,
+    pub deployment: DeploymentFile,
     /// Campaign.
     pub campaign: Campaign,
     /// Where the measurements come from.

@@ -86,7 +86,7 @@ fn model(name: &str) -> ModelArchitecture {
 }
 
 fn kv_bytes_of_a_token(model: ModelArchitecture) -> f64 {
-    let deployment = Deployment::new(1, Precision::Bf16);
+    let deployment = Deployment::new(1, Precision::Bf16).unwrap();
     let hardware = Catalog::built_in().hardware("h100_sxm_80gb").unwrap();
     kv_bytes(&System::new(hardware, model, deployment).unwrap(), 1.0).get()
 }

@@ -136,7 +136,8 @@ pub fn spec_toml(bytes: &[u8]) {
     let Some(file) = file(bytes, "spec.toml") else { return };
     if let Some(hardware) = accepted(Hardware::read("device", &file)) {
         for precision in [Precision::Bf16, Precision::Fp8] {
-            if let Some(system) = accepted(System::new(hardware.clone(), MODEL.clone(), Deployment::new(1, precision)))
+            if let Some(system) =
+                accepted(System::new(hardware.clone(), MODEL.clone(), Deployment::new(1, precision).unwrap()))
             {
                 assert_predicts(&system);
             }
@@ -149,7 +150,8 @@ pub fn spec_toml(bytes: &[u8]) {
         let text = toml::to_string(&scenario).unwrap();
         let again = ScenarioFile::read(&SpecFile { label: "written.toml".into(), text }).unwrap();
         assert_eq!(format!("{again:?}"), format!("{scenario:?}"));
-        let system = System::new(DEVICE.clone(), MODEL.clone(), scenario.deployment.clone());
+        let system = Deployment::try_from(&scenario.deployment)
+            .and_then(|deployment| System::new(DEVICE.clone(), MODEL.clone(), deployment));
         if let Some(mut system) = accepted(system) {
             system.legacy = scenario.roofline;
             assert_predicts(&system);
@@ -177,7 +179,7 @@ fn assert_calibrates(record: &CalibrationRecord) {
     let again = CalibrationRecord::read(&SpecFile { label: "written.toml".into(), text: record.to_toml() }).unwrap();
     assert_eq!(format!("{again:?}"), format!("{record:?}"));
     assert!(record.parameters.iter().all(|parameter| parameter.value.is_finite() && parameter.value >= 0.0));
-    let system = System::new(DEVICE.clone(), MODEL.clone(), Deployment::new(1, Precision::Bf16)).unwrap();
+    let system = System::new(DEVICE.clone(), MODEL.clone(), Deployment::new(1, Precision::Bf16).unwrap()).unwrap();
     let scenario = record.scenarios[0].scenario.clone();
     for estimator in estimator::all() {
         for scenario in [None, Some(scenario.as_str())] {
@@ -199,7 +201,7 @@ fn assert_calibrates(record: &CalibrationRecord) {
 fn assert_counts(model: &ModelArchitecture) {
     assert!(model.parameters() > 0 && model.layer_count() > 0);
     for (precision, gpus) in [(Precision::Bf16, 1), (Precision::Fp8, 8)] {
-        let system = System::new(DEVICE.clone(), model.clone(), Deployment::new(gpus, precision));
+        let system = System::new(DEVICE.clone(), model.clone(), Deployment::new(gpus, precision).unwrap());
         if let Some(system) = accepted(system) {
             assert_predicts(&system);
         }

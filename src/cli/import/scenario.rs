@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::import::{Facts, Imported, Row, Rows, precision};
 use crate::number::number;
 use crate::report::OutputFolder;
-use crate::spec::{Campaign, Catalog, Deployment, ScenarioFile, Source, SpecFile, System};
+use crate::spec::{Campaign, Catalog, Deployment, DeploymentFile, Formats, ScenarioFile, Source, SpecFile, System};
 
 const SCENARIO: &str = "scenario.toml";
 const MEASURED: &str = "measured.csv";
@@ -87,12 +87,9 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
         kv
     });
     let same_weights = there.filter(|there| there.weight_precision == weights);
-    let deployment = Deployment {
-        compute_precision: same_weights
-            .map_or_else(|| computed_wider(&hardware, weights), |there| there.compute_precision),
-        kv_precision,
-        ..Deployment::new(tensor_parallel, weights)
-    };
+    let compute = same_weights.map_or_else(|| computed_wider(&hardware, weights), |there| there.compute_precision);
+    let formats = Formats { compute, kv: kv_precision, ..Formats::of_weights(weights) };
+    let deployment = Deployment { formats, ..Deployment::new(tensor_parallel, weights)? };
     // Checks that they go together, and names them.
     let system = System::new(hardware, model, deployment)?;
     let predictor = default_estimator().prepare(&system, rows.load, &[])?;
@@ -108,7 +105,7 @@ pub fn place(catalog: &Catalog, args: &ImportArgs, imported: &Imported, rows: &R
             model: system.model.id.clone(),
             hardware: system.hardware.id.clone(),
             note: None,
-            deployment: system.deployment,
+            deployment: (&system.deployment).into(),
             campaign: Campaign {
                 engine,
                 engine_version: None,
@@ -279,7 +276,7 @@ fn line(row: &Row) -> String {
 
 /// Checks that rows of one belong to the other.
 fn same_system(own: &ScenarioFile, new: &ScenarioFile) -> Result<()> {
-    let text = |deployment: &Deployment| {
+    let text = |deployment: &DeploymentFile| {
         let compute =
             deployment.compute_precision.map_or_else(String::new, |compute| format!(" computed in {compute}"));
         format!(

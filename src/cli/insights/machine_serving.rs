@@ -135,9 +135,9 @@ pub fn serving(study: &ServingStudy) -> ServingOutput<'_> {
     ServingOutput {
         model: &study.model,
         hardware: &study.hardware.name,
-        tensor_parallel: study.deployment.tensor_parallel,
-        weight_precision: study.deployment.weight_precision.to_string(),
-        kv_precision: study.deployment.kv_precision.to_string(),
+        tensor_parallel: study.deployment.parallelism.tp(),
+        weight_precision: study.deployment.formats.weights.to_string(),
+        kv_precision: study.deployment.formats.kv.to_string(),
         min_tokens_per_s_per_sequence: study.slowest,
         bandwidth_share: rates.memory,
         compute_share: rates.compute,

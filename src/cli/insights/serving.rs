@@ -11,7 +11,7 @@ use crate::insights::slice::Slice;
 use crate::insights::study::{ServingQuestion, ServingStudy};
 use crate::insights::variant::{architecture, default_kinds, kinds_of_runs};
 use crate::insights::{BenchmarkTable, VariantKind};
-use crate::spec::{Catalog, Deployment, Hardware, ModelArchitecture, Precision};
+use crate::spec::{Catalog, Deployment, Formats, Hardware, ModelArchitecture, Precision};
 use crate::units::{Bytes, Seconds};
 
 /// Context unless given, in tokens; that of the model if it is shorter.
@@ -132,11 +132,9 @@ impl ServingArgs {
         let weights = served_precision(&model, self.weights)?;
         let deployment = |hardware: &Hardware| {
             let stored_only = computed_wider(hardware, weights).filter(|_| self.weights.is_none());
-            Deployment {
-                compute_precision: self.compute.or(stored_only),
-                kv_precision: self.kv.unwrap_or(weights.unquantised()),
-                ..Deployment::new(self.tp, weights)
-            }
+            let own = Formats::of_weights(weights);
+            let formats = Formats { compute: self.compute.or(stored_only), kv: self.kv.unwrap_or(own.kv), ..own };
+            Deployment::new(self.tp, weights).map(|deployment| Deployment { formats, ..deployment })
         };
         let rates = ServingRates {
             memory: self.bandwidth_share,
@@ -157,7 +155,7 @@ impl ServingArgs {
                 hardware,
                 model: &model,
                 kinds: &kinds,
-                deployment: &deployment(hardware),
+                deployment: &deployment(hardware)?,
                 contexts: &contexts,
                 slowest: self.min_tps_per_seq,
                 rates,

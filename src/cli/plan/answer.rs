@@ -108,7 +108,7 @@ impl Answer<'_> {
         for outside in &best.outside {
             cautions.push(format!("option 1 is outside the calibrated range, {}", outside.what));
         }
-        let weights = self.plan.options.iter().map(|outcome| outcome.placement.system.deployment.weight_precision);
+        let weights = self.plan.options.iter().map(|outcome| outcome.placement.system.deployment.formats.weights);
         if weights.clone().any(|precision| weights.clone().any(|other| other != precision)) {
             cautions.push("narrower weights and caches change what the model answers; check its quality".to_owned());
         }
@@ -172,18 +172,21 @@ impl Answer<'_> {
             "perfmodel predict {} --hardware {} --tp {} --weights {} --kv {}",
             self.subject,
             outcome.placement.hardware,
-            deployment.tensor_parallel,
-            deployment.weight_precision,
-            deployment.kv_precision
+            deployment.parallelism.tp(),
+            deployment.formats.weights,
+            deployment.formats.kv
         );
         let load = if workload.kind() == LoadKind::OpenLoop { "rate" } else { "concurrency" };
         // Writing to a String cannot fail.
         let _ = write!(
             command,
             "{}{}{}{} --input-tokens {} --output-tokens {} --{load} {} --explain",
-            deployment.compute_precision.map_or_else(String::new, |precision| format!(" --compute {precision}")),
-            deployment.max_sequences.map_or_else(String::new, |most| format!(" --max-sequences {most}")),
-            deployment.max_tokens_per_step.map_or_else(String::new, |most| format!(" --max-tokens-per-step {most}")),
+            deployment.formats.compute.map_or_else(String::new, |precision| format!(" --compute {precision}")),
+            deployment.limits.max_sequences.map_or_else(String::new, |most| format!(" --max-sequences {most}")),
+            deployment
+                .limits
+                .max_tokens_per_step
+                .map_or_else(String::new, |most| format!(" --max-tokens-per-step {most}")),
             self.calibration.map_or_else(String::new, |path| format!(" --calibration {}", shell_word(path))),
             workload.input_tokens(),
             workload.output_tokens(),
@@ -200,8 +203,8 @@ impl Answer<'_> {
 pub fn placed(hardware: &str, deployment: &Deployment) -> [String; 4] {
     [
         hardware.to_owned(),
-        deployment.tensor_parallel.to_string(),
-        deployment.weight_precision.to_string(),
-        deployment.kv_precision.to_string(),
+        deployment.parallelism.tp().to_string(),
+        deployment.formats.weights.to_string(),
+        deployment.formats.kv.to_string(),
     ]
 }

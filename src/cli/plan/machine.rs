@@ -107,7 +107,7 @@ struct ParetoRow {
 
 fn placement_row(hardware: &str, deployment: &Deployment) -> PlacementRow {
     let [hardware, _, weight_precision, kv_precision] = placed(hardware, deployment);
-    PlacementRow { hardware, tensor_parallel: deployment.tensor_parallel, weight_precision, kv_precision }
+    PlacementRow { hardware, tensor_parallel: deployment.parallelism.tp(), weight_precision, kv_precision }
 }
 
 fn configuration_row(

@@ -22,7 +22,9 @@ use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
 use crate::report::write_plan;
-use crate::spec::{Campaign, Catalog, Deployment, Hardware, Kind, ModelArchitecture, Precision, System};
+use crate::spec::{
+    Campaign, Catalog, Deployment, Formats, Hardware, Kind, Limits, ModelArchitecture, Precision, System,
+};
 use crate::units::Seconds;
 use crate::workload::{LoadKind, Workload};
 use answer::Answer;
@@ -297,15 +299,15 @@ impl PlanArgs {
             for &tensor_parallel in &degrees {
                 for &weights in &self.weights {
                     for &kv in &self.kv {
+                        let limits = own.map_or_else(Limits::default, |own| own.limits);
                         let deployment = Deployment {
-                            tensor_parallel,
-                            weight_precision: weights,
-                            compute_precision: self.compute,
-                            kv_precision: kv,
-                            max_sequences: self.max_sequences.or(own.and_then(|own| own.max_sequences)),
-                            max_tokens_per_step: self
-                                .max_tokens_per_step
-                                .or(own.and_then(|own| own.max_tokens_per_step)),
+                            formats: Formats { compute: self.compute, kv, ..Formats::of_weights(weights) },
+                            limits: Limits {
+                                max_sequences: self.max_sequences.or(limits.max_sequences),
+                                max_tokens_per_step: self.max_tokens_per_step.or(limits.max_tokens_per_step),
+                                ..limits
+                            },
+                            ..Deployment::new(tensor_parallel, weights)?
                         };
                         match System::new(device.clone(), subject.model.clone(), deployment.clone()) {
                             Ok(system) => {

@@ -174,14 +174,14 @@ fn report(
         ));
     }
     let prompts = args.batch * args.context;
-    if let Some(budget) = system.deployment.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
+    if let Some(budget) = system.deployment.limits.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
         cautions
             .push(format!("the prefill of {prompts} tokens is shown as one step; the engine takes {budget} at once"));
     }
     Ok(RooflineReport {
         title: target.title.clone(),
         basis: target.basis(),
-        gpus: system.deployment.tensor_parallel,
+        gpus: system.deployment.parallelism.tp(),
         batch: args.batch,
         tokens: args.context,
         roofs: DeviceRoofs::new(system, &efficiencies, &steps),

@@ -27,7 +27,7 @@ impl Activations {
         let ffn_width: f64 = model.layers.iter().map(width).sum();
         Self {
             layers,
-            precision: deployment.weight_precision.unquantised(),
+            precision: deployment.formats.wide(),
             hidden_size: f64::from(model.hidden_size),
             ffn_width: ffn_width / f64::from(layers) / deployment.gpus(),
         }

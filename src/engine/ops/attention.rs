@@ -109,13 +109,13 @@ pub struct AttentionOp {
 impl AttentionOp {
     /// Of a group of equal layers.
     pub fn new(group: &LayerGroup, deployment: &Deployment) -> Self {
-        let devices = deployment.tensor_parallel;
+        let devices = deployment.parallelism.tp();
         Self {
             attention: group.attention,
             layers: group.count,
             sharding: Sharding::Split(devices),
-            precision: deployment.weight_precision.unquantised(),
-            kv_bytes_per_token: kv_bytes_per_token(&group.attention, deployment.kv_precision, devices),
+            precision: deployment.formats.wide(),
+            kv_bytes_per_token: kv_bytes_per_token(&group.attention, deployment.formats.kv, devices),
         }
     }
 

@@ -143,11 +143,11 @@ impl MatrixTimes {
 pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
     let model = &system.model;
     let d = u64::from(model.hidden_size);
-    let stored = system.deployment.weight_precision;
-    let narrow = system.deployment.linear_precision();
+    let stored = system.deployment.formats.weights;
+    let narrow = system.deployment.formats.linear();
     let narrow_peak = system.hardware.peak(narrow)?;
     let wide = stored.unquantised();
-    let sharding = Sharding::Split(system.deployment.tensor_parallel);
+    let sharding = Sharding::Split(system.deployment.parallelism.tp());
     let dense = |kind: MatrixKind, layers: u32, weights: u64| Matrix {
         kind,
         layers,

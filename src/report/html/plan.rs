@@ -106,7 +106,10 @@ fn trade_off(plan: &Plan, latency: Latency, name: &str, limit: Option<Seconds>) 
             let deployment = &outcome.placement.system.deployment;
             format!(
                 "{} × TP {}, {} weights, {} KV",
-                point.replicas, deployment.tensor_parallel, deployment.weight_precision, deployment.kv_precision
+                point.replicas,
+                deployment.parallelism.tp(),
+                deployment.formats.weights,
+                deployment.formats.kv
             )
         };
         let fill = front.points.iter().map(|entry| if DeviceFront::meets(entry) { colour(index) } else { "#FFFFFF" });
@@ -221,9 +224,9 @@ pub fn plan_options_table(question: &Question<'_>, plan: &Plan) -> ReportTable {
             number_or_dash(c.usd_per_hour),
             number_or_dash(c.usd_per_million_tokens()),
             outcome.placement.hardware.clone(),
-            deployment.tensor_parallel.to_string(),
-            deployment.weight_precision.to_string(),
-            deployment.kv_precision.to_string(),
+            deployment.parallelism.tp().to_string(),
+            deployment.formats.weights.to_string(),
+            deployment.formats.kv.to_string(),
             c.replicas.to_string(),
             number(c.forecast.workload.load()),
             with_end(ttft, ttft_high),
@@ -253,7 +256,7 @@ fn in_words(report: &PlanReport<'_>) -> Vec<String> {
         plan.options.len(),
         counted(placements, "placement"),
         counted(c.replicas, "replica"),
-        counted(outcome.placement.system.deployment.tensor_parallel, "GPU"),
+        counted(outcome.placement.system.deployment.parallelism.tp(), "GPU"),
         outcome.placement.system.hardware.name,
         c.usd_per_hour.map_or_else(String::new, |usd| format!(", for {} US dollars an hour", number(usd)))
     );

@@ -84,7 +84,7 @@ pub(super) fn sweep_cautions(sweep: &SweepTable) -> Vec<String> {
 
 /// The devices of a study.
 pub fn devices(study: &ServingStudy) -> String {
-    let gpus = study.deployment.tensor_parallel;
+    let gpus = study.deployment.parallelism.tp();
     if gpus == 1 { study.hardware.name.clone() } else { format!("{gpus}x {}", study.hardware.name) }
 }
 
@@ -173,8 +173,8 @@ pub fn serving_basis(study: &ServingStudy) -> String {
     });
     format!(
         "{} weights, {} cache; {} % of peak bandwidth, {} % of peak arithmetic, {} µs a step; caches get {} % of memory less weights and {} GB a device.{slo}",
-        study.deployment.weight_precision,
-        study.deployment.kv_precision,
+        study.deployment.formats.weights,
+        study.deployment.formats.kv,
         short(100.0 * rates.memory),
         short(100.0 * rates.compute),
         short((rates.overhead.get() * 1e7).round() / 10.0),

@@ -149,7 +149,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         input_tokens: workload.input_tokens(),
         decode_steps: workload.decode_steps(),
         slots,
-        step_tokens: model.system().deployment.max_tokens_per_step.map(f64::from),
+        step_tokens: model.system().deployment.limits.max_tokens_per_step.map(f64::from),
     };
     ttft_parts.add(Part::Overhead, overhead);
     let floor = ttft_parts.total();
