@@ -19,7 +19,7 @@ pub struct Answer<'a> {
     /// The flags that name the model to `predict`.
     pub subject: String,
     /// What was asked.
-    pub question: &'a Question<'a>,
+    pub question: &'a Question,
     /// Where the calibration was read.
     pub calibration: Option<&'a Path>,
     /// Says so where the measurements have changed since it was fitted.
@@ -189,7 +189,7 @@ impl Answer<'_> {
             workload.output_tokens(),
             workload.load()
         );
-        for (name, value) in self.question.given {
+        for (name, value) in &self.question.given {
             let _ = write!(command, " --set {name}={value}");
         }
         command

@@ -363,20 +363,19 @@ pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     let subject = args.subject(catalog)?;
     let (placements, refused) = args.placements(catalog, &subject)?;
     args.page.check()?;
-    let given = args.parameters.request().set.to_vec();
     let question = Question {
         demand: args.demand()?,
         slo: args.slo()?,
         replicas: args.counts()?,
         most_gpus: args.max_gpus,
         estimator: default_estimator(),
-        calibration: subject.calibration.as_ref().map(|(_, record)| record),
-        scenario: subject.scenario.as_deref(),
-        campaign: subject.campaign.as_ref(),
-        given: &given,
+        calibration: subject.calibration.as_ref().map(|(_, record)| record.clone()),
+        scenario: subject.scenario.clone(),
+        campaign: subject.campaign.clone(),
+        given: args.parameters.request().set.to_vec(),
     };
     let bar = progress_bar("planning", placements.len());
-    let plan = plan(placements, &question, &|| bar.inc(1))?;
+    let plan = plan(placements, &question, &|_, _| bar.inc(1))?;
     bar.finish_and_clear();
     let answer = Answer {
         model: &subject.model,

@@ -71,7 +71,7 @@ fn fronts(plan: &Plan, latency: Latency) -> Vec<DeviceFront<'_>> {
 }
 
 /// The figures of the page: one for each limited latency of a single token.
-pub fn plan_figures(plan: &Plan, question: &Question<'_>) -> Vec<Figure> {
+pub fn plan_figures(plan: &Plan, question: &Question) -> Vec<Figure> {
     let slo = &question.slo;
     vec![
         trade_off(plan, Latency::Itl, "ITL", slo.itl),
@@ -159,7 +159,7 @@ pub struct PlanReport<'a> {
     /// The limits in one line.
     pub limits: String,
     /// What was asked.
-    pub question: &'a Question<'a>,
+    pub question: &'a Question,
     /// What was found.
     pub plan: &'a Plan,
     /// Placements that were asked for, with those that cannot be.
@@ -185,7 +185,7 @@ pub fn plan_page(report: &PlanReport<'_>, figures: &[Figure]) -> String {
 }
 
 /// Every option, for the terminal and the page.
-pub fn plan_options_table(question: &Question<'_>, plan: &Plan) -> ReportTable {
+pub fn plan_options_table(question: &Question, plan: &Plan) -> ReportTable {
     let slo = &question.slo;
     let load = match question.demand.kind() {
         LoadKind::OpenLoop => "req/s each",
