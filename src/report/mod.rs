@@ -31,7 +31,7 @@ pub use front::{FoundResult, find_results};
 pub use html::about::{About, ResultKind};
 pub use html::compare::charts::CompareDrawing;
 pub use html::compare::model::{model_table, model_title};
-pub use html::plan::{PlanReport, plan_options_table};
+pub use html::plan::plan_options_table;
 pub use html::prediction::quantile_cells;
 pub use html::probe::words as probe_words;
 pub use html::roofline::charts::batch_axis;
@@ -50,7 +50,7 @@ pub use tables::insights::{
 pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
-use crate::app::PredictAnswer;
+use crate::app::{PlanAnswer, PredictAnswer};
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
@@ -125,9 +125,9 @@ pub fn write_prediction(answer: &PredictAnswer, folder: &Path, png: bool) -> Res
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_plan(report: &PlanReport<'_>, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = html::plan::plan_figures(report.plan, report.question);
-    write_page("plan.html", &html::plan::plan_page(report, &figures), &figures, folder, png)
+pub fn write_plan(answer: &PlanAnswer, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = html::plan::plan_figures(&answer.study);
+    write_page("plan.html", &html::plan::plan_page(answer, &figures), &figures, folder, png)
 }
 
 /// Writes the page of a roofline.
