@@ -42,6 +42,7 @@ mod numbers;
 mod plan;
 mod predict;
 mod request;
+mod roofline;
 #[cfg(feature = "schema")]
 mod schema;
 mod system;
@@ -59,6 +60,10 @@ pub use predict::{
 };
 pub(crate) use request::matching;
 pub use request::{NoMore, Values, from_json};
+pub use roofline::{
+    CeilingAnswer, OperatorAnswer, RoofAnswer, RooflineAnswer, RooflineRequest, RooflineStudy, StepAnswer, SweepAnswer,
+    SweepCell, SweepContext, roofline,
+};
 #[cfg(feature = "schema")]
 pub use schema::schemas;
 pub use system::{

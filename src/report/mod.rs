@@ -35,7 +35,6 @@ pub use html::plan::plan_options_table;
 pub use html::prediction::quantile_cells;
 pub use html::probe::words as probe_words;
 pub use html::roofline::charts::batch_axis;
-pub use html::roofline::page::RooflineReport;
 pub use output::OutputFolder;
 pub use png::browser;
 pub use tables::compare::{
@@ -50,7 +49,7 @@ pub use tables::insights::{
 pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
-use crate::app::{PlanAnswer, PredictAnswer};
+use crate::app::{PlanAnswer, PredictAnswer, RooflineAnswer};
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
@@ -134,9 +133,9 @@ pub fn write_plan(answer: &PlanAnswer, folder: &Path, png: bool) -> Result<Vec<P
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = html::roofline::charts::roofline_figures(report);
-    write_page("roofline.html", &html::roofline::page::roofline_page(report, &figures), &figures, folder, png)
+pub fn write_roofline(answer: &RooflineAnswer, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = html::roofline::charts::roofline_figures(&answer.study);
+    write_page("roofline.html", &html::roofline::page::roofline_page(answer, &figures), &figures, folder, png)
 }
 
 /// Writes the page of compared runs; `how` says how the numbers were made.

@@ -3,6 +3,7 @@
 mod explain;
 pub mod plan;
 pub mod predict;
+pub mod roofline;
 
 use std::path::PathBuf;
 
