@@ -38,6 +38,7 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+mod list;
 mod numbers;
 mod plan;
 mod predict;
@@ -49,6 +50,7 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use numbers::Numbers;
 pub use plan::{
     ConfigurationAnswer, ParetoPoint, PlacementAnswer, PlanAnswer, PlanFailure, PlanOption, PlanRequest, PlanStudy,

@@ -4,7 +4,9 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
-use super::{PlanAnswer, PlanRequest, PredictAnswer, PredictRequest, RooflineAnswer, RooflineRequest};
+use super::{
+    ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest, RooflineAnswer, RooflineRequest,
+};
 
 /// Every schema with the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
@@ -13,6 +15,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("predict.request.schema.json", request::<PredictRequest>("What `app::predict` is asked")),
         ("plan.schema.json", answer::<PlanAnswer>("What `perfmodel plan --format json` prints")),
         ("plan.request.schema.json", request::<PlanRequest>("What `app::plan` is asked")),
+        ("list.schema.json", answer::<ListAnswer>("What `perfmodel list --format json` prints")),
+        ("list.request.schema.json", request::<ListRequest>("What `app::list` is asked")),
         ("roofline.schema.json", answer::<RooflineAnswer>("What `perfmodel roofline --format json` prints")),
         ("roofline.request.schema.json", request::<RooflineRequest>("What `app::roofline` is asked")),
     ]

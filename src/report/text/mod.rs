@@ -1,6 +1,7 @@
 //! Answers as text for a terminal. A file is a command.
 
 mod explain;
+pub mod list;
 pub mod plan;
 pub mod predict;
 pub mod roofline;
