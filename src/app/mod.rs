@@ -42,6 +42,7 @@ mod list;
 mod numbers;
 mod plan;
 mod predict;
+mod report;
 mod request;
 mod roofline;
 #[cfg(feature = "schema")]
@@ -60,6 +61,7 @@ pub(crate) use predict::cautions;
 pub use predict::{
     OpenLoopAnswer, PartsMs, PredictAnswer, PredictRequest, PredictStudy, PredictedWorkload, WorkloadRequest, predict,
 };
+pub use report::{About, FoundResult, ReportAnswer, ReportRequest, ResultKind, report};
 pub(crate) use request::matching;
 pub use request::{NoMore, Values, from_json};
 pub use roofline::{

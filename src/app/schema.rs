@@ -5,7 +5,8 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest, RooflineAnswer, RooflineRequest,
+    ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest, ReportAnswer, ReportRequest,
+    RooflineAnswer, RooflineRequest,
 };
 
 /// Every schema with the name of its file.
@@ -17,6 +18,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("plan.request.schema.json", request::<PlanRequest>("What `app::plan` is asked")),
         ("list.schema.json", answer::<ListAnswer>("What `perfmodel list --format json` prints")),
         ("list.request.schema.json", request::<ListRequest>("What `app::list` is asked")),
+        ("report.schema.json", answer::<ReportAnswer>("What `perfmodel report --format json` prints")),
+        ("report.request.schema.json", request::<ReportRequest>("What `app::report` is asked")),
         ("roofline.schema.json", answer::<RooflineAnswer>("What `perfmodel roofline --format json` prints")),
         ("roofline.request.schema.json", request::<RooflineRequest>("What `app::roofline` is asked")),
     ]

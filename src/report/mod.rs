@@ -18,7 +18,6 @@
 //! ```
 
 mod csv_files;
-mod front;
 mod html;
 mod output;
 mod png;
@@ -27,8 +26,6 @@ pub mod text;
 
 use std::path::{Path, PathBuf};
 
-pub use front::{FoundResult, find_results};
-pub use html::about::{About, ResultKind};
 pub use html::compare::charts::CompareDrawing;
 pub use html::compare::model::{model_table, model_title};
 pub use html::plan::plan_options_table;
@@ -49,7 +46,7 @@ pub use tables::insights::{
 pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
-use crate::app::{PlanAnswer, PredictAnswer, RooflineAnswer};
+use crate::app::{PlanAnswer, PredictAnswer, ReportAnswer, RooflineAnswer};
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
@@ -166,10 +163,10 @@ pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bo
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_front_page(results: &[FoundResult], folder: &Path) -> Result<Vec<PathBuf>> {
-    let below = format!("{} below {}", counted(results.len(), "result"), folder.display());
+pub fn write_front_page(answer: &ReportAnswer, folder: &Path) -> Result<Vec<PathBuf>> {
+    let below = format!("{} below {}", counted(answer.results.len(), "result"), folder.display());
     let mut output = OutputFolder::create(folder)?;
-    output.stage("index.html", html::front::front_page(results, &below).as_bytes())?;
+    output.stage("index.html", html::front::front_page(&answer.results, &below).as_bytes())?;
     output.commit()
 }
 

@@ -4,11 +4,11 @@ use plotly::Scatter;
 use plotly::common::{DashType, Line, LineShape, Marker, MarkerSymbol, Mode};
 use plotly::layout::{Shape, ShapeLine, ShapeType};
 
+use crate::app::{About, ResultKind};
 use crate::app::{PlanAnswer, PlanStudy};
 use crate::calibration::LEVEL;
 use crate::number::{counted, number, number_or_dash, with_end};
 use crate::planning::{CurvePoint, Latency, Outcome, Plan, SloMetric, front};
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::charts::distinct;
 use crate::report::html::figure::{Figure, axis, colour, layout, plot};
 use crate::report::html::page::{html_table, page, section};

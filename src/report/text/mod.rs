@@ -4,6 +4,7 @@ mod explain;
 pub mod list;
 pub mod plan;
 pub mod predict;
+pub mod report;
 pub mod roofline;
 
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! The page of a roofline: roofs, operators and sweeps.
 
+use crate::app::{About, ResultKind};
 use crate::app::{RooflineAnswer, RooflineStudy};
 use crate::number::number;
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::figure::Figure;
 use crate::report::html::page::{html_table, page, section};
 use crate::report::tables::roofline::{crossings_table, operators_table, roofs_table};
