@@ -38,6 +38,7 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+mod init;
 mod list;
 mod numbers;
 mod plan;
@@ -51,6 +52,7 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub use init::{InitAnswer, init};
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use numbers::Numbers;
 pub use plan::{
