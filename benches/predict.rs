@@ -98,7 +98,7 @@ fn plan_of_100k_configurations(bencher: divan::Bencher<'_, '_>, kind: LoadKind) 
         calibration: None,
         scenario: None,
         campaign: None,
-        given: &[],
+        given: Vec::new(),
     };
-    bencher.bench_local(|| plan(placements.clone(), &question, &|| ()).expect("a sound question").options.len());
+    bencher.bench_local(|| plan(placements.clone(), &question, &|_, _| ()).expect("a sound question").options.len());
 }

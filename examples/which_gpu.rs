@@ -35,9 +35,9 @@ fn main() -> Result<()> {
         calibration: None,
         scenario: None,
         campaign: None,
-        given: &[],
+        given: Vec::new(),
     };
-    let plan = plan(placements, &question, &|| ())?;
+    let plan = plan(placements, &question, &|_, _| ())?;
 
     println!("{}: 100 clients, 1000 tokens in, 200 out; TTFT up to 1000 ms, ITL up to 30 ms", model.name);
     println!("(in brackets the upper ends of 90 % intervals, which must hold the limits)\n");

@@ -152,6 +152,7 @@ fn where_nothing_fits_it_says_what_is_nearest_and_what_binds() {
     assert!(number(&nearest["replicas"]) <= 10.0, "{nearest}");
     assert!(number(&nearest["tightest"]["used_pct"]) > 100.0);
     assert_eq!(nearest["tightest"]["metric"], "itl");
+    assert!(value["remedy"].as_str().unwrap().starts_with("loosen the limits"), "{}", value["remedy"]);
     let failures = value["failures"].as_array().unwrap();
     assert!(failures.iter().any(|failure| failure["reason"].as_str().unwrap().contains("even with next to no load")));
     assert!(failures.iter().any(|failure| failure["reason"].as_str().unwrap().contains("does not fit")));
@@ -220,6 +221,10 @@ fn wrong_questions_are_refused() {
         ),
         ("--users 5 --slo-itl-ms 9 --tp 1.5", "--tp holds 1.5", "whole numbers"),
         ("--users 5 --slo-itl-ms 9 --replicas 0,1", "--replicas holds 0", "whole numbers"),
+        ("--users 5 --slo-itl-ms 9 --max-gpus 0", "--max-gpus is 0", "1000000"),
+        ("--users 5 --slo-itl-ms 9 --price=-1", "--price of all devices is -1", "US dollars"),
+        ("--users 5 --slo-itl-ms -3", "--slo-itl-ms is -3", "above 0"),
+        ("--users 5 --slo-itl-ms nan", "--slo-itl-ms is NaN", "above 0"),
         (
             "--users 5 --slo-itl-ms 9 --hardware l4_24gb --price h100_sxm_80gb=2",
             "--price names `h100_sxm_80gb`, which is not among the devices",
@@ -231,8 +236,6 @@ fn wrong_questions_are_refused() {
     // What the parser of arguments refuses has its own words.
     for (flags, want) in [
         ("--users 5", "--slo-ttft-ms"),
-        ("--users 5 --slo-itl-ms -3", "-3"),
-        ("--users 5 --slo-itl-ms nan", "above 0"),
         ("--users 5 --rate 2 --slo-itl-ms 9", "cannot be used with"),
         ("--users 5 --slo-itl-ms 9 --price h100=x", "US dollars"),
         ("--users 5 --slo-ttft-ms 9 --slo-ttft-at p99", "--rate"),
@@ -268,9 +271,11 @@ fn a_larger_demand_never_needs_fewer_devices() {
 fn what_is_overloaded_meets_no_limit() {
     let question = "--model llama33_70b --rate 20 --input-tokens 1000 --output-tokens 500 --hardware h100_sxm_80gb";
     for limit in ["--slo-itl-ms 100", "--slo-itl-ms 1e6", "--slo-e2e-ms 1e9", "--slo-ttft-ms 1e9 --slo-itl-ms 1e6"] {
-        // The schema wants numbers of options, where an overloaded server would have null.
         let value = plan(&format!("{question} {limit}"));
         for option in value["options"].as_array().unwrap() {
+            let bounded =
+                ["ttft_ms", "ttft_high_ms", "e2e_ms", "e2e_high_ms"].iter().all(|key| option[key].is_number());
+            assert!(bounded && option["status"] == "ok", "{limit}: {option}");
             assert!((number(&option["throughput_tok_s"]) / 10_000.0 - 1.0).abs() < 1e-6, "{limit}: {option}");
             assert!(option["headroom_pct"].is_number(), "{limit}: {option}");
         }
@@ -284,7 +289,9 @@ fn what_is_overloaded_meets_no_limit() {
             reason.starts_with("overloaded: more requests arrive than it can serve") && failure["at_any_size"] == false
         };
         assert!(one["options"].as_array().unwrap().is_empty() && failures.iter().any(is_said), "{limit}: {one}");
-        assert_eq!((&one["nearest"]["bound_by"], &one["nearest"]["ttft_ms"]), (&"overloaded".into(), &Value::Null));
+        let nearest = &one["nearest"];
+        assert_eq!((&nearest["bound_by"], &nearest["ttft_ms"]), (&"overloaded".into(), &Value::Null));
+        assert_eq!(nearest["status"], "overloaded");
     }
 }
 

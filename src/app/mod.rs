@@ -20,29 +20,63 @@
 //! assert!(answer.predictions.is_sorted_by(|few, many| few.throughput_tok_s < many.throughput_tok_s));
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
+//!
+//! What takes a while reports how far it is:
+//!
+//! ```
+//! use perfmodel::app::{self, PlanRequest};
+//! use perfmodel::spec::Catalog;
+//!
+//! let request: PlanRequest = app::from_json(
+//!     r#"{"model": "llama31_8b", "users": 200, "input_tokens": 1000, "output_tokens": 200,
+//!         "slo_ttft_ms": 2000, "slo_itl_ms": 30, "hardware": ["h100*", "l40s_48gb"], "prices": {"l40s_48gb": 0.9}}"#,
+//! )?;
+//! let answer = app::plan(&Catalog::built_in(), &request, &|done, of| eprintln!("{done} of {of} placements"))?;
+//! let first = &answer.options[0].configuration;
+//! println!("{} × {} for {:?} USD/h", first.gpus, first.placement.hardware, first.usd_per_hour);
+//! assert!(first.itl_high_ms <= 30.0 && first.ttft_high_ms.is_some_and(|high| high <= 2000.0));
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
+mod init;
+mod list;
 mod numbers;
+mod plan;
 mod predict;
+mod report;
 mod request;
+mod roofline;
 #[cfg(feature = "schema")]
 mod schema;
 mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub use init::{InitAnswer, init};
+pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use numbers::Numbers;
+pub use plan::{
+    ConfigurationAnswer, ParetoPoint, PlacementAnswer, PlanAnswer, PlanFailure, PlanOption, PlanRequest, PlanStudy,
+    Refused, SloAnswer, TightestAnswer, plan,
+};
 pub(crate) use predict::cautions;
 pub use predict::{
     OpenLoopAnswer, PartsMs, PredictAnswer, PredictRequest, PredictStudy, PredictedWorkload, WorkloadRequest, predict,
 };
+pub use report::{About, FoundResult, ReportAnswer, ReportRequest, ResultKind, report};
+pub(crate) use request::matching;
 pub use request::{NoMore, Values, from_json};
+pub use roofline::{
+    CeilingAnswer, OperatorAnswer, RoofAnswer, RooflineAnswer, RooflineRequest, RooflineStudy, StepAnswer, SweepAnswer,
+    SweepCell, SweepContext, roofline,
+};
 #[cfg(feature = "schema")]
 pub use schema::schemas;
 pub use system::{
     NamedScenario, OpenedCalibration, ParametersRequest, PlacementRequest, ResolvedSystem, SystemAnswer, SystemRequest,
     results_folder,
 };
-pub(crate) use system::{changed_since_fit, computed_wider, default_estimator, served_precision, shell_word};
+pub(crate) use system::{computed_wider, default_estimator, served_precision, shell_word};
 
 use crate::forecast::Forecast;
 

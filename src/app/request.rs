@@ -6,6 +6,7 @@ use std::ops::Deref;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use wildmatch::WildMatch;
 
 use crate::error::{Error, Result, nearest_hint};
 
@@ -103,6 +104,22 @@ impl<'de> Deserialize<'de> for Values {
         }
         deserializer.deserialize_map(Pairs)
     }
+}
+
+/// The ids that a name with `*` or `?` matches; a name without them is returned as it is.
+///
+/// # Errors
+/// It matches none of the known ids.
+pub fn matching(kind: &str, name: &str, known: &[String]) -> Result<Vec<String>> {
+    if !name.contains(['*', '?']) {
+        return Ok(vec![name.to_owned()]);
+    }
+    let pattern = WildMatch::new(name);
+    let ids: Vec<String> = known.iter().filter(|id| pattern.matches(id)).cloned().collect();
+    if ids.is_empty() {
+        return Err(Error::input(format!("no {kind} matches `{name}`")).help(format!("known: {}", known.join(", "))));
+    }
+    Ok(ids)
 }
 
 #[cfg(feature = "schema")]

@@ -4,13 +4,24 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
-use super::{PredictAnswer, PredictRequest};
+use super::{
+    ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest, ReportAnswer, ReportRequest,
+    RooflineAnswer, RooflineRequest,
+};
 
 /// Every schema with the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("predict.schema.json", answer::<PredictAnswer>("What `perfmodel predict --format json` prints")),
         ("predict.request.schema.json", request::<PredictRequest>("What `app::predict` is asked")),
+        ("plan.schema.json", answer::<PlanAnswer>("What `perfmodel plan --format json` prints")),
+        ("plan.request.schema.json", request::<PlanRequest>("What `app::plan` is asked")),
+        ("list.schema.json", answer::<ListAnswer>("What `perfmodel list --format json` prints")),
+        ("list.request.schema.json", request::<ListRequest>("What `app::list` is asked")),
+        ("report.schema.json", answer::<ReportAnswer>("What `perfmodel report --format json` prints")),
+        ("report.request.schema.json", request::<ReportRequest>("What `app::report` is asked")),
+        ("roofline.schema.json", answer::<RooflineAnswer>("What `perfmodel roofline --format json` prints")),
+        ("roofline.request.schema.json", request::<RooflineRequest>("What `app::roofline` is asked")),
     ]
 }
 

@@ -1,15 +1,13 @@
-//! `perfmodel init`.
+//! `perfmodel init`: a commented scenario folder to fill in.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::terminal;
-use crate::dataset::COLUMNS;
+use super::terminal::print;
+use crate::app;
 use crate::error::{Error, Result};
 use crate::report::OutputFolder;
-
-const SCENARIO: &str = include_str!("scenario_template.toml");
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
@@ -21,7 +19,8 @@ pub struct InitArgs {
 
 /// Writes the folder; never over files that are there.
 pub fn run(args: &InitArgs) -> Result<()> {
-    for name in ["scenario.toml", "measured.csv"] {
+    let answer = app::init();
+    for (name, _) in &answer.contents {
         let path = args.dir.join(name);
         if path.exists() {
             return Err(Error::input("the file is there already")
@@ -30,17 +29,18 @@ pub fn run(args: &InitArgs) -> Result<()> {
         }
     }
     let mut output = OutputFolder::create(&args.dir)?;
-    output.stage("scenario.toml", SCENARIO.as_bytes())?;
-    output.stage("measured.csv", format!("{}\n", COLUMNS.join(",")).as_bytes())?;
+    for (name, text) in &answer.contents {
+        output.stage(name, text.as_bytes())?;
+    }
     output.commit()?;
     let dir = args.dir.display();
-    terminal::print(&format!(
+    print(&format!(
         "wrote {dir}/scenario.toml   what ran where; fill it in\n\
          wrote {dir}/measured.csv    one row for each workload, times in ms; throughput_tok_s may stay empty;\n\
          {:width$}a fit of all 13 parameters needs 13 rows or more, better 30 over several lengths and concurrencies\n\n\
          then: perfmodel fit --scenario-dir {word}\n",
         "",
-        word = crate::app::shell_word(&args.dir),
+        word = app::shell_word(&args.dir),
         width = "wrote /measured.csv    ".len() + args.dir.as_os_str().len(),
     ))
 }

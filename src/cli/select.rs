@@ -6,6 +6,7 @@ use clap::Args;
 use wildmatch::WildMatch;
 
 use super::names;
+use crate::app::matching;
 use crate::bench::Results;
 use crate::calibration::Provenance;
 use crate::dataset::{TableGroup, read_measurements, read_table};
@@ -244,22 +245,6 @@ fn run_id(path: &Path) -> String {
         Some(folder) if stem == "results" => folder.into_owned(),
         _ => stem.into_owned(),
     }
-}
-
-/// The ids that a name with `*` or `?` matches; a name without them is returned as it is.
-///
-/// # Errors
-/// It matches none of the known ids.
-pub fn matching(kind: &str, name: &str, known: &[String]) -> Result<Vec<String>> {
-    if !name.contains(['*', '?']) {
-        return Ok(vec![name.to_owned()]);
-    }
-    let pattern = WildMatch::new(name);
-    let ids: Vec<String> = known.iter().filter(|id| pattern.matches(id)).cloned().collect();
-    if ids.is_empty() {
-        return Err(Error::input(format!("no {kind} matches `{name}`")).help(format!("known: {}", known.join(", "))));
-    }
-    Ok(ids)
 }
 
 /// Refuses a scenario that is named twice.

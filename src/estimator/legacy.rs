@@ -14,6 +14,7 @@ use crate::units::{BytesPerSec, Seconds, TokensPerSec};
 use crate::workload::{LoadKind, Workload};
 
 /// See the module.
+#[derive(Debug)]
 pub struct Roofline;
 
 /// Positions of the parameters in the vector.

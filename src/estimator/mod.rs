@@ -45,7 +45,7 @@ pub enum Loss {
 }
 
 /// A way to predict TTFT, ITL and throughput.
-pub trait Estimator: Send + Sync {
+pub trait Estimator: std::fmt::Debug + Send + Sync {
     /// Name on the command line and in file paths.
     fn name(&self) -> &'static str;
 

@@ -11,6 +11,7 @@ use crate::spec::System;
 use crate::workload::{LoadKind, Workload};
 
 /// See [`crate::serving`].
+#[derive(Debug)]
 pub struct Serving;
 
 /// An ITL shorter than this share of the time in which the weights are read once needs more than one token a step.

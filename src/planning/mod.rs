@@ -28,9 +28,9 @@
 //!     calibration: None,
 //!     scenario: None,
 //!     campaign: None,
-//!     given: &[],
+//!     given: Vec::new(),
 //! };
-//! let plan = plan(placements, &question, &|| ())?;
+//! let plan = plan(placements, &question, &|_, _| ())?;
 //! let fittings: Vec<_> = plan.options.iter().filter_map(|option| option.fitting()).collect();
 //! assert!(!fittings.is_empty() && fittings.is_sorted_by_key(|fitting| fitting.configuration.usd_per_hour));
 //! // The limits hold at the far ends of the intervals.

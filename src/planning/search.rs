@@ -1,5 +1,7 @@
 //! The search over placements and numbers of replicas.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 use super::slo::{Margin, Slo};
@@ -32,7 +34,8 @@ pub struct Placement {
 }
 
 /// What is asked of every placement.
-pub struct Question<'a> {
+#[derive(Debug, Clone)]
+pub struct Question {
     /// Lengths, and the load of all replicas together: clients of a closed loop or requests per second.
     pub demand: Workload,
     /// Limits on latencies.
@@ -42,15 +45,15 @@ pub struct Question<'a> {
     /// Most devices of a configuration.
     pub most_gpus: u32,
     /// How to predict.
-    pub estimator: &'a dyn Estimator,
+    pub estimator: &'static dyn Estimator,
     /// What is known from measurements.
-    pub calibration: Option<&'a CalibrationRecord>,
+    pub calibration: Option<CalibrationRecord>,
     /// The scenario whose campaign the demand resembles, if there is one.
-    pub scenario: Option<&'a str>,
+    pub scenario: Option<String>,
     /// Its campaign.
-    pub campaign: Option<&'a Campaign>,
+    pub campaign: Option<Campaign>,
     /// Parameter values that the user sets.
-    pub given: &'a [(String, f64)],
+    pub given: Vec<(String, f64)>,
 }
 
 /// A placement in a number of replicas.
@@ -197,16 +200,17 @@ pub fn share(demand: &Workload, replicas: u32) -> Result<Workload> {
     Workload::under(demand.kind(), demand.input_tokens(), demand.output_tokens(), load)
 }
 
-/// Searches all placements; `progress` is called once for each.
+/// Searches all placements; `progress` is called when one is done, with how many are, and of how many.
 ///
 /// # Errors
 /// A calibration or a given value that suits none of them.
-pub fn plan(placements: Vec<Placement>, question: &Question<'_>, progress: &(dyn Fn() + Sync)) -> Result<Plan> {
+pub fn plan(placements: Vec<Placement>, question: &Question, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Plan> {
+    let (done, of) = (AtomicUsize::new(0), placements.len());
     let outcomes: Vec<Outcome> = placements
         .into_par_iter()
         .map(|placement| {
             let outcome = outcome(placement, question);
-            progress();
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, of);
             outcome
         })
         .collect::<Result<_>>()?;
@@ -229,12 +233,12 @@ pub fn plan(placements: Vec<Placement>, question: &Question<'_>, progress: &(dyn
     Ok(Plan { options, failures })
 }
 
-fn outcome(placement: Placement, question: &Question<'_>) -> Result<Outcome> {
+fn outcome(placement: Placement, question: &Question) -> Result<Outcome> {
     let target = Target {
-        scenario: question.scenario,
+        scenario: question.scenario.as_deref(),
         system: &placement.system,
         load: question.demand.kind(),
-        campaign: question.campaign,
+        campaign: question.campaign.as_ref(),
     };
     let unusable = |placement: Placement, why: String| {
         Ok(Outcome { placement, configurations: 0, curve: Vec::new(), verdict: Err(Failure::Unusable(why)) })
@@ -244,8 +248,8 @@ fn outcome(placement: Placement, question: &Question<'_>) -> Result<Outcome> {
         Ok(predictor) => predictor,
         Err(error) => return unusable(placement, error.message().to_owned()),
     };
-    let forecaster =
-        Forecaster::of(predictor, question.estimator, &target, question.calibration)?.given(question.given)?;
+    let forecaster = Forecaster::of(predictor, question.estimator, &target, question.calibration.as_ref())?
+        .given(&question.given)?;
     let fits = Capacity::of(&placement.system, &forecaster).and_then(|capacity| capacity.check(&question.demand));
     if let Err(error) = fits {
         return unusable(placement, error.message().to_owned());
@@ -272,7 +276,7 @@ fn outcome(placement: Placement, question: &Question<'_>) -> Result<Outcome> {
 
 /// A placement under search.
 struct Search<'a> {
-    question: &'a Question<'a>,
+    question: &'a Question,
     placement: &'a Placement,
     forecaster: &'a Forecaster,
 }

@@ -1,12 +1,16 @@
 //! Service-level objectives: which latencies are limited, and how far a forecast is from its limits.
 
+use serde::{Deserialize, Serialize};
+
 use crate::forecast::Forecast;
 use crate::prediction::Prediction;
 use crate::units::Seconds;
 use crate::workload::Workload;
 
 /// What of the times to first token is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum TtftStatistic {
     /// Their mean.
     #[default]
@@ -56,13 +60,16 @@ impl TtftStatistic {
 }
 
 /// A latency that can be limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum SloMetric {
     /// Time to first token.
     Ttft,
     /// Mean time between later tokens.
     Itl,
     /// Time from request to last token.
+    #[serde(rename = "e2e")]
     EndToEnd,
 }
 

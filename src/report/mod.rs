@@ -18,7 +18,6 @@
 //! ```
 
 mod csv_files;
-mod front;
 mod html;
 mod output;
 mod png;
@@ -27,15 +26,12 @@ pub mod text;
 
 use std::path::{Path, PathBuf};
 
-pub use front::{FoundResult, find_results};
-pub use html::about::{About, ResultKind};
 pub use html::compare::charts::CompareDrawing;
 pub use html::compare::model::{model_table, model_title};
-pub use html::plan::{PlanReport, plan_options_table};
+pub use html::plan::plan_options_table;
 pub use html::prediction::quantile_cells;
 pub use html::probe::words as probe_words;
 pub use html::roofline::charts::batch_axis;
-pub use html::roofline::page::RooflineReport;
 pub use output::OutputFolder;
 pub use png::browser;
 pub use tables::compare::{
@@ -50,7 +46,7 @@ pub use tables::insights::{
 pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
-use crate::app::PredictAnswer;
+use crate::app::{PlanAnswer, PredictAnswer, ReportAnswer, RooflineAnswer};
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::dataset::load_column;
@@ -125,18 +121,18 @@ pub fn write_prediction(answer: &PredictAnswer, folder: &Path, png: bool) -> Res
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_plan(report: &PlanReport<'_>, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = html::plan::plan_figures(report.plan, report.question);
-    write_page("plan.html", &html::plan::plan_page(report, &figures), &figures, folder, png)
+pub fn write_plan(answer: &PlanAnswer, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = html::plan::plan_figures(&answer.study);
+    write_page("plan.html", &html::plan::plan_page(answer, &figures), &figures, folder, png)
 }
 
 /// Writes the page of a roofline.
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = html::roofline::charts::roofline_figures(report);
-    write_page("roofline.html", &html::roofline::page::roofline_page(report, &figures), &figures, folder, png)
+pub fn write_roofline(answer: &RooflineAnswer, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = html::roofline::charts::roofline_figures(&answer.study);
+    write_page("roofline.html", &html::roofline::page::roofline_page(answer, &figures), &figures, folder, png)
 }
 
 /// Writes the page of compared runs; `how` says how the numbers were made.
@@ -167,10 +163,10 @@ pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bo
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_front_page(results: &[FoundResult], folder: &Path) -> Result<Vec<PathBuf>> {
-    let below = format!("{} below {}", counted(results.len(), "result"), folder.display());
+pub fn write_front_page(answer: &ReportAnswer, folder: &Path) -> Result<Vec<PathBuf>> {
+    let below = format!("{} below {}", counted(answer.results.len(), "result"), folder.display());
     let mut output = OutputFolder::create(folder)?;
-    output.stage("index.html", html::front::front_page(results, &below).as_bytes())?;
+    output.stage("index.html", html::front::front_page(&answer.results, &below).as_bytes())?;
     output.commit()
 }
 

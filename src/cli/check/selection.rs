@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::CheckArgs;
-use crate::app::default_estimator;
+use crate::app::{default_estimator, matching};
 use crate::calibration::CalibrationRecord;
-use crate::cli::select::{each_once, matching, scenario_member};
+use crate::cli::select::{each_once, scenario_member};
 use crate::error::{Error, Result};
 use crate::estimator;
 use crate::evaluation::{CheckConfig, CheckInput, CheckMode, CheckSettings, StudyMember};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::app::FoundResult;
+use crate::app::ResultKind;
 use crate::number::counted;
-use crate::report::front::FoundResult;
-use crate::report::html::about::ResultKind;
 use crate::report::html::page::{escaped, plain_page, prose, section};
 
 /// Findings of a result that stand on the front page.

@@ -1,6 +1,5 @@
 //! Self-contained pages with their figures. A file, or a folder, is a page; the first ones are what all share.
 
-pub(super) mod about;
 pub(super) mod charts;
 pub(super) mod coverage;
 pub(super) mod error_map;

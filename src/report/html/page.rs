@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use plotly::Plot;
 
-use crate::report::html::about::About;
+use crate::app::About;
 use crate::report::html::figure::Figure;
 use crate::report::tables::roofline::ReportTable;
 

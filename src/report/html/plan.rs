@@ -4,10 +4,11 @@ use plotly::Scatter;
 use plotly::common::{DashType, Line, LineShape, Marker, MarkerSymbol, Mode};
 use plotly::layout::{Shape, ShapeLine, ShapeType};
 
+use crate::app::{About, ResultKind};
+use crate::app::{PlanAnswer, PlanStudy};
 use crate::calibration::LEVEL;
 use crate::number::{counted, number, number_or_dash, with_end};
-use crate::planning::{CurvePoint, Latency, Outcome, Plan, Question, SloMetric, front};
-use crate::report::html::about::{About, ResultKind};
+use crate::planning::{CurvePoint, Latency, Outcome, Plan, SloMetric, front};
 use crate::report::html::charts::distinct;
 use crate::report::html::figure::{Figure, axis, colour, layout, plot};
 use crate::report::html::page::{html_table, page, section};
@@ -71,7 +72,8 @@ fn fronts(plan: &Plan, latency: Latency) -> Vec<DeviceFront<'_>> {
 }
 
 /// The figures of the page: one for each limited latency of a single token.
-pub fn plan_figures(plan: &Plan, question: &Question<'_>) -> Vec<Figure> {
+pub fn plan_figures(study: &PlanStudy) -> Vec<Figure> {
+    let PlanStudy { question, plan, .. } = study;
     let slo = &question.slo;
     vec![
         trade_off(plan, Latency::Itl, "ITL", slo.itl),
@@ -153,42 +155,26 @@ fn trade_off(plan: &Plan, latency: Latency, name: &str, limit: Option<Seconds>) 
     }
 }
 
-/// A plan with what its page says of it.
-pub struct PlanReport<'a> {
-    /// Model and demand in one line.
-    pub title: String,
-    /// Where the parameters come from.
-    pub basis: String,
-    /// The limits in one line.
-    pub limits: String,
-    /// What was asked.
-    pub question: &'a Question<'a>,
-    /// What was found.
-    pub plan: &'a Plan,
-    /// Placements that were asked for, with those that cannot be.
-    pub placements: usize,
-    /// What to beware of.
-    pub cautions: Vec<String>,
-}
-
 /// The page of a plan.
-pub fn plan_page(report: &PlanReport<'_>, figures: &[Figure]) -> String {
+pub fn plan_page(answer: &PlanAnswer, figures: &[Figure]) -> String {
+    let study = &answer.study;
     let about = About {
         kind: ResultKind::Plan,
-        title: format!("Plan · {}", report.title),
-        below: format!("From {}.", report.basis),
-        findings: in_words(report),
-        cautions: report.cautions.clone(),
+        title: format!("Plan · {}", study.title()),
+        below: format!("From {}.", study.basis()),
+        findings: in_words(study),
+        cautions: answer.cautions.clone(),
     };
     let mut body = String::new();
-    if !report.plan.options.is_empty() {
-        body += &section("Options", &html_table(plan_options_table(report.question, report.plan)));
+    if !answer.options.is_empty() {
+        body += &section("Options", &html_table(plan_options_table(study)));
     }
     page(&about, &body, figures)
 }
 
 /// Every option, for the terminal and the page.
-pub fn plan_options_table(question: &Question<'_>, plan: &Plan) -> ReportTable {
+pub fn plan_options_table(study: &PlanStudy) -> ReportTable {
+    let PlanStudy { question, plan, .. } = study;
     let slo = &question.slo;
     let load = match question.demand.kind() {
         LoadKind::OpenLoop => "req/s each",
@@ -244,16 +230,17 @@ fn headroom(value: Option<f64>) -> String {
     value.map_or_else(|| "> 6300 %".to_owned(), |share| format!("{:.0} %", 100.0 * share))
 }
 
-fn in_words(report: &PlanReport<'_>) -> Vec<String> {
-    let PlanReport { plan, placements, limits, .. } = report;
-    let limits = format!("Limits: {limits}.");
-    let Some((outcome, fitting)) = plan.options.first().and_then(|outcome| Some((outcome, outcome.fitting()?))) else {
+fn in_words(study: &PlanStudy) -> Vec<String> {
+    let placements = study.placements();
+    let limits = format!("Limits: {}.", study.limits());
+    let Some((outcome, fitting)) = study.plan.options.first().and_then(|outcome| Some((outcome, outcome.fitting()?)))
+    else {
         return vec![format!("None of {} meets the limits.", counted(placements, "placement")), limits];
     };
     let c = &fitting.configuration;
     let found = format!(
         "{} of {} meet the limits with enough replicas. The first choice is {} of {} each, {}{}.",
-        plan.options.len(),
+        study.plan.options.len(),
         counted(placements, "placement"),
         counted(c.replicas, "replica"),
         counted(outcome.placement.system.deployment.parallelism.tp(), "GPU"),

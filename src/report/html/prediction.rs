@@ -4,11 +4,11 @@ use plotly::common::{DashType, ErrorData, ErrorType, Fill, Line, Mode};
 use plotly::layout::Axis;
 use plotly::{Plot, Scatter};
 
+use crate::app::{About, ResultKind};
 use crate::app::{PredictAnswer, PredictStudy};
 use crate::calibration::{Interval, LEVEL};
 use crate::forecast::Forecast;
 use crate::number::{counted, number, number_or_dash, short, with_end, with_interval};
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::charts::distinct;
 use crate::report::html::figure::{Figure, axis, colour, layout, plot, translucent};
 use crate::report::html::page::{page, section, table};

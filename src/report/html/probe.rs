@@ -3,9 +3,9 @@
 use plotly::Scatter;
 use plotly::common::{DashType, Line, Mode};
 
+use crate::app::{About, ResultKind};
 use crate::bench::{Probe, RatePoint};
 use crate::number::number;
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::figure::{Figure, axis, colour, layout, plot};
 use crate::report::html::page::{page, section, table};
 

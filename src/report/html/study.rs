@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::app::{About, ResultKind};
 use crate::calibration::{FittedScenario, LEVEL};
 use crate::evaluation::{Errors, EvaluatedRow, ScenarioStudy, Study};
 use crate::number::{number, with_sign};
 use crate::prediction::Limit;
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::charts::{Rows, loss_history, scenario_figures};
 use crate::report::html::coverage::coverage_figures;
 use crate::report::html::figure::Figure;

@@ -1,9 +1,9 @@
 //! The page of a scenario that a calibration predicts without having seen it.
 
+use crate::app::{About, ResultKind};
 use crate::calibration::LEVEL;
 use crate::evaluation::{TransferStudy, worst_of};
 use crate::number::number;
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::charts::{Rows, scenario_figures};
 use crate::report::html::figure::Figure;
 use crate::report::html::page::{definitions, page, section, table};

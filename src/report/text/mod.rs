@@ -1,7 +1,11 @@
 //! Answers as text for a terminal. A file is a command.
 
 mod explain;
+pub mod list;
+pub mod plan;
 pub mod predict;
+pub mod report;
+pub mod roofline;
 
 use std::path::PathBuf;
 

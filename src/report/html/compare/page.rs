@@ -1,6 +1,6 @@
 //! The page of compared runs.
 
-use crate::report::html::about::{About, ResultKind};
+use crate::app::{About, ResultKind};
 use crate::report::html::compare::charts::{CompareDrawing, distribution_figures};
 use crate::report::html::compare::load_test::load_test_figures;
 use crate::report::html::compare::model::{model_table, model_title};

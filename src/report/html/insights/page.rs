@@ -1,9 +1,9 @@
 //! The page of attention insights.
 
+use crate::app::{About, ResultKind};
 use crate::insights::Rule;
 use crate::insights::study::{ServingStudy, TableStudy};
 use crate::number::short;
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::figure::Figure;
 use crate::report::html::insights::charts::table_figures;
 use crate::report::html::insights::dial::dial_figures;

@@ -1,8 +1,8 @@
 //! The page of a live run.
 
-use crate::bench::{DecodePoint, Results, Timing, Variant};
+use crate::app::About;
+use crate::bench::{Results, Timing, Variant};
 use crate::number::{number, number_or_dash, with_sign};
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::figure::Figure;
 use crate::report::html::page::{definitions, page, section, table};
 
@@ -17,89 +17,7 @@ pub fn live_page(results: &Results, figures: &[Figure]) -> String {
         body += &section("Acceptance by place in the round", &acceptance(results));
     }
     body += &section("How it was measured", &definitions(&conditions(results)));
-    page(&about_run(results), &body, figures)
-}
-
-/// What a run says of itself.
-pub fn about_run(results: &Results) -> About {
-    let metadata = &results.metadata;
-    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-    let when =
-        metadata.timestamp.as_ref().map_or_else(String::new, |timestamp| format!(" · {}", to_the_minute(timestamp)));
-    About {
-        kind: ResultKind::LiveRun,
-        title: format!("{} on {} · live run", known(&metadata.size), known(&metadata.gpu)),
-        below: format!("{}{when}", known(&metadata.dtype)),
-        findings: words(results),
-        cautions: cautions(results),
-    }
-}
-
-/// A time of ISO 8601 without its seconds; any other text as it is.
-fn to_the_minute(timestamp: &str) -> String {
-    chrono::NaiveDateTime::parse_from_str(timestamp, "%Y-%m-%dT%H:%M:%S%.f")
-        .map_or_else(|_| timestamp.to_owned(), |time| time.format("%Y-%m-%d %H:%M").to_string())
-}
-
-fn mean_ms(points: &[DecodePoint]) -> Option<f64> {
-    (!points.is_empty()).then(|| points.iter().map(|p| p.timing.median_ms).sum::<f64>() / points.len() as f64)
-}
-
-/// What the data show, computed.
-fn words(results: &Results) -> Vec<String> {
-    let mut words = Vec::new();
-    let [baseline, naive] = [Variant::Baseline, Variant::Hydra].map(|variant| mean_ms(results.decode(variant)));
-    if let Some(ms) = baseline {
-        words.push(format!(
-            "A decode step of the baseline takes {} ms, {} tokens per second.",
-            number(ms),
-            number(1e3 / ms)
-        ));
-    }
-    if let (Some(baseline), Some(naive)) = (baseline, naive) {
-        words.push(format!(
-            "Averaging all heads takes {} ms a step, {:.2} times the baseline.",
-            number(naive),
-            naive / baseline
-        ));
-    }
-    let best = results
-        .gammas()
-        .iter()
-        .filter_map(|run| Some((run, run.counts.as_ref()?.ms_per_token?)))
-        .min_by(|a, b| a.1.total_cmp(&b.1));
-    if let Some((run, ms)) = best {
-        let against = |what: &str, other: Option<f64>| {
-            other.map_or_else(String::new, |other| format!(", {:.2} times {what}", ms / other))
-        };
-        words.push(format!(
-            "PoE is fastest with γ = {}: {} ms per token at an acceptance of {:.1} %{}{}.",
-            run.gamma,
-            number(ms),
-            100.0 * run.acceptance(),
-            against("the baseline", baseline),
-            against("averaging", naive)
-        ));
-    }
-    words
-}
-
-fn cautions(results: &Results) -> Vec<String> {
-    let metadata = &results.metadata;
-    let mut cautions = Vec::new();
-    if metadata.stopped == Some(true) {
-        cautions.push("the run was stopped before its end; rows are missing.".to_owned());
-    }
-    if metadata.schema_version.is_none() {
-        cautions.push(
-            "a file of the original benchmark: its rows may be of different models, and its counters include warm-up calls."
-                .to_owned(),
-        );
-    }
-    if let Some(requested) = metadata.dtype_requested {
-        cautions.push(format!("{} was asked for; the device ran in another format.", requested.name()));
-    }
-    cautions
+    page(&About::of_run(results), &body, figures)
 }
 
 fn timing_cells(timing: &Timing) -> Vec<String> {

@@ -4,11 +4,11 @@ use plotly::Scatter;
 use plotly::common::{DashType, Line, Marker, MarkerSymbol, Mode, Title};
 use plotly::layout::Axis;
 
+use crate::app::About;
 use crate::bench::Variant;
-use crate::evaluation::live::{KindErrors, LiveMetric, LiveRecord, LiveRow, LiveRun, LiveStudy};
+use crate::evaluation::live::{KindErrors, LiveMetric, LiveRow, LiveRun, LiveStudy};
 use crate::number::{number, number_or_dash, with_sign};
 use crate::passes::LiveParameters;
-use crate::report::html::about::{About, ResultKind};
 use crate::report::html::error_map::ErrorMap;
 use crate::report::html::figure::{Figure, axis, colour, layout, plot};
 use crate::report::html::page::{definitions, page, section, table};
@@ -21,7 +21,7 @@ const HEIGHT: usize = 420;
 
 /// The page.
 pub fn live_study_page(study: &LiveStudy, figures: &[Figure]) -> String {
-    let about = About { findings: words(study), cautions: study.cautions(), ..about_record(&study.record) };
+    let about = About { findings: words(study), cautions: study.cautions(), ..About::of_live_fit(&study.record) };
     let mut body = String::new();
     body += &section("Errors by kind of row", &errors(study));
     body += &section("Parameters, shared by all variants", &parameters(study));
@@ -43,19 +43,6 @@ pub fn live_study_page(study: &LiveStudy, figures: &[Figure]) -> String {
     ));
     body += &section("What it was fitted to", &definitions(&lines));
     page(&about, &body, figures)
-}
-
-/// What a record says of its fit.
-pub fn about_record(record: &LiveRecord) -> About {
-    let ids: Vec<&str> = record.runs.iter().map(|run| run.id.as_str()).collect();
-    let errors = record.after.iter().map(|kind| format!("{} {} {:.1} %", kind.variant, kind.metric, kind.mape_pct));
-    About {
-        kind: ResultKind::LiveFit,
-        title: format!("{} · fit to live runs", ids.join(" + ")),
-        below: format!("on {}", record.hardware),
-        findings: vec![format!("Mean absolute errors of the fit: {}.", errors.collect::<Vec<_>>().join(", "))],
-        cautions: Vec::new(),
-    }
 }
 
 fn words(study: &LiveStudy) -> Vec<String> {

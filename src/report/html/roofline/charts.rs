@@ -10,13 +10,13 @@ use plotly::layout::{
 };
 use plotly::{Contour, HeatMap, Plot, Scatter, Surface};
 
+use crate::app::RooflineStudy;
 use crate::engine::Phase;
 use crate::engine::ops::matrices::MatrixKind;
 use crate::number::{number, short};
 use crate::report::html::charts::distinct;
 use crate::report::html::error_map::cell_number;
 use crate::report::html::figure::{Figure, INK, axis, layout, plot};
-use crate::report::html::roofline::page::RooflineReport;
 use crate::roofline::{Cell, ContextLine, DeviceRoofs, OperatorKind, OperatorPoint, Step, Sweep, machine_balance};
 use crate::units::{BytesPerSec, Flops, FlopsPerSec};
 
@@ -40,9 +40,9 @@ const PEAK_NAMES: f64 = 1.0;
 const ATTAINABLE_NAMES: f64 = 0.78;
 
 /// The figures of the page.
-pub fn roofline_figures(report: &RooflineReport) -> Vec<Figure> {
-    let mut figures = vec![roofline(report)];
-    for sweep in report.sweeps.iter().rev() {
+pub fn roofline_figures(study: &RooflineStudy) -> Vec<Figure> {
+    let mut figures = vec![roofline(study)];
+    for sweep in study.sweeps.iter().rev() {
         figures.push(ratio_map(sweep));
         figures.push(surfaces(sweep));
     }
@@ -70,9 +70,9 @@ impl Frame {
     }
 
     /// All operators and all ridges.
-    fn around(report: &RooflineReport) -> Self {
-        let roofs = &report.roofs;
-        let operators = || operators(report).map(|(_, operator)| operator).filter(|o| o.work.flops > Flops::ZERO);
+    fn around(study: &RooflineStudy) -> Self {
+        let roofs = &study.roofs;
+        let operators = || operators(study).map(|(_, operator)| operator).filter(|o| o.work.flops > Flops::ZERO);
         let used = |roof: FlopsPerSec| machine_balance(roof, roofs.attainable_bandwidth);
         let ridges = roofs.compute.iter().map(|roof| used(roof.peak));
         let intensities = operators().filter_map(OperatorPoint::intensity).chain(ridges);
@@ -85,13 +85,13 @@ impl Frame {
 }
 
 /// Operators of both steps, each with the time of its step.
-fn operators(report: &RooflineReport) -> impl Iterator<Item = (&Step, &OperatorPoint)> {
-    report.steps.iter().flat_map(|step| step.operators.iter().map(move |operator| (step, operator)))
+fn operators(study: &RooflineStudy) -> impl Iterator<Item = (&Step, &OperatorPoint)> {
+    study.steps.iter().flat_map(|step| step.operators.iter().map(move |operator| (step, operator)))
 }
 
-fn roofline(report: &RooflineReport) -> Figure {
+fn roofline(study: &RooflineStudy) -> Figure {
     let height = 720;
-    let frame = Frame::around(report);
+    let frame = Frame::around(study);
     let log = |title: &str, [low, high]: [f64; 2]| {
         axis(title, [1.0, 1e6].into_iter()).type_(AxisType::Log).range(vec![low.log10(), high.log10()])
     };
@@ -103,12 +103,12 @@ fn roofline(report: &RooflineReport) -> Figure {
             .x_axis(log("arithmetic intensity, FLOP/byte", frame.intensity))
             .y_axis(log("TFLOP/s of one device", frame.rate)),
     );
-    add_roofs(&mut chart, &report.roofs, frame);
+    add_roofs(&mut chart, &study.roofs, frame);
     for phase in Phase::ALL {
         // A symbol for the legend alone.
         chart.add_trace(operator_trace(f64::NAN, f64::NAN, phase, SMALLEST_MARKER, INK).name(phase.name()));
     }
-    let computing = || operators(report).filter(|(_, operator)| operator.work.flops > Flops::ZERO);
+    let computing = || operators(study).filter(|(_, operator)| operator.work.flops > Flops::ZERO);
     let names = distinct(computing().map(|(_, operator)| operator.name.as_str()));
     for name in names {
         for (nth, (step, operator)) in computing().filter(|(_, operator)| operator.name == name).enumerate() {
@@ -117,7 +117,7 @@ fn roofline(report: &RooflineReport) -> Figure {
     }
     Figure {
         id: "roofline".to_owned(),
-        title: format!("Roofline at batch {}, {} tokens", short(report.batch), short(report.tokens)),
+        title: format!("Roofline at batch {}, {} tokens", short(study.batch), short(study.tokens)),
         caption: "Solid lines are what is attainable, dashed ones peaks, dotted ones the ceilings of some operators; \
                   grey roofs are not used here. Circles are operators of the decode step, diamonds of the prefill, the \
                   larger the more of the step they take. A marker lies at the predicted rate, below its roof by padded \

@@ -1,20 +1,22 @@
-//! Every result below a folder: pages by what they say of themselves, and data whose page was not made or not kept.
+//! `report`: every result below a folder: pages by what they say of themselves, and data whose page was not made or not kept.
+
+mod about;
+mod known;
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub use about::{About, ResultKind};
+
+use super::request::NoMore;
 use crate::bench::Results;
-use crate::calibration::{CalibrationRecord, ErrorSummary};
+use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result};
 use crate::evaluation::live::LiveRecord;
-use crate::number::percent;
-use crate::report::html::about::{About, ResultKind};
-use crate::report::html::live::page::about_run;
-use crate::report::html::live::study::about_record;
 
 /// Folders below the one that is given.
 const DEPTH: usize = 8;
@@ -26,8 +28,45 @@ const HEAD_BYTES: u64 = 256 << 10;
 const RESULTS: &str = "results.json";
 const CALIBRATION: &str = "calibration.toml";
 
+/// Where results are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ReportRequest {
+    /// The folder that holds them, in folders of their own.
+    pub folder: PathBuf,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    #[doc(hidden)]
+    pub no_more: NoMore,
+}
+
+impl ReportRequest {
+    /// The folder unless another is given.
+    pub const FOLDER: &str = "evaluations_results";
+}
+
+impl Default for ReportRequest {
+    fn default() -> Self {
+        Self { folder: Self::FOLDER.into(), no_more: NoMore }
+    }
+}
+
+/// What was found; `--format json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReportAnswer {
+    /// Every result below the folder, by kind, the newest first.
+    pub results: Vec<FoundResult>,
+    /// Results that could not be read.
+    pub cautions: Vec<String>,
+    /// Files that were written.
+    pub files: Vec<PathBuf>,
+}
+
 /// A result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FoundResult {
     /// What it is about.
     #[serde(flatten)]
@@ -40,27 +79,33 @@ pub struct FoundResult {
     pub has_page: bool,
     /// Pictures of its figures, relative likewise.
     pub pictures: Vec<PathBuf>,
-    /// When it was written, in seconds since 1970.
+    /// When it was written, in seconds since 1970; null where that is not known.
     pub written: Option<u64>,
 }
 
-/// Results below a folder, by kind, the newest first; and what could not be read.
+/// Gathers the results below a folder.
 ///
 /// # Errors
-/// The folder cannot be read.
-pub fn find_results(root: &Path) -> Result<(Vec<FoundResult>, Vec<String>)> {
+/// The folder cannot be read, or holds none.
+pub fn report(request: &ReportRequest) -> Result<ReportAnswer> {
+    let root = &request.folder;
     if !root.is_dir() {
         return Err(Error::input("there is no such folder").at(root).help(
             "give the folder that results were written to; `perfmodel fit --scenario ID` makes evaluations_results",
         ));
     }
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
-    search(root, Path::new(""), DEPTH, &mut found, &mut unread)?;
-    found.sort_by(|a, b| {
+    let (mut results, mut unread) = (Vec::new(), Vec::new());
+    search(root, Path::new(""), DEPTH, &mut results, &mut unread)?;
+    if results.is_empty() {
+        return Err(Error::input("there is no result in this folder")
+            .at(root)
+            .help("write some first: `perfmodel fit --scenario ID`, or any command with --plot"));
+    }
+    results.sort_by(|a, b| {
         let key = |result: &FoundResult| (result.about.kind, std::cmp::Reverse(result.written), result.file.clone());
         key(a).cmp(&key(b))
     });
-    Ok((found, unread))
+    Ok(ReportAnswer { results, cautions: unread, files: Vec::new() })
 }
 
 fn search(
@@ -100,7 +145,7 @@ fn search(
     if pages == 0 {
         for path in &files {
             let about = match path.file_name().and_then(|name| name.to_str()) {
-                Some(RESULTS) => Results::open(path).map(|results| about_run(&results)),
+                Some(RESULTS) => Results::open(path).map(|results| About::of_run(&results)),
                 Some(CALIBRATION) => about_calibration(path),
                 _ => continue,
             };
@@ -129,41 +174,8 @@ fn head(path: &Path) -> Option<String> {
 
 /// What a calibration says of its fit.
 fn about_calibration(path: &Path) -> Result<About> {
-    CalibrationRecord::open(path).map(|record| about_fit(&record)).or_else(|error| {
+    CalibrationRecord::open(path).map(|record| About::of_fit(&record)).or_else(|error| {
         // Fits to live runs have a record of their own.
-        LiveRecord::open(path).map(|record| about_record(&record)).map_err(|_| error)
+        LiveRecord::open(path).map(|record| About::of_live_fit(&record)).map_err(|_| error)
     })
-}
-
-/// What is known of a fit from its record alone.
-fn about_fit(record: &CalibrationRecord) -> About {
-    let names: Vec<&str> = record.scenarios.iter().map(|scenario| scenario.scenario.as_str()).collect();
-    let findings = record.scenarios.iter().map(|scenario| {
-        let both = |errors: &ErrorSummary| {
-            format!("TTFT {}, ITL {}", percent(errors.ttft_mape_pct), percent(errors.itl_mape_pct))
-        };
-        let held_out = scenario
-            .errors
-            .leave_one_workload_out
-            .as_ref()
-            .map_or_else(String::new, |errors| format!("; workloads that a fit did not see: {}", both(errors)));
-        let name = if names.len() > 1 { format!("{}: ", scenario.scenario) } else { String::new() };
-        format!(
-            "{name}Mean absolute relative errors of {} rows: {} in sample{held_out}.",
-            scenario.rows,
-            both(&scenario.errors.fitted)
-        )
-    });
-    let systems: Vec<String> = record
-        .scenarios
-        .iter()
-        .map(|scenario| format!("{} on {}x {}", scenario.model, scenario.deployment.tensor_parallel, scenario.hardware))
-        .collect();
-    About {
-        kind: ResultKind::Fit,
-        title: format!("{} · {}", names.join(" + "), record.estimator),
-        below: systems.join("; "),
-        findings: findings.collect(),
-        cautions: Vec::new(),
-    }
 }

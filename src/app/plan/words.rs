@@ -1,38 +1,15 @@
-//! A plan with what was asked, and what every format says of it.
+//! A plan in words.
 
 use std::fmt::Write;
-use std::path::Path;
 
-use super::Refused;
-use crate::app::shell_word;
+use super::answer::PlanStudy;
+use crate::app::system::shell_word;
 use crate::calibration::LEVEL;
 use crate::number::{counted, number};
-use crate::planning::{Failure, Miss, Outcome, Plan, Question, SloMetric};
-use crate::report::PlanReport;
-use crate::spec::{Deployment, ModelArchitecture};
+use crate::planning::{Failure, Fitting, Miss, Placement, SloMetric};
 use crate::workload::LoadKind;
 
-/// A plan with what was asked.
-pub struct Answer<'a> {
-    /// The model.
-    pub model: &'a ModelArchitecture,
-    /// The flags that name the model to `predict`.
-    pub subject: String,
-    /// What was asked.
-    pub question: &'a Question<'a>,
-    /// Where the calibration was read.
-    pub calibration: Option<&'a Path>,
-    /// Says so where the measurements have changed since it was fitted.
-    pub changed: Option<&'a str>,
-    /// What was found.
-    pub plan: &'a Plan,
-    /// What could not be placed.
-    pub refused: &'a [Refused],
-    /// Wall time in s.
-    pub elapsed_s: f64,
-}
-
-impl Answer<'_> {
+impl PlanStudy {
     /// Model and demand in one line.
     pub fn title(&self) -> String {
         let demand = &self.question.demand;
@@ -52,7 +29,7 @@ impl Answer<'_> {
 
     /// Where the parameters come from.
     pub fn basis(&self) -> String {
-        match self.calibration {
+        match &self.calibration {
             Some(path) => path.display().to_string(),
             None => "the priors alone (priors.toml)".to_owned(),
         }
@@ -74,21 +51,9 @@ impl Answer<'_> {
         format!("{}, held by the pessimistic end of the {:.0} % interval", limits.join(", "), 100.0 * LEVEL)
     }
 
-    /// What the page shows.
-    pub fn report(&self) -> PlanReport<'_> {
-        PlanReport {
-            title: self.title(),
-            basis: self.basis(),
-            limits: self.limits(),
-            question: self.question,
-            plan: self.plan,
-            placements: self.placements(),
-            cautions: self.cautions(),
-        }
-    }
-
-    /// What a planner must know before trusting the numbers, one sentence each.
-    pub fn cautions(&self) -> Vec<String> {
+    /// What a planner must know before trusting the numbers, one sentence each; `changed` says that measurements are not those of
+    /// the fit.
+    pub(super) fn cautions(&self, changed: Option<String>) -> Vec<String> {
         let mut cautions = Vec::new();
         if self.calibration.is_none() {
             cautions.push(
@@ -97,7 +62,7 @@ impl Answer<'_> {
                     .to_owned(),
             );
         }
-        cautions.extend(self.changed.map(str::to_owned));
+        cautions.extend(changed);
         cautions.extend(self.model.beyond_context(self.question.demand.total_tokens()));
         let Some(first) = self.plan.options.first() else { return cautions };
         cautions.extend(first.placement.system.slow_link().map(|link| format!("option 1: {link}")));
@@ -116,7 +81,7 @@ impl Answer<'_> {
     }
 
     /// What to try where nothing meets the limits.
-    pub fn remedy(&self) -> String {
+    pub(super) fn remedy(&self) -> String {
         let misses = self.plan.failures.iter().filter_map(|outcome| match &outcome.verdict {
             Err(Failure::Misses(miss)) => Some(miss),
             Err(Failure::Unusable(_)) | Ok(_) => None,
@@ -132,8 +97,8 @@ impl Answer<'_> {
         }
     }
 
-    /// Why a configuration is not enough, in words.
-    pub fn missed(&self, miss: &Miss) -> String {
+    /// Why a configuration is not enough.
+    pub(super) fn missed(&self, miss: &Miss) -> String {
         let Miss { configuration, margin, at_any_size } = miss;
         let slo = &self.question.slo;
         let forecast = &configuration.forecast;
@@ -163,15 +128,13 @@ impl Answer<'_> {
         format!("{what}; bound by {roof}; {size}")
     }
 
-    /// The command that predicts one replica of an option again.
-    pub fn again(&self, outcome: &Outcome) -> String {
-        let Some(fitting) = outcome.fitting() else { return String::new() };
-        let deployment = &outcome.placement.system.deployment;
+    /// The command that predicts one replica of an option; `named` are the flags that name the model.
+    pub(super) fn predict_command(&self, placement: &Placement, fitting: &Fitting, named: &str) -> String {
+        let deployment = &placement.system.deployment;
         let workload = &fitting.configuration.forecast.workload;
         let mut command = format!(
-            "perfmodel predict {} --hardware {} --tp {} --weights {} --kv {}",
-            self.subject,
-            outcome.placement.hardware,
+            "perfmodel predict {named} --hardware {} --tp {} --weights {} --kv {}",
+            placement.hardware,
             deployment.parallelism.tp(),
             deployment.formats.weights,
             deployment.formats.kv
@@ -187,24 +150,14 @@ impl Answer<'_> {
                 .limits
                 .max_tokens_per_step
                 .map_or_else(String::new, |most| format!(" --max-tokens-per-step {most}")),
-            self.calibration.map_or_else(String::new, |path| format!(" --calibration {}", shell_word(path))),
+            self.calibration.as_ref().map_or_else(String::new, |path| format!(" --calibration {}", shell_word(path))),
             workload.input_tokens(),
             workload.output_tokens(),
             workload.load()
         );
-        for (name, value) in self.question.given {
+        for (name, value) in &self.question.given {
             let _ = write!(command, " --set {name}={value}");
         }
         command
     }
-}
-
-/// Device, tensor-parallel degree, precisions of weights and cache.
-pub fn placed(hardware: &str, deployment: &Deployment) -> [String; 4] {
-    [
-        hardware.to_owned(),
-        deployment.parallelism.tp().to_string(),
-        deployment.formats.weights.to_string(),
-        deployment.formats.kv.to_string(),
-    ]
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Kinds of results, in the order of the front page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResultKind {
     /// An estimator fitted to measurements.
@@ -48,12 +49,13 @@ impl ResultKind {
 
 /// What a page is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct About {
     /// Kind.
     pub kind: ResultKind,
     /// Heading.
     pub title: String,
-    /// The line below it.
+    /// The line below it: system and basis.
     pub below: String,
     /// What was found, in sentences; the first tell most.
     pub findings: Vec<String>,
