@@ -39,8 +39,8 @@ pub use html::roofline::page::RooflineReport;
 pub use output::OutputFolder;
 pub use png::browser;
 pub use tables::compare::{
-    CompareGroup, CompareReport, HeldModel, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
+    adjusted, cautions_at_level, differences_table, effects, findings, level_quantiles_table, levels_table,
+    quantiles_table, validity_table, workload_table,
 };
 pub use tables::dial::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
 pub use tables::insights::{
@@ -53,6 +53,7 @@ pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, servi
 use crate::app::PredictAnswer;
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
+use crate::comparison::CompareReport;
 use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::live::LiveStudy;

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::gate::Gate;
 use super::machine_predictions::{ModelOutput, PredictionOutput, model, predictions};
 use crate::app::ResolvedSystem;
-use crate::comparison::{DimensionStudy, PairStudy, SampleStudy, Side, Similarity};
-use crate::report::{CompareGroup, CompareReport};
+use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Gate, PairStudy, SampleStudy, Side, Similarity};
 use crate::requests::Run;
 use crate::stats::BootstrapInterval;
 

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::app::{ResolvedSystem, SystemAnswer};
-use crate::comparison::ModelLatencies;
-use crate::report::{CompareGroup, CompareReport};
+use crate::comparison::{CompareGroup, CompareReport, ModelLatencies};
 use crate::requests::Dimension;
 
 /// The system that the runs are held against.

@@ -1,27 +1,23 @@
 //! `perfmodel compare`: measured runs held against each other, or one run summed up.
 
-mod gate;
 mod machine;
 mod machine_predictions;
 mod model;
-mod sides;
 mod text;
 
 use clap::Args;
 
-use self::gate::Gate;
 use self::machine::output;
 use self::model::{ModelArgs, hold};
-use self::sides::{Given, groups};
 use self::text::{notes, report_text};
 use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::terminal::{print, spinner};
-use crate::comparison::{Filter, LatencyLimits, Settings};
+use crate::comparison::{CompareReport, Filter, Gate, Given, LatencyLimits, Settings};
 use crate::error::{Error, Result, named};
 use crate::report::text::written_lines;
-use crate::report::{CompareDrawing, CompareReport, write_comparison};
+use crate::report::{CompareDrawing, write_comparison};
 use crate::requests::Dimension;
 use crate::spec::Catalog;
 use crate::stats::{IntervalMethod, QuantileRule};
@@ -254,10 +250,10 @@ pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
         ))
         .help(format!("give blocks of at most {} requests", (requests / FEWEST_BLOCKS).max(1))));
     }
-    if args.fail_if_slower.is_some() && given.len() < 2 {
+    if args.fail_if_slower.is_some() && given.count() < 2 {
         return Err(Error::input("--fail-if-slower needs two runs").help("give the run that is the base first"));
     }
-    let mut report = groups(given, &settings, args.limits())?;
+    let mut report = given.compare(&settings, args.limits())?;
     if let Some(target) = &target {
         hold(&mut report, target)?;
     }

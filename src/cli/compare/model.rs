@@ -6,10 +6,9 @@ use crate::app::ResolvedSystem;
 use crate::app::cautions;
 use crate::cli::names;
 use crate::cli::system_args::SystemArgs;
-use crate::comparison::{Asked, ModelLatencies, Predicted};
+use crate::comparison::{Asked, CompareReport, HeldModel, ModelLatencies, Predicted};
 use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
-use crate::report::{CompareReport, HeldModel};
 use crate::spec::Catalog;
 use crate::workload::{LoadKind, Workload};
 

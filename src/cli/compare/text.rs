@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
-use super::gate::{Gate, side_at};
-use crate::comparison::{DimensionStudy, Settings};
+use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Gate, Settings, side_at};
 use crate::number::{counted, with_sign};
 use crate::report::text::{caution_lines, report_table, table};
 use crate::report::{
-    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, model_table, model_title, quantiles_table, validity_table, workload_table,
+    adjusted, cautions_at_level, differences_table, effects, findings, level_quantiles_table, levels_table,
+    model_table, model_title, quantiles_table, validity_table, workload_table,
 };
 
 /// The whole report.

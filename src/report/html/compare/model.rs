@@ -3,10 +3,9 @@
 use plotly::common::{DashType, HoverInfo, Line, Marker, MarkerSymbol, Mode};
 use plotly::{Plot, Scatter};
 
-use crate::comparison::{DimensionStudy, Predicted};
+use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Predicted};
 use crate::number::{number, short, with_sign};
 use crate::report::html::figure::colour;
-use crate::report::tables::compare::{CompareGroup, CompareReport};
 use crate::report::tables::roofline::ReportTable;
 use crate::requests::Dimension;
 

@@ -1,5 +1,6 @@
 //! The page of compared runs.
 
+use crate::comparison::{CompareGroup, CompareReport};
 use crate::report::html::about::{About, ResultKind};
 use crate::report::html::compare::charts::{CompareDrawing, distribution_figures};
 use crate::report::html::compare::load_test::load_test_figures;
@@ -8,8 +9,8 @@ use crate::report::html::compare::scatter::scatter_figures;
 use crate::report::html::figure::Figure;
 use crate::report::html::page::{html_table, page, section, summary};
 use crate::report::tables::compare::{
-    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
+    adjusted, cautions_at_level, differences_table, effects, findings, level_quantiles_table, levels_table,
+    quantiles_table, validity_table, workload_table,
 };
 
 /// Distributions are drawn for this many levels of load tests at most, those with the most clients; tables hold all.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::CompareReport;
 use crate::error::{Error, Result};
-use crate::report::CompareReport;
 
 /// A latency at one percentile against the limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
