@@ -21,6 +21,8 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+#[cfg(feature = "logs")]
+pub mod compare;
 mod numbers;
 mod predict;
 mod request;
@@ -30,6 +32,8 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "logs")]
+pub use compare::{CompareAnswer, CompareRequest, compare};
 pub use numbers::Numbers;
 pub(crate) use predict::cautions;
 pub use predict::{

@@ -4,13 +4,15 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
-use super::{PredictAnswer, PredictRequest};
+use super::{CompareAnswer, CompareRequest, PredictAnswer, PredictRequest};
 
 /// Every schema with the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("predict.schema.json", answer::<PredictAnswer>("What `perfmodel predict --format json` prints")),
         ("predict.request.schema.json", request::<PredictRequest>("What `app::predict` is asked")),
+        ("compare.schema.json", answer::<CompareAnswer>("What `perfmodel compare --format json` prints")),
+        ("compare.request.schema.json", request::<CompareRequest>("What `app::compare` is asked")),
     ]
 }
 

@@ -22,8 +22,11 @@ impl Given {
     /// Opens every side.
     ///
     /// # Errors
-    /// A path is no run, two sides have one name, or runs and load tests are mixed.
+    /// Nothing is given, a path is no run, two sides have one name, or runs and load tests are mixed.
     pub fn open(texts: &[String], completed_only: bool) -> Result<Self> {
+        if texts.is_empty() {
+            return Err(Error::input("no run is given").help("give a folder of LLMeter, or a file of requests"));
+        }
         let (mut sides, mut tests) = (Vec::new(), Vec::new());
         for text in texts {
             let (name, paths) = parse(text);

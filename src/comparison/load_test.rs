@@ -1,5 +1,7 @@
 //! A load test level by level.
 
+use serde::Serialize;
+
 use crate::requests::{Dimension, Run};
 
 /// Latencies within which an answer counts as good.
@@ -36,18 +38,19 @@ impl LatencyLimits {
 }
 
 /// The rates of one level; those a minute are `None` where the duration is not known.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LevelFigures {
     /// Clients.
     pub clients: u32,
     /// Requests.
     pub requests: usize,
+    /// Share of failed requests.
+    pub error_rate: f64,
     /// Requests a minute, failed ones among them: what LLMeter reports.
     pub requests_per_minute: Option<f64>,
     /// Answered requests a minute.
     pub answers_per_minute: Option<f64>,
-    /// Share of failed requests.
-    pub error_rate: f64,
     /// Input tokens a minute.
     pub input_tokens_per_minute: Option<f64>,
     /// Output tokens a minute.

@@ -34,7 +34,7 @@ mod study;
 mod verdict;
 
 pub use cautions::{cautions, reasoning_caution};
-pub use gate::{Checked, Failing, Gate, Unmeasured, side_at};
+pub use gate::{Checked, Failing, Gate, Outcome, Unmeasured, side_at};
 pub use given::Given;
 pub use load_test::{LatencyLimits, LevelFigures, level_figures};
 pub use model::{Asked, ModelLatencies, Predicted};

@@ -30,7 +30,6 @@ use std::path::{Path, PathBuf};
 pub use front::{FoundResult, find_results};
 pub use html::about::{About, ResultKind};
 pub use html::compare::charts::CompareDrawing;
-pub use html::compare::model::{model_table, model_title};
 pub use html::plan::{PlanReport, plan_options_table};
 pub use html::prediction::quantile_cells;
 pub use html::probe::words as probe_words;
@@ -38,10 +37,6 @@ pub use html::roofline::charts::batch_axis;
 pub use html::roofline::page::RooflineReport;
 pub use output::OutputFolder;
 pub use png::browser;
-pub use tables::compare::{
-    adjusted, cautions_at_level, differences_table, effects, findings, level_quantiles_table, levels_table,
-    quantiles_table, validity_table, workload_table,
-};
 pub use tables::dial::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
 pub use tables::insights::{
     InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
@@ -140,19 +135,18 @@ pub fn write_roofline(report: &RooflineReport, folder: &Path, png: bool) -> Resu
     write_page("roofline.html", &html::roofline::page::roofline_page(report, &figures), &figures, folder, png)
 }
 
-/// Writes the page of compared runs; `how` says how the numbers were made.
+/// Writes the page of compared runs.
 ///
 /// # Errors
 /// As [`write_study`].
 pub fn write_comparison(
     report: &CompareReport,
-    how: &str,
     drawing: CompareDrawing,
     folder: &Path,
     png: bool,
 ) -> Result<Vec<PathBuf>> {
     let figures = html::compare::page::compare_figures(report, drawing);
-    write_page("compare.html", &html::compare::page::compare_page(report, how, &figures), &figures, folder, png)
+    write_page("compare.html", &html::compare::page::compare_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes the page of attention insights; `log` makes the axis of caches logarithmic.

@@ -3,24 +3,35 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result, named};
 
 /// A numeric field of a request, by LLMeter's name. Times are in seconds, counts in tokens or retries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Dimension {
     /// From sending to the first token.
+    #[serde(alias = "TTFT")]
     TimeToFirstToken,
     /// From sending to the last token.
+    #[serde(alias = "TTLT")]
     TimeToLastToken,
     /// Mean time between the later tokens, `(TTLT − TTFT)/(output tokens − 1)`.
+    #[serde(alias = "TPOT")]
     TimePerOutputToken,
     /// Tokens of the prompt.
+    #[serde(rename = "num_tokens_input")]
     InputTokens,
     /// Tokens of the answer, those of reasoning among them.
+    #[serde(rename = "num_tokens_output")]
     OutputTokens,
     /// Prompt tokens that came from a cache.
+    #[serde(rename = "num_tokens_input_cached")]
     CachedInputTokens,
     /// Tokens of reasoning.
+    #[serde(rename = "num_tokens_output_reasoning")]
     ReasoningTokens,
     /// Retries by the client library.
     Retries,
@@ -115,6 +126,7 @@ mod tests {
     fn names_and_labels_are_read_and_misspellings_helped() {
         for dimension in Dimension::ALL {
             assert_eq!(dimension.name().parse(), Ok(dimension));
+            assert_eq!(serde_json::to_value(dimension).unwrap(), dimension.name());
         }
         assert_eq!("tpot".parse(), Ok(Dimension::TimePerOutputToken));
         let error = "time_to_first_tokens".parse::<Dimension>().unwrap_err().to_string();

@@ -1,6 +1,6 @@
 //! Compared runs as tables, for terminals and pages.
 
-use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, LevelFigures, PairStudy, Settings, Side};
+use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Filter, LevelFigures, PairStudy, Settings, Side};
 use crate::number::{counted, number, number_or_dash, with_sign};
 use crate::report::tables::roofline::ReportTable;
 use crate::requests::{Dimension, Run};
@@ -12,6 +12,22 @@ fn header(names: &[&str]) -> Vec<String> {
 
 fn text_or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "–".to_owned())
+}
+
+/// How the numbers were made.
+pub fn how_made(settings: &Settings) -> String {
+    format!(
+        "Intervals of {} resamples with seed {} ({}), quantiles by the {} rule; values that are {}. * fewer than five requests lie \
+         beyond the quantile.",
+        settings.resamples,
+        settings.seed,
+        settings.block.map_or_else(|| "of requests".to_owned(), |length| format!("of blocks of {length} requests")),
+        settings.rule.name(),
+        match settings.filter {
+            Filter::Positive => "known and above 0",
+            Filter::NotNull => "known",
+        }
+    )
 }
 
 /// What each run holds and whether it can be trusted.

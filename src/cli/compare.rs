@@ -1,29 +1,20 @@
 //! `perfmodel compare`: measured runs held against each other, or one run summed up.
 
-mod machine;
-mod machine_predictions;
-mod model;
-mod text;
-
 use clap::Args;
 
-use self::machine::output;
-use self::model::{ModelArgs, hold};
-use self::text::{notes, report_text};
-use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
-use super::terminal::{print, spinner};
-use crate::comparison::{CompareReport, Filter, Gate, Given, LatencyLimits, Settings};
-use crate::error::{Error, Result, named};
-use crate::report::text::written_lines;
+use super::system_args::SystemArgs;
+use super::terminal::{notes, print, spinner};
+use super::{Format, names};
+use crate::app::{self, CompareRequest};
+use crate::comparison::{CompareReport, Filter};
+use crate::error::{Result, named};
+use crate::report::text::compare::text;
 use crate::report::{CompareDrawing, write_comparison};
 use crate::requests::Dimension;
 use crate::spec::Catalog;
 use crate::stats::{IntervalMethod, QuantileRule};
-
-/// Fewest and most resamples.
-const RESAMPLES: std::ops::RangeInclusive<usize> = 100..=10_000_000;
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -124,6 +115,18 @@ pub struct CompareArgs {
     model: ModelArgs,
 }
 
+/// Flags that name a system to hold the runs against.
+#[derive(Debug, Args)]
+#[command(mut_group("system", |group| group.required(false)))]
+struct ModelArgs {
+    #[command(flatten)]
+    system: SystemArgs,
+
+    /// Clients of the runs that do not tell, for the prediction
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    clients: Option<u32>,
+}
+
 fn dimension(text: &str) -> Result<Dimension> {
     text.parse()
 }
@@ -141,10 +144,7 @@ fn method(text: &str) -> Result<IntervalMethod> {
 }
 
 fn percentile(text: &str) -> std::result::Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
-        _ => Err("a percentile lies between 0 and 100".to_owned()),
-    }
+    text.parse().map_err(|_| "a percentile lies between 0 and 100".to_owned())
 }
 
 fn share(text: &str) -> std::result::Result<f64, String> {
@@ -152,68 +152,38 @@ fn share(text: &str) -> std::result::Result<f64, String> {
         Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
         None => text.parse::<f64>(),
     };
-    match share {
-        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
-        _ => Err("write 5% or 0.05; it lies between 0 and 100 %".to_owned()),
-    }
+    share.map_err(|_| "write 5% or 0.05; it lies between 0 and 100 %".to_owned())
 }
 
 fn limit_ms(text: &str) -> std::result::Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(ms) if ms > 0.0 && ms.is_finite() => Ok(ms),
-        _ => Err("a limit is a number of milliseconds above 0".to_owned()),
-    }
+    text.parse().map_err(|_| "a limit is a number of milliseconds above 0".to_owned())
 }
 
 impl CompareArgs {
-    fn settings(&self) -> Result<Settings> {
-        if !RESAMPLES.contains(&self.resamples) {
-            return Err(Error::input(format!("--resamples is {}", self.resamples)).help(format!(
-                "give a number from {} to {}",
-                RESAMPLES.start(),
-                RESAMPLES.end()
-            )));
-        }
-        if self.block == Some(0) {
-            return Err(Error::input("--block is 0").help("a block holds one request at least"));
-        }
-        let defaults = Settings::default();
-        let mut quantiles = [self.quantiles.clone(), self.fail_at.clone()].concat();
-        if self.fail_if_slower.is_none() {
-            quantiles.clone_from(&self.quantiles);
-        }
-        quantiles.sort_by(f64::total_cmp);
-        quantiles.dedup();
-        let mut dimensions = if self.dimension.is_empty() { defaults.dimensions } else { self.dimension.clone() };
-        // In the order given, each once.
-        let mut seen = Vec::new();
-        dimensions.retain(|dimension| {
-            !seen.contains(dimension) && {
-                seen.push(*dimension);
-                true
-            }
-        });
-        Ok(Settings {
-            dimensions,
+    fn request(&self) -> CompareRequest {
+        CompareRequest {
+            sides: self.sides.clone(),
+            dimension: self.dimension.clone(),
             filter: self.filter,
-            quantiles,
-            rule: self.quantile_rule,
-            method: self.bootstrap,
+            completed_only: self.completed_only,
+            quantiles: self.quantiles.clone(),
+            quantile_rule: self.quantile_rule,
+            bootstrap: self.bootstrap,
             resamples: self.resamples,
             seed: self.seed,
             confidence: self.confidence,
             block: self.block,
-            smallest_effect: self.sesoi,
-        })
-    }
-
-    fn limits(&self) -> LatencyLimits {
-        LatencyLimits { ttft: self.slo_ttft_ms.map(|ms| ms / 1e3), tpot: self.slo_tpot_ms.map(|ms| ms / 1e3) }
+            sesoi: self.sesoi,
+            fail_if_slower: self.fail_if_slower,
+            fail_at: self.fail_at.clone(),
+            slo_ttft_ms: self.slo_ttft_ms,
+            slo_tpot_ms: self.slo_tpot_ms,
+            system: self.model.system.request(),
+            clients: self.model.clients,
+            ..CompareRequest::default()
+        }
     }
 }
-
-/// Below so many blocks an interval of them is too narrow.
-const FEWEST_BLOCKS: usize = 10;
 
 /// A folder's name for the page: the names of the sides.
 fn id(report: &CompareReport) -> String {
@@ -227,45 +197,36 @@ fn id(report: &CompareReport) -> String {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
-    let settings = args.settings()?;
     args.page.check()?;
-    let target = args.model.resolve(catalog)?;
+    let request = args.request();
+    if request.system.is_named() {
+        names::remark_on_request(catalog, &request.system);
+    }
     let progress = spinner("reading and comparing");
-    let mut given = Given::open(&args.sides, args.completed_only)?;
-    if let Some(clients) = args.model.clients() {
-        given.assume_clients(clients);
-    }
-    if args.block.is_some() && given.has_joined_runs() {
-        return Err(Error::input(
-            "--block and several runs a side exclude each other: there, whole runs are drawn first",
-        )
-        .help("leave --block out, or give one run a side"));
-    }
-    if let Some(block) = args.block
-        && let Some((name, requests)) = given.fewest_requests()
-        && requests < FEWEST_BLOCKS * block
-    {
-        return Err(Error::input(format!(
-            "--block is {block}, and {name} has {requests} requests: fewer than {FEWEST_BLOCKS} blocks do not show how they vary"
-        ))
-        .help(format!("give blocks of at most {} requests", (requests / FEWEST_BLOCKS).max(1))));
-    }
-    if args.fail_if_slower.is_some() && given.count() < 2 {
-        return Err(Error::input("--fail-if-slower needs two runs").help("give the run that is the base first"));
-    }
-    let mut report = given.compare(&settings, args.limits())?;
-    if let Some(target) = &target {
-        hold(&mut report, target)?;
-    }
-    let gate = args.fail_if_slower.map(|limit| Gate::of(&report, limit, &args.fail_at)).transpose()?;
+    let mut answer = app::compare(catalog, &request)?;
     let drawing = CompareDrawing { log: args.log, bins: args.bins.map(usize::from) };
-    let files = args.page.write("comparisons", &id(&report), |folder, png| {
-        write_comparison(&report, &notes(&report.settings), drawing, folder, png)
+    answer.files = args.page.write("comparisons", &id(&answer.report), |folder, png| {
+        write_comparison(&answer.report, drawing, folder, png)
     })?;
     progress.finish_and_clear();
+    notes(&answer.notes);
     match args.format {
-        Format::Json => print(&json_line(&output(&report, target.as_ref(), gate.as_ref(), files))?)?,
-        Format::Table => print(&(report_text(&report, gate.as_ref()) + &written_lines(&files)))?,
+        Format::Json => print(&json_line(&answer)?)?,
+        Format::Table => print(&text(&answer))?,
     }
-    gate.map_or(Ok(()), Gate::into_result)
+    answer.gate.map_or(Ok(()), |gate| gate.result())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn flags_that_are_left_out_ask_for_the_defaults_of_the_request() {
+        let matches = CompareArgs::augment_args(Command::new("compare")).get_matches_from(["compare", "run"]);
+        let request = CompareArgs::from_arg_matches(&matches).unwrap().request();
+        assert_eq!(request, CompareRequest { sides: vec!["run".to_owned()], ..CompareRequest::default() });
+    }
 }
