@@ -5,7 +5,7 @@ use clap::Args;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::system_args::SystemArgs;
-use super::terminal::{notes, print, spinner};
+use super::terminal::{notes, print, renamed, spinner};
 use super::{Format, names};
 use crate::app::{self, CompareRequest};
 use crate::comparison::{CompareReport, Filter};
@@ -23,11 +23,11 @@ use crate::stats::{IntervalMethod, QuantileRule};
     perfmodel compare before/ after/ --fail-if-slower 5%                     for CI: exit code 1 if it is\n  \
     perfmodel compare old=run_1,run_2,run_3 new=run_4,run_5,run_6            several runs a side\n  \
     perfmodel compare before/ after/ --dimension time_to_first_token --filter not-null --bootstrap percentile\n  \
-    perfmodel compare loadtest/ --slo-ttft-ms 400 --slo-tpot-ms 20           a load test, with its goodput\n  \
+    perfmodel compare loadtest/ --slo-ttft-ms 400 --slo-itl-ms 20            a load test, with its goodput\n  \
     perfmodel compare before/ after/ --plot --out pages/ --png               a page with figures\n  \
     perfmodel compare run.jsonl.gz --format json                             one run summed up\n  \
     perfmodel compare loadtest/ --scenario llama31_8b_fp8_tp1 --plot         held against the model\n  \
-    perfmodel compare run.jsonl --model llama31_8b --hardware h100_sxm_80gb --clients 16\n\n\
+    perfmodel compare run.jsonl --model llama31_8b --hardware h100_sxm_80gb --concurrency 16\n\n\
     A RUN is a folder of LLMeter (0.1.4 to 0.2.0; a run or a load test), or a file of requests (.jsonl, .csv; also .gz, .zst) \
     with LLMeter's field names. Every other RUN is compared with the first.\n\n\
     Exit codes: 0 done; 1 slower than --fail-if-slower allows, or more requests failed, or a latency of the base is missing; 2 wrong input.")]
@@ -36,7 +36,7 @@ pub struct CompareArgs {
     #[arg(value_name = "[NAME=]RUN[,RUN]", required = true)]
     sides: Vec<String>,
 
-    /// What to compare, by LLMeter's name or TTFT, TPOT, TTLT; may be repeated [default: the three latencies]
+    /// What to compare, by LLMeter's name or TTFT, ITL (TPOT), TTLT; may be repeated [default: the three latencies]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = dimension)]
     dimension: Vec<Dimension>,
 
@@ -92,8 +92,12 @@ pub struct CompareArgs {
     #[arg(long, value_name = "MS", value_parser = limit_ms)]
     slo_ttft_ms: Option<f64>,
 
-    /// Longest TPOT of a good answer
+    /// Longest ITL of a good answer (LLMeter's time_per_output_token)
     #[arg(long, value_name = "MS", value_parser = limit_ms)]
+    slo_itl_ms: Option<f64>,
+
+    /// The old name of --slo-itl-ms
+    #[arg(long, value_name = "MS", value_parser = limit_ms, hide = true, conflicts_with = "slo_itl_ms")]
     slo_tpot_ms: Option<f64>,
 
     /// Logarithmic axes in all figures of the page
@@ -124,6 +128,11 @@ struct ModelArgs {
 
     /// Clients of the runs that do not tell, for the prediction
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    concurrency: Option<u32>,
+
+    /// The old name of --concurrency
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), hide = true,
+        conflicts_with = "concurrency")]
     clients: Option<u32>,
 }
 
@@ -177,9 +186,9 @@ impl CompareArgs {
             fail_if_slower: self.fail_if_slower,
             fail_at: self.fail_at.clone(),
             slo_ttft_ms: self.slo_ttft_ms,
-            slo_tpot_ms: self.slo_tpot_ms,
+            slo_itl_ms: renamed(self.slo_itl_ms, "--slo-itl-ms", self.slo_tpot_ms, "--slo-tpot-ms"),
             system: self.model.system.request(),
-            clients: self.model.clients,
+            concurrency: renamed(self.model.concurrency, "--concurrency", self.model.clients, "--clients"),
             ..CompareRequest::default()
         }
     }

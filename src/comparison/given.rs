@@ -71,7 +71,7 @@ impl Given {
                 let told = *run.info.clients.get_or_insert(clients);
                 if told != clients {
                     run.warnings
-                        .push(format!("{}: it had {told} clients, so --clients {clients} is not used", run.name));
+                        .push(format!("{}: it had {told} clients, so --concurrency {clients} is not used", run.name));
                 }
             }
         }

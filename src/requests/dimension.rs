@@ -19,7 +19,7 @@ pub enum Dimension {
     #[serde(alias = "TTLT")]
     TimeToLastToken,
     /// Mean time between the later tokens, `(TTLT − TTFT)/(output tokens − 1)`.
-    #[serde(alias = "TPOT")]
+    #[serde(alias = "TPOT", alias = "ITL")]
     TimePerOutputToken,
     /// Tokens of the prompt.
     #[serde(rename = "num_tokens_input")]
@@ -111,8 +111,11 @@ impl fmt::Display for Dimension {
 impl FromStr for Dimension {
     type Err = Error;
 
-    /// By name or, of latencies, by label in any case.
+    /// By name or, of latencies, by label in any case; ITL is another label of time per output token.
     fn from_str(text: &str) -> Result<Self> {
+        if text.eq_ignore_ascii_case("ITL") {
+            return Ok(Self::TimePerOutputToken);
+        }
         let short = Self::LATENCIES.into_iter().find(|dimension| dimension.label().eq_ignore_ascii_case(text));
         short.map_or_else(|| named(&Self::ALL, Self::name, text, "unknown dimension"), Ok)
     }
@@ -129,6 +132,7 @@ mod tests {
             assert_eq!(serde_json::to_value(dimension).unwrap(), dimension.name());
         }
         assert_eq!("tpot".parse(), Ok(Dimension::TimePerOutputToken));
+        assert_eq!("ITL".parse(), Ok(Dimension::TimePerOutputToken));
         let error = "time_to_first_tokens".parse::<Dimension>().unwrap_err().to_string();
         assert!(error.contains("did you mean `time_to_first_token`?"), "{error}");
     }

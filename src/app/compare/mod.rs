@@ -66,12 +66,12 @@ pub struct CompareRequest {
     /// Longest TTFT of a good answer in ms, for the goodput of load tests.
     pub slo_ttft_ms: Option<f64>,
     /// Longest ITL of a good answer in ms.
-    pub slo_tpot_ms: Option<f64>,
+    pub slo_itl_ms: Option<f64>,
     /// The system to hold the runs against, if one is named.
     #[serde(flatten)]
     pub system: SystemRequest,
     /// Clients of the runs that do not tell, for the prediction.
-    pub clients: Option<u32>,
+    pub concurrency: Option<u32>,
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     #[doc(hidden)]
@@ -97,9 +97,9 @@ impl Default for CompareRequest {
             fail_if_slower: None,
             fail_at: vec![50.0],
             slo_ttft_ms: None,
-            slo_tpot_ms: None,
+            slo_itl_ms: None,
             system: SystemRequest::default(),
-            clients: None,
+            concurrency: None,
             no_more: NoMore,
         }
     }
@@ -178,14 +178,14 @@ impl CompareRequest {
     fn limits(&self) -> Result<LatencyLimits> {
         Ok(LatencyLimits {
             ttft: limit("--slo-ttft-ms", self.slo_ttft_ms)?,
-            tpot: limit("--slo-tpot-ms", self.slo_tpot_ms)?,
+            itl: limit("--slo-itl-ms", self.slo_itl_ms)?,
         })
     }
 
     /// The system that is named; `None` where none is.
     fn target(&self, catalog: &Catalog) -> Result<Option<ResolvedSystem>> {
-        if let Some(clients) = self.clients.filter(|clients| !CLIENTS.contains(clients)) {
-            return Err(Error::input(format!("--clients is {clients}")).help(format!(
+        if let Some(clients) = self.concurrency.filter(|clients| !CLIENTS.contains(clients)) {
+            return Err(Error::input(format!("--concurrency is {clients}")).help(format!(
                 "give a number from {} to {}",
                 CLIENTS.start(),
                 CLIENTS.end()
@@ -195,8 +195,8 @@ impl CompareRequest {
             return self.system.resolve(catalog).map(Some);
         }
         self.system.check_unused()?;
-        match self.clients {
-            Some(_) => Err(Error::input("--clients is for predictions, and no system is named")
+        match self.concurrency {
+            Some(_) => Err(Error::input("--concurrency is for predictions, and no system is named")
                 .help("give --scenario ID, or --model and --hardware")),
             None => Ok(None),
         }
@@ -230,7 +230,7 @@ pub fn compare(catalog: &Catalog, request: &CompareRequest) -> Result<CompareAns
     let slowest = request.fail_if_slower.map(|slowest| share("--fail-if-slower", slowest)).transpose()?;
     let target = request.target(catalog)?;
     let mut given = Given::open(&request.sides, request.completed_only)?;
-    if let Some(clients) = request.clients {
+    if let Some(clients) = request.concurrency {
         given.assume_clients(clients);
     }
     request.check_blocks(&given)?;
@@ -274,7 +274,7 @@ mod tests {
             (r#"{"confidence": 95}"#, "--confidence is 95"),
             (r#"{"sesoi": 0}"#, "--sesoi is 0"),
             (r#"{"slo_ttft_ms": -1}"#, "--slo-ttft-ms is -1"),
-            (r#"{"clients": 0}"#, "--clients is 0"),
+            (r#"{"concurrency": 0}"#, "--concurrency is 0"),
             (r#"{"tp": 2}"#, "--tp describes a system, and none is named"),
         ] {
             let request: CompareRequest = from_json(json).unwrap();
