@@ -24,9 +24,9 @@
 //! planning          which devices, how many, at what cost, for a service-level objective
 //! evaluation        errors; the main job and its relatives as functions
 //! live    (feature) OLMo-2, Hydra and PoE on candle; nothing of the roofline
-//! requests (feature) logs of single requests: LLMeter's folders, JSON lines, tables
-//! comparison (feature) measured runs held against each other
-//! import  (feature) result files of measuring tools → rows of a scenario
+//! requests (logs)   logs of single requests: LLMeter's folders, JSON lines, tables
+//! comparison (logs) measured runs held against each other
+//! import  (logs)    result files of measuring tools → rows of a scenario
 //! report  (feature) tables, charts, page
 //! cli     (feature) one file a subcommand
 //! ```
@@ -53,7 +53,7 @@ pub mod bench;
 pub mod calibration;
 #[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(feature = "report")]
+#[cfg(feature = "logs")]
 pub mod comparison;
 pub mod dataset;
 pub mod engine;
@@ -61,7 +61,7 @@ pub mod error;
 pub mod estimator;
 pub mod evaluation;
 pub mod forecast;
-#[cfg(feature = "report")]
+#[cfg(feature = "logs")]
 pub mod import;
 pub mod insights;
 #[cfg(feature = "live")]
@@ -74,7 +74,7 @@ pub mod poe;
 pub mod prediction;
 #[cfg(feature = "report")]
 pub mod report;
-#[cfg(feature = "report")]
+#[cfg(feature = "logs")]
 pub mod requests;
 pub mod roofline;
 pub mod serving;

@@ -55,7 +55,7 @@ fn every_kind_of_input_gives_the_object_of_the_schema() {
     // 0.1.4 knows no retries.
     assert!(old["groups"][0]["dimensions"][1]["sides"][1].is_null());
     assert!(old["groups"][0]["dimensions"][1]["against_first"][0].is_null());
-    let load = object("loadtest --slo-ttft-ms 400 --slo-tpot-ms 20");
+    let load = object("loadtest --slo-ttft-ms 400 --slo-itl-ms 20");
     let levels = load["load_tests"][0]["levels"].as_array().unwrap();
     assert_eq!(levels.len(), 6);
     let last = &levels[5];
@@ -287,10 +287,13 @@ fn a_log_without_clients_needs_them_for_the_model_and_flags_of_no_system_are_ref
     let system = "--model llama31_8b --hardware h100_sxm_80gb";
     let unknown = compare(&format!("{log} {system}"));
     assert_eq!(unknown.code, 0);
-    assert!(unknown.stdout.contains("its clients are not known; give them with --clients"), "{}", unknown.stdout);
-    let value = object(&format!("{log} {system} --clients 16"));
+    assert!(unknown.stdout.contains("its clients are not known; give them with --concurrency"), "{}", unknown.stdout);
+    let value = object(&format!("{log} {system} --concurrency 16"));
     assert_eq!(value["groups"][0]["predictions"][0]["clients"], 16);
+    let (told, kept) = (compare(&format!("run_a {system} --concurrency 8")), "so --concurrency 8 is not used");
+    assert!(told.stdout.contains(kept), "{}", told.stdout);
     for (arguments, message, help) in [
+        ("run_a --concurrency 8", "--concurrency is for predictions, and no system is named", "give --scenario ID"),
         ("run_a --tp 2", "--tp describes a system, and none is named", "give --scenario ID"),
         (
             "a=run_a,run_b run_b --block 4",
@@ -300,4 +303,22 @@ fn a_log_without_clients_needs_them_for_the_model_and_flags_of_no_system_are_ref
     ] {
         assert_refused(&compare(arguments), message, help);
     }
+}
+
+#[test]
+fn old_names_of_flags_are_read_and_the_new_ones_said() {
+    for (old, new, said) in [
+        ("loadtest --slo-tpot-ms 20", "loadtest --slo-itl-ms 20", "--slo-tpot-ms is now called --slo-itl-ms\n"),
+        (
+            "run_a/responses.jsonl --model llama31_8b --hardware h100_sxm_80gb --clients 16",
+            "run_a/responses.jsonl --model llama31_8b --hardware h100_sxm_80gb --concurrency 16",
+            "--clients is now called --concurrency\n",
+        ),
+    ] {
+        let (old, new) = (compare(old), compare(new));
+        assert_eq!((old.code, old.stderr.as_str(), old.stdout), (0, said, new.stdout));
+        assert_eq!(new.stderr, "");
+    }
+    let both = compare("loadtest --slo-tpot-ms 20 --slo-itl-ms 20");
+    assert!(both.code == 2 && both.stderr.contains("cannot be used with"), "{}", both.stderr);
 }

@@ -38,6 +38,8 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+#[cfg(feature = "logs")]
+pub mod compare;
 mod init;
 mod list;
 mod numbers;
@@ -52,6 +54,8 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "logs")]
+pub use compare::{CompareAnswer, CompareRequest, compare};
 pub use init::{InitAnswer, init};
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use numbers::Numbers;

@@ -5,8 +5,8 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest, ReportAnswer, ReportRequest,
-    RooflineAnswer, RooflineRequest,
+    CompareAnswer, CompareRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest,
+    ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
 };
 
 /// Every schema with the name of its file.
@@ -22,6 +22,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("report.request.schema.json", request::<ReportRequest>("What `app::report` is asked")),
         ("roofline.schema.json", answer::<RooflineAnswer>("What `perfmodel roofline --format json` prints")),
         ("roofline.request.schema.json", request::<RooflineRequest>("What `app::roofline` is asked")),
+        ("compare.schema.json", answer::<CompareAnswer>("What `perfmodel compare --format json` prints")),
+        ("compare.request.schema.json", request::<CompareRequest>("What `app::compare` is asked")),
     ]
 }
 

@@ -54,6 +54,14 @@ pub fn remark(text: &str) {
     }
 }
 
+/// The value of a flag that had another name, which is still read; where that was used, the new one is said.
+pub fn renamed<T>(value: Option<T>, name: &str, of_old: Option<T>, old: &str) -> Option<T> {
+    if of_old.is_some() {
+        remark(&format!("{old} is now called {name}"));
+    }
+    value.or(of_old)
+}
+
 /// Writes a line to standard error. Where nobody can read it, what is done still counts.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -21,9 +21,12 @@
 //! ```
 
 mod cautions;
+mod gate;
+mod given;
 mod load_test;
 mod model;
 mod pair;
+mod report;
 mod sample;
 mod settings;
 mod similarity;
@@ -31,9 +34,12 @@ mod study;
 mod verdict;
 
 pub use cautions::{cautions, reasoning_caution};
+pub use gate::{Checked, Failing, Gate, Outcome, Unmeasured, side_at};
+pub use given::Given;
 pub use load_test::{LatencyLimits, LevelFigures, level_figures};
 pub use model::{Asked, ModelLatencies, Predicted};
 pub use pair::{PairStudy, QuantileDifference, ShiftPoint};
+pub use report::{CompareGroup, CompareReport, HeldModel};
 pub use sample::{BoxFigure, QuantileEstimate, Sample, SampleStudy};
 pub use settings::{Filter, Settings};
 pub use similarity::{AdjustedTtft, Similarity};

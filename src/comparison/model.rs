@@ -25,7 +25,7 @@ impl Asked {
     pub fn of(side: &Side) -> Result<Self, String> {
         let name = &side.name;
         let clients =
-            side.clients().ok_or_else(|| format!("{name}: its clients are not known; give them with --clients"))?;
+            side.clients().ok_or_else(|| format!("{name}: its clients are not known; give them with --concurrency"))?;
         let tokens = |dimension: Dimension| {
             let sample = Sample::new(side.logs(), dimension, Filter::Positive);
             if sample.sorted.is_empty() {

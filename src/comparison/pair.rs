@@ -1,5 +1,7 @@
 //! Two samples of one dimension: the second against the first.
 
+use serde::Serialize;
+
 use super::sample::{SampleStudy, has, is_reliable};
 use super::{Settings, Verdict};
 use crate::stats::{
@@ -8,7 +10,8 @@ use crate::stats::{
 };
 
 /// How a quantile differs, second minus first.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuantileDifference {
     /// Probability.
     pub p: f64,
@@ -31,7 +34,8 @@ pub struct QuantileDifference {
 }
 
 /// A point of the shift function.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShiftPoint {
     /// Probability.
     pub p: f64,

@@ -1,10 +1,14 @@
 //! How runs are compared.
 
+use serde::{Deserialize, Serialize};
+
 use crate::requests::Dimension;
 use crate::stats::{IntervalMethod, QuantileRule};
 
 /// Which values of a dimension count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Filter {
     /// Those above 0.
     Positive,

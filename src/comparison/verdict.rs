@@ -1,7 +1,11 @@
 //! What an interval of a relative change says.
 
+use serde::Serialize;
+
 /// A relative change held against the smallest one that matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Higher, by more than what matters.
     Higher,

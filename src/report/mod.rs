@@ -27,17 +27,12 @@ pub mod text;
 use std::path::{Path, PathBuf};
 
 pub use html::compare::charts::CompareDrawing;
-pub use html::compare::model::{model_table, model_title};
 pub use html::plan::plan_options_table;
 pub use html::prediction::quantile_cells;
 pub use html::probe::words as probe_words;
 pub use html::roofline::charts::batch_axis;
 pub use output::OutputFolder;
 pub use png::browser;
-pub use tables::compare::{
-    CompareGroup, CompareReport, HeldModel, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
-};
 pub use tables::dial::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
 pub use tables::insights::{
     InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
@@ -49,6 +44,7 @@ pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, servi
 use crate::app::{PlanAnswer, PredictAnswer, ReportAnswer, RooflineAnswer};
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
+use crate::comparison::CompareReport;
 use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::live::LiveStudy;
@@ -135,19 +131,18 @@ pub fn write_roofline(answer: &RooflineAnswer, folder: &Path, png: bool) -> Resu
     write_page("roofline.html", &html::roofline::page::roofline_page(answer, &figures), &figures, folder, png)
 }
 
-/// Writes the page of compared runs; `how` says how the numbers were made.
+/// Writes the page of compared runs.
 ///
 /// # Errors
 /// As [`write_study`].
 pub fn write_comparison(
     report: &CompareReport,
-    how: &str,
     drawing: CompareDrawing,
     folder: &Path,
     png: bool,
 ) -> Result<Vec<PathBuf>> {
     let figures = html::compare::page::compare_figures(report, drawing);
-    write_page("compare.html", &html::compare::page::compare_page(report, how, &figures), &figures, folder, png)
+    write_page("compare.html", &html::compare::page::compare_page(report, &figures), &figures, folder, png)
 }
 
 /// Writes the page of attention insights; `log` makes the axis of caches logarithmic.

@@ -3,24 +3,35 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result, named};
 
 /// A numeric field of a request, by LLMeter's name. Times are in seconds, counts in tokens or retries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Dimension {
     /// From sending to the first token.
+    #[serde(alias = "TTFT")]
     TimeToFirstToken,
     /// From sending to the last token.
+    #[serde(alias = "TTLT")]
     TimeToLastToken,
     /// Mean time between the later tokens, `(TTLT − TTFT)/(output tokens − 1)`.
+    #[serde(alias = "TPOT", alias = "ITL")]
     TimePerOutputToken,
     /// Tokens of the prompt.
+    #[serde(rename = "num_tokens_input")]
     InputTokens,
     /// Tokens of the answer, those of reasoning among them.
+    #[serde(rename = "num_tokens_output")]
     OutputTokens,
     /// Prompt tokens that came from a cache.
+    #[serde(rename = "num_tokens_input_cached")]
     CachedInputTokens,
     /// Tokens of reasoning.
+    #[serde(rename = "num_tokens_output_reasoning")]
     ReasoningTokens,
     /// Retries by the client library.
     Retries,
@@ -100,8 +111,11 @@ impl fmt::Display for Dimension {
 impl FromStr for Dimension {
     type Err = Error;
 
-    /// By name or, of latencies, by label in any case.
+    /// By name or, of latencies, by label in any case; ITL is another label of time per output token.
     fn from_str(text: &str) -> Result<Self> {
+        if text.eq_ignore_ascii_case("ITL") {
+            return Ok(Self::TimePerOutputToken);
+        }
         let short = Self::LATENCIES.into_iter().find(|dimension| dimension.label().eq_ignore_ascii_case(text));
         short.map_or_else(|| named(&Self::ALL, Self::name, text, "unknown dimension"), Ok)
     }
@@ -115,8 +129,10 @@ mod tests {
     fn names_and_labels_are_read_and_misspellings_helped() {
         for dimension in Dimension::ALL {
             assert_eq!(dimension.name().parse(), Ok(dimension));
+            assert_eq!(serde_json::to_value(dimension).unwrap(), dimension.name());
         }
         assert_eq!("tpot".parse(), Ok(Dimension::TimePerOutputToken));
+        assert_eq!("ITL".parse(), Ok(Dimension::TimePerOutputToken));
         let error = "time_to_first_tokens".parse::<Dimension>().unwrap_err().to_string();
         assert!(error.contains("did you mean `time_to_first_token`?"), "{error}");
     }

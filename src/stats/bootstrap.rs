@@ -1,11 +1,14 @@
 //! Confidence intervals from resampled statistics.
 
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::QuantileRule;
 
 /// How an interval is read off resamples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum IntervalMethod {
     /// Bias-corrected and accelerated.
     Bca,
@@ -30,7 +33,8 @@ impl IntervalMethod {
 }
 
 /// A confidence interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BootstrapInterval {
     /// Lower end.
     pub low: f64,

@@ -1,5 +1,7 @@
 //! Quantiles of a sorted sample, in the definitions that tools use.
 
+use serde::{Deserialize, Serialize};
+
 /// Where a quantile lies among n sorted values: `x[index]·(1 − fraction) + x[index + 1]·fraction`, indices from 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Position {
@@ -37,7 +39,9 @@ impl Position {
 ///
 /// Source: Hyndman and Fan 1996, types 7, 5 and 6; `llmeter` is Python's `statistics.quantiles` with its held index and free
 /// remainder, which LLMeter writes into stats.json.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum QuantileRule {
     /// Type 7, numpy's default.
     Linear,

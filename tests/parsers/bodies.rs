@@ -346,7 +346,7 @@ pub fn requests(bytes: &[u8]) {
             Measured::Run(run) => assert_run(run),
             Measured::LoadTest(test) => {
                 for (clients, run) in &test.levels {
-                    let level = level_figures(*clients, run, LatencyLimits { ttft: Some(1.0), tpot: Some(0.1) });
+                    let level = level_figures(*clients, run, LatencyLimits { ttft: Some(1.0), itl: Some(0.1) });
                     assert_eq!(level.requests, run.log.len());
                 }
             }

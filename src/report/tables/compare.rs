@@ -1,51 +1,10 @@
 //! Compared runs as tables, for terminals and pages.
 
-use crate::comparison::{Comparison, DimensionStudy, LevelFigures, ModelLatencies, PairStudy, Settings, Side};
+use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Filter, LevelFigures, PairStudy, Settings, Side};
 use crate::number::{counted, number, number_or_dash, with_sign};
 use crate::report::tables::roofline::ReportTable;
 use crate::requests::{Dimension, Run};
 use crate::stats::{IntervalMethod, cliff_words};
-
-/// Runs that were compared, or the runs of load tests at one number of clients.
-#[derive(Debug, Clone)]
-pub struct CompareGroup {
-    /// Clients, for a level of load tests.
-    pub clients: Option<u32>,
-    /// What was compared; the first is the base.
-    pub sides: Vec<Side>,
-    /// The result.
-    pub comparison: Comparison,
-    /// What a reader must know.
-    pub cautions: Vec<String>,
-    /// What the model predicts for each side; none at all where no system is named.
-    pub model: Vec<Option<ModelLatencies>>,
-}
-
-/// The system that runs are held against.
-#[derive(Debug, Clone)]
-pub struct HeldModel {
-    /// Its name.
-    pub title: String,
-    /// Where its parameters come from.
-    pub basis: String,
-    /// What a reader must know of the predictions.
-    pub cautions: Vec<String>,
-}
-
-/// All that there is to say of compared runs.
-#[derive(Debug, Clone)]
-pub struct CompareReport {
-    /// How they were compared.
-    pub settings: Settings,
-    /// One group for runs, one for each level of load tests.
-    pub groups: Vec<CompareGroup>,
-    /// Load tests with the rates of their levels; none for runs.
-    pub load_tests: Vec<(String, Vec<LevelFigures>)>,
-    /// What a reader must know of all of it.
-    pub cautions: Vec<String>,
-    /// The system that the runs are held against, if one is named.
-    pub model: Option<HeldModel>,
-}
 
 fn header(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -53,6 +12,22 @@ fn header(names: &[&str]) -> Vec<String> {
 
 fn text_or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "–".to_owned())
+}
+
+/// How the numbers were made.
+pub fn how_made(settings: &Settings) -> String {
+    format!(
+        "Intervals of {} resamples with seed {} ({}), quantiles by the {} rule; values that are {}. * fewer than five requests lie \
+         beyond the quantile.",
+        settings.resamples,
+        settings.seed,
+        settings.block.map_or_else(|| "of requests".to_owned(), |length| format!("of blocks of {length} requests")),
+        settings.rule.name(),
+        match settings.filter {
+            Filter::Positive => "known and above 0",
+            Filter::NotNull => "known",
+        }
+    )
 }
 
 /// What each run holds and whether it can be trusted.

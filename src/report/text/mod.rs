@@ -1,5 +1,6 @@
 //! Answers as text for a terminal. A file is a command.
 
+pub mod compare;
 mod explain;
 pub mod list;
 pub mod plan;

@@ -5,11 +5,10 @@ use plotly::common::{Fill, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mod
 use plotly::layout::{Axis, AxisType};
 use plotly::{BoxPlot, Scatter};
 
-use crate::comparison::{DimensionStudy, Side};
+use crate::comparison::{CompareGroup, DimensionStudy, Side};
 use crate::number::number;
 use crate::report::html::compare::model::{add_upright, mark, predictions};
 use crate::report::html::figure::{Figure, colour, dash, layout, plain_axis, plot, symbol, translucent};
-use crate::report::tables::compare::CompareGroup;
 use crate::stats::Bins;
 
 /// How the figures are drawn.

@@ -5,12 +5,11 @@ use plotly::common::{DashType, Line, Marker, Mode, Title};
 use plotly::layout::{Axis, AxisType, BoxMode};
 use plotly::{BoxPlot, Scatter};
 
-use crate::comparison::{BoxFigure, Filter, LevelFigures, Sample};
+use crate::comparison::{BoxFigure, CompareReport, Filter, LevelFigures, Sample};
 use crate::number::number;
 use crate::report::html::compare::charts::{thinned, value_axis};
 use crate::report::html::compare::model::mark;
 use crate::report::html::figure::{Figure, axis, colour, dash, layout, plot, symbol};
-use crate::report::tables::compare::CompareReport;
 use crate::requests::Dimension;
 
 const HEIGHT: usize = 420;

@@ -1,16 +1,17 @@
 //! The page of compared runs.
 
 use crate::app::{About, ResultKind};
+use crate::comparison::{CompareGroup, CompareReport};
 use crate::report::html::compare::charts::{CompareDrawing, distribution_figures};
 use crate::report::html::compare::load_test::load_test_figures;
-use crate::report::html::compare::model::{model_table, model_title};
 use crate::report::html::compare::scatter::scatter_figures;
 use crate::report::html::figure::Figure;
 use crate::report::html::page::{html_table, page, section, summary};
 use crate::report::tables::compare::{
-    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, quantiles_table, validity_table, workload_table,
+    adjusted, cautions_at_level, differences_table, effects, findings, how_made, level_quantiles_table, levels_table,
+    quantiles_table, validity_table, workload_table,
 };
+use crate::report::tables::compare_model::{model_table, model_title};
 
 /// Distributions are drawn for this many levels of load tests at most, those with the most clients; tables hold all.
 const MOST_LEVELS: usize = 2;
@@ -26,8 +27,8 @@ pub fn compare_figures(report: &CompareReport, drawing: CompareDrawing) -> Vec<F
     figures
 }
 
-/// The page; `how` says how the numbers were made.
-pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> String {
+/// The page.
+pub fn compare_page(report: &CompareReport, figures: &[Figure]) -> String {
     let names: Vec<&str> = report.groups[0].sides.iter().map(|side| side.name.as_str()).collect();
     let title = match names[..] {
         [only] => format!("{only} · measured"),
@@ -57,7 +58,8 @@ pub fn compare_page(report: &CompareReport, how: &str, figures: &[Figure]) -> St
         body += &section(&title, &html_table(table));
         body += &summary(&[], cautions);
     }
-    let about = About { kind: ResultKind::Comparison, title, below: how.to_owned(), findings: words, cautions };
+    let about =
+        About { kind: ResultKind::Comparison, title, below: how_made(&report.settings), findings: words, cautions };
     page(&about, &body, figures)
 }
 

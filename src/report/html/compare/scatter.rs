@@ -4,11 +4,11 @@ use plotly::Scatter;
 use plotly::common::{HoverInfo, Line, Mode, Title};
 use plotly::layout::Axis;
 
+use crate::comparison::CompareGroup;
 use crate::number::number;
 use crate::report::html::compare::charts::{CompareDrawing, cloud_marker, id, outline, thinned, title, value_axis};
 use crate::report::html::compare::model::add_curves;
 use crate::report::html::figure::{Figure, colour, dash, layout, plot};
-use crate::report::tables::compare::CompareGroup;
 use crate::requests::Dimension;
 use crate::stats::{Bins, Line as Straight};
 

@@ -1,33 +1,20 @@
 //! `perfmodel compare`: measured runs held against each other, or one run summed up.
 
-mod gate;
-mod machine;
-mod machine_predictions;
-mod model;
-mod sides;
-mod text;
-
 use clap::Args;
 
-use self::gate::Gate;
-use self::machine::output;
-use self::model::{ModelArgs, hold};
-use self::sides::{Given, groups};
-use self::text::{notes, report_text};
-use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
-use super::terminal::{print, spinner};
-use crate::comparison::{Filter, LatencyLimits, Settings};
-use crate::error::{Error, Result, named};
-use crate::report::text::written_lines;
-use crate::report::{CompareDrawing, CompareReport, write_comparison};
+use super::system_args::SystemArgs;
+use super::terminal::{notes, print, renamed, spinner};
+use super::{Format, names};
+use crate::app::{self, CompareRequest};
+use crate::comparison::{CompareReport, Filter};
+use crate::error::{Result, named};
+use crate::report::text::compare::text;
+use crate::report::{CompareDrawing, write_comparison};
 use crate::requests::Dimension;
 use crate::spec::Catalog;
 use crate::stats::{IntervalMethod, QuantileRule};
-
-/// Fewest and most resamples.
-const RESAMPLES: std::ops::RangeInclusive<usize> = 100..=10_000_000;
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -36,11 +23,11 @@ const RESAMPLES: std::ops::RangeInclusive<usize> = 100..=10_000_000;
     perfmodel compare before/ after/ --fail-if-slower 5%                     for CI: exit code 1 if it is\n  \
     perfmodel compare old=run_1,run_2,run_3 new=run_4,run_5,run_6            several runs a side\n  \
     perfmodel compare before/ after/ --dimension time_to_first_token --filter not-null --bootstrap percentile\n  \
-    perfmodel compare loadtest/ --slo-ttft-ms 400 --slo-tpot-ms 20           a load test, with its goodput\n  \
+    perfmodel compare loadtest/ --slo-ttft-ms 400 --slo-itl-ms 20            a load test, with its goodput\n  \
     perfmodel compare before/ after/ --plot --out pages/ --png               a page with figures\n  \
     perfmodel compare run.jsonl.gz --format json                             one run summed up\n  \
     perfmodel compare loadtest/ --scenario llama31_8b_fp8_tp1 --plot         held against the model\n  \
-    perfmodel compare run.jsonl --model llama31_8b --hardware h100_sxm_80gb --clients 16\n\n\
+    perfmodel compare run.jsonl --model llama31_8b --hardware h100_sxm_80gb --concurrency 16\n\n\
     A RUN is a folder of LLMeter (0.1.4 to 0.2.0; a run or a load test), or a file of requests (.jsonl, .csv; also .gz, .zst) \
     with LLMeter's field names. Every other RUN is compared with the first.\n\n\
     Exit codes: 0 done; 1 slower than --fail-if-slower allows, or more requests failed, or a latency of the base is missing; 2 wrong input.")]
@@ -49,7 +36,7 @@ pub struct CompareArgs {
     #[arg(value_name = "[NAME=]RUN[,RUN]", required = true)]
     sides: Vec<String>,
 
-    /// What to compare, by LLMeter's name or TTFT, TPOT, TTLT; may be repeated [default: the three latencies]
+    /// What to compare, by LLMeter's name or TTFT, ITL (TPOT), TTLT; may be repeated [default: the three latencies]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = dimension)]
     dimension: Vec<Dimension>,
 
@@ -105,8 +92,12 @@ pub struct CompareArgs {
     #[arg(long, value_name = "MS", value_parser = limit_ms)]
     slo_ttft_ms: Option<f64>,
 
-    /// Longest TPOT of a good answer
+    /// Longest ITL of a good answer (LLMeter's time_per_output_token)
     #[arg(long, value_name = "MS", value_parser = limit_ms)]
+    slo_itl_ms: Option<f64>,
+
+    /// The old name of --slo-itl-ms
+    #[arg(long, value_name = "MS", value_parser = limit_ms, hide = true, conflicts_with = "slo_itl_ms")]
     slo_tpot_ms: Option<f64>,
 
     /// Logarithmic axes in all figures of the page
@@ -128,6 +119,23 @@ pub struct CompareArgs {
     model: ModelArgs,
 }
 
+/// Flags that name a system to hold the runs against.
+#[derive(Debug, Args)]
+#[command(mut_group("system", |group| group.required(false)))]
+struct ModelArgs {
+    #[command(flatten)]
+    system: SystemArgs,
+
+    /// Clients of the runs that do not tell, for the prediction
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    concurrency: Option<u32>,
+
+    /// The old name of --concurrency
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), hide = true,
+        conflicts_with = "concurrency")]
+    clients: Option<u32>,
+}
+
 fn dimension(text: &str) -> Result<Dimension> {
     text.parse()
 }
@@ -145,10 +153,7 @@ fn method(text: &str) -> Result<IntervalMethod> {
 }
 
 fn percentile(text: &str) -> std::result::Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
-        _ => Err("a percentile lies between 0 and 100".to_owned()),
-    }
+    text.parse().map_err(|_| "a percentile lies between 0 and 100".to_owned())
 }
 
 fn share(text: &str) -> std::result::Result<f64, String> {
@@ -156,68 +161,38 @@ fn share(text: &str) -> std::result::Result<f64, String> {
         Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
         None => text.parse::<f64>(),
     };
-    match share {
-        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
-        _ => Err("write 5% or 0.05; it lies between 0 and 100 %".to_owned()),
-    }
+    share.map_err(|_| "write 5% or 0.05; it lies between 0 and 100 %".to_owned())
 }
 
 fn limit_ms(text: &str) -> std::result::Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(ms) if ms > 0.0 && ms.is_finite() => Ok(ms),
-        _ => Err("a limit is a number of milliseconds above 0".to_owned()),
-    }
+    text.parse().map_err(|_| "a limit is a number of milliseconds above 0".to_owned())
 }
 
 impl CompareArgs {
-    fn settings(&self) -> Result<Settings> {
-        if !RESAMPLES.contains(&self.resamples) {
-            return Err(Error::input(format!("--resamples is {}", self.resamples)).help(format!(
-                "give a number from {} to {}",
-                RESAMPLES.start(),
-                RESAMPLES.end()
-            )));
-        }
-        if self.block == Some(0) {
-            return Err(Error::input("--block is 0").help("a block holds one request at least"));
-        }
-        let defaults = Settings::default();
-        let mut quantiles = [self.quantiles.clone(), self.fail_at.clone()].concat();
-        if self.fail_if_slower.is_none() {
-            quantiles.clone_from(&self.quantiles);
-        }
-        quantiles.sort_by(f64::total_cmp);
-        quantiles.dedup();
-        let mut dimensions = if self.dimension.is_empty() { defaults.dimensions } else { self.dimension.clone() };
-        // In the order given, each once.
-        let mut seen = Vec::new();
-        dimensions.retain(|dimension| {
-            !seen.contains(dimension) && {
-                seen.push(*dimension);
-                true
-            }
-        });
-        Ok(Settings {
-            dimensions,
+    fn request(&self) -> CompareRequest {
+        CompareRequest {
+            sides: self.sides.clone(),
+            dimension: self.dimension.clone(),
             filter: self.filter,
-            quantiles,
-            rule: self.quantile_rule,
-            method: self.bootstrap,
+            completed_only: self.completed_only,
+            quantiles: self.quantiles.clone(),
+            quantile_rule: self.quantile_rule,
+            bootstrap: self.bootstrap,
             resamples: self.resamples,
             seed: self.seed,
             confidence: self.confidence,
             block: self.block,
-            smallest_effect: self.sesoi,
-        })
-    }
-
-    fn limits(&self) -> LatencyLimits {
-        LatencyLimits { ttft: self.slo_ttft_ms.map(|ms| ms / 1e3), tpot: self.slo_tpot_ms.map(|ms| ms / 1e3) }
+            sesoi: self.sesoi,
+            fail_if_slower: self.fail_if_slower,
+            fail_at: self.fail_at.clone(),
+            slo_ttft_ms: self.slo_ttft_ms,
+            slo_itl_ms: renamed(self.slo_itl_ms, "--slo-itl-ms", self.slo_tpot_ms, "--slo-tpot-ms"),
+            system: self.model.system.request(),
+            concurrency: renamed(self.model.concurrency, "--concurrency", self.model.clients, "--clients"),
+            ..CompareRequest::default()
+        }
     }
 }
-
-/// Below so many blocks an interval of them is too narrow.
-const FEWEST_BLOCKS: usize = 10;
 
 /// A folder's name for the page: the names of the sides.
 fn id(report: &CompareReport) -> String {
@@ -231,45 +206,36 @@ fn id(report: &CompareReport) -> String {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
-    let settings = args.settings()?;
     args.page.check()?;
-    let target = args.model.resolve(catalog)?;
+    let request = args.request();
+    if request.system.is_named() {
+        names::remark_on_request(catalog, &request.system);
+    }
     let progress = spinner("reading and comparing");
-    let mut given = Given::open(&args.sides, args.completed_only)?;
-    if let Some(clients) = args.model.clients() {
-        given.assume_clients(clients);
-    }
-    if args.block.is_some() && given.has_joined_runs() {
-        return Err(Error::input(
-            "--block and several runs a side exclude each other: there, whole runs are drawn first",
-        )
-        .help("leave --block out, or give one run a side"));
-    }
-    if let Some(block) = args.block
-        && let Some((name, requests)) = given.fewest_requests()
-        && requests < FEWEST_BLOCKS * block
-    {
-        return Err(Error::input(format!(
-            "--block is {block}, and {name} has {requests} requests: fewer than {FEWEST_BLOCKS} blocks do not show how they vary"
-        ))
-        .help(format!("give blocks of at most {} requests", (requests / FEWEST_BLOCKS).max(1))));
-    }
-    if args.fail_if_slower.is_some() && given.len() < 2 {
-        return Err(Error::input("--fail-if-slower needs two runs").help("give the run that is the base first"));
-    }
-    let mut report = groups(given, &settings, args.limits())?;
-    if let Some(target) = &target {
-        hold(&mut report, target)?;
-    }
-    let gate = args.fail_if_slower.map(|limit| Gate::of(&report, limit, &args.fail_at)).transpose()?;
+    let mut answer = app::compare(catalog, &request)?;
     let drawing = CompareDrawing { log: args.log, bins: args.bins.map(usize::from) };
-    let files = args.page.write("comparisons", &id(&report), |folder, png| {
-        write_comparison(&report, &notes(&report.settings), drawing, folder, png)
+    answer.files = args.page.write("comparisons", &id(&answer.report), |folder, png| {
+        write_comparison(&answer.report, drawing, folder, png)
     })?;
     progress.finish_and_clear();
+    notes(&answer.notes);
     match args.format {
-        Format::Json => print(&json_line(&output(&report, target.as_ref(), gate.as_ref(), files))?)?,
-        Format::Table => print(&(report_text(&report, gate.as_ref()) + &written_lines(&files)))?,
+        Format::Json => print(&json_line(&answer)?)?,
+        Format::Table => print(&text(&answer))?,
     }
-    gate.map_or(Ok(()), Gate::into_result)
+    answer.gate.map_or(Ok(()), |gate| gate.result())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn flags_that_are_left_out_ask_for_the_defaults_of_the_request() {
+        let matches = CompareArgs::augment_args(Command::new("compare")).get_matches_from(["compare", "run"]);
+        let request = CompareArgs::from_arg_matches(&matches).unwrap().request();
+        assert_eq!(request, CompareRequest { sides: vec!["run".to_owned()], ..CompareRequest::default() });
+    }
 }

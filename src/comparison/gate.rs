@@ -2,18 +2,20 @@
 
 use serde::Serialize;
 
+use super::{CompareReport, QuantileDifference};
 use crate::error::{Error, Result};
-use crate::report::CompareReport;
+use crate::requests::Dimension;
 
 /// A latency at one percentile against the limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Checked {
     /// Clients, for a level of load tests.
     pub clients: Option<u32>,
     /// The side that was compared with the first.
     pub side: String,
     /// Dimension.
-    pub dimension: &'static str,
+    pub dimension: Dimension,
     /// Percentile.
     pub percentile: f64,
     /// Relative change in percent and its interval.
@@ -22,23 +24,51 @@ pub struct Checked {
     pub change_low_pct: f64,
     /// Upper end.
     pub change_high_pct: f64,
-    /// `passed`, `failed`, or `open` where the interval holds the limit or the requests are too few for the percentile.
-    pub outcome: &'static str,
+    /// Whether it passes.
+    pub outcome: Outcome,
+}
+
+/// How a check ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The whole interval is within the limit.
+    Passed,
+    /// The whole interval is beyond it.
+    Failed,
+    /// The interval holds the limit, or the requests are too few for the percentile.
+    Open,
+}
+
+impl Outcome {
+    fn of(quantile: &QuantileDifference, limit: f64) -> Self {
+        let interval = quantile.ratio_interval;
+        if !quantile.reliable || (interval.low <= 1.0 + limit && interval.high > 1.0 + limit) {
+            Self::Open
+        } else if interval.low > 1.0 + limit {
+            Self::Failed
+        } else {
+            Self::Passed
+        }
+    }
 }
 
 /// A latency that the first side has and another lacks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unmeasured {
     /// Clients, for a level of load tests.
     pub clients: Option<u32>,
     /// The side that lacks it.
     pub side: String,
     /// Dimension.
-    pub dimension: &'static str,
+    pub dimension: Dimension,
 }
 
 /// A side of which far more requests failed than of the first; those that were answered may be fast for it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failing {
     /// Clients, for a level of load tests.
     pub clients: Option<u32>,
@@ -55,6 +85,7 @@ const FAILED: f64 = 0.05;
 
 /// The result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gate {
     /// Relative change that is allowed, in percent.
     pub limit_pct: f64,
@@ -93,30 +124,21 @@ impl Gate {
                 let is_known = study.sides[0].is_some();
                 for ((side, own), pair) in group.sides[1..].iter().zip(&study.sides[1..]).zip(&study.pairs) {
                     if is_known && own.is_none() {
-                        let dimension = study.dimension.name();
+                        let dimension = study.dimension;
                         unmeasured.push(Unmeasured { clients: group.clients, side: side.name.clone(), dimension });
                     }
                     let quantiles = pair.iter().flat_map(|pair| &pair.quantiles);
                     for quantile in quantiles.filter(|quantile| percentiles.contains(&quantile.p)) {
-                        let (low, high) = (quantile.ratio_interval.low, quantile.ratio_interval.high);
                         let percent = |ratio: f64| 100.0 * (ratio - 1.0);
                         checks.push(Checked {
                             clients: group.clients,
                             side: side.name.clone(),
-                            dimension: study.dimension.name(),
+                            dimension: study.dimension,
                             percentile: 100.0 * quantile.p,
                             change_pct: percent(quantile.ratio),
-                            change_low_pct: percent(low),
-                            change_high_pct: percent(high),
-                            outcome: if !quantile.reliable {
-                                "open"
-                            } else if low > 1.0 + limit {
-                                "failed"
-                            } else if high > 1.0 + limit {
-                                "open"
-                            } else {
-                                "passed"
-                            },
+                            change_low_pct: percent(quantile.ratio_interval.low),
+                            change_high_pct: percent(quantile.ratio_interval.high),
+                            outcome: Outcome::of(quantile, limit),
                         });
                     }
                 }
@@ -129,12 +151,15 @@ impl Gate {
         Ok(Self { limit_pct: 100.0 * limit, checks, unmeasured, failing })
     }
 
-    /// Fails where a check did, or could not be made.
-    pub fn into_result(self) -> Result<()> {
+    /// Whether the runs pass.
+    ///
+    /// # Errors
+    /// A check failed, or could not be made.
+    pub fn result(&self) -> Result<()> {
         let failed: Vec<String> = self
             .checks
             .iter()
-            .filter(|check| check.outcome == "failed")
+            .filter(|check| check.outcome == Outcome::Failed)
             .map(|check| {
                 format!("{} p{} of {}", check.dimension, check.percentile, side_at(&check.side, check.clients))
             })

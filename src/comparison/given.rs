@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::comparison::{LatencyLimits, Settings, Side, cautions, compare, level_figures, reasoning_caution};
+use super::{
+    CompareGroup, CompareReport, LatencyLimits, LevelFigures, Settings, Side, cautions, compare, level_figures,
+    reasoning_caution,
+};
 use crate::error::{Error, Result};
-use crate::report::{CompareGroup, CompareReport};
 use crate::requests::{LoadTest, Measured, Run, open};
 
 /// Everything that was given: runs, or load tests.
@@ -20,8 +22,11 @@ impl Given {
     /// Opens every side.
     ///
     /// # Errors
-    /// A path is no run, two sides have one name, or runs and load tests are mixed.
+    /// Nothing is given, a path is no run, two sides have one name, or runs and load tests are mixed.
     pub fn open(texts: &[String], completed_only: bool) -> Result<Self> {
+        if texts.is_empty() {
+            return Err(Error::input("no run is given").help("give a folder of LLMeter, or a file of requests"));
+        }
         let (mut sides, mut tests) = (Vec::new(), Vec::new());
         for text in texts {
             let (name, paths) = parse(text);
@@ -66,7 +71,7 @@ impl Given {
                 let told = *run.info.clients.get_or_insert(clients);
                 if told != clients {
                     run.warnings
-                        .push(format!("{}: it had {told} clients, so --clients {clients} is not used", run.name));
+                        .push(format!("{}: it had {told} clients, so --concurrency {clients} is not used", run.name));
                 }
             }
         }
@@ -87,12 +92,69 @@ impl Given {
     }
 
     /// How many sides.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             Self::Runs(sides) => sides.len(),
             Self::LoadTests(tests) => tests.len(),
         }
     }
+
+    /// Compares what was given: runs once, load tests at each number of clients that the first and another have.
+    ///
+    /// # Errors
+    /// Load tests have no number of clients in common.
+    pub fn compare(self, settings: &Settings, limits: LatencyLimits) -> Result<CompareReport> {
+        match self {
+            Self::Runs(sides) => Ok(of_runs(sides, settings, limits)),
+            Self::LoadTests(tests) => of_load_tests(&tests, settings, limits),
+        }
+    }
+}
+
+fn group(clients: Option<u32>, sides: Vec<Side>, settings: &Settings) -> CompareGroup {
+    let comparison = compare(&sides, settings);
+    let cautions = cautions(&sides, &comparison);
+    CompareGroup { clients, sides, comparison, cautions, model: Vec::new() }
+}
+
+fn of_runs(sides: Vec<Side>, settings: &Settings, limits: LatencyLimits) -> CompareReport {
+    CompareReport {
+        settings: settings.clone(),
+        load_tests: sides.iter().filter_map(|side| single_level(side, limits)).collect(),
+        cautions: sides.iter().filter_map(|side| reasoning_caution(&side.name, side.counts().reasoning)).collect(),
+        groups: vec![group(None, sides, settings)],
+        model: None,
+    }
+}
+
+fn of_load_tests(tests: &[(String, LoadTest)], settings: &Settings, limits: LatencyLimits) -> Result<CompareReport> {
+    let figures =
+        |test: &LoadTest| test.levels.iter().map(|(clients, run)| level_figures(*clients, run, limits)).collect();
+    let mut groups = Vec::new();
+    for (clients, _) in &tests[0].1.levels {
+        let at_level = |(name, test): &(String, LoadTest)| {
+            let (_, run) = test.levels.iter().find(|(other, _)| other == clients)?;
+            Some(Side { name: name.clone(), runs: vec![run.clone()] })
+        };
+        let sides: Vec<Side> = tests.iter().filter_map(at_level).collect();
+        if sides.len() > 1 || tests.len() == 1 {
+            groups.push(group(Some(*clients), sides, settings));
+        }
+    }
+    if groups.is_empty() {
+        return Err(Error::input("the load tests have no number of clients in common")
+            .help("run them with the same numbers, or look at each by itself"));
+    }
+    let reasoning = |(name, test): &(String, LoadTest)| {
+        reasoning_caution(name, test.levels.iter().map(|(_, run)| run.log.counts().reasoning).sum())
+    };
+    Ok(CompareReport {
+        settings: settings.clone(),
+        load_tests: tests.iter().map(|(name, test)| (name.clone(), figures(test))).collect(),
+        cautions: tests.iter().filter_map(reasoning).collect(),
+        groups,
+        model: None,
+    })
 }
 
 /// Name and paths of a side. A path that is there is meant as it stands, whatever it holds.
@@ -124,60 +186,8 @@ fn apart(names: &[String], texts: &[String]) -> Result<Vec<String>> {
     Err(Error::input("two sides have the same name").help("name them: before=RUN after=RUN"))
 }
 
-/// Compares what was given: runs once, load tests at each number of clients that the first and another have.
-///
-/// # Errors
-/// Load tests have no number of clients in common.
-pub fn groups(given: Given, settings: &Settings, limits: LatencyLimits) -> Result<CompareReport> {
-    let group = |clients: Option<u32>, sides: Vec<Side>| {
-        let comparison = compare(&sides, settings);
-        let cautions = cautions(&sides, &comparison);
-        CompareGroup { clients, sides, comparison, cautions, model: Vec::new() }
-    };
-    match given {
-        Given::Runs(sides) => Ok(CompareReport {
-            settings: settings.clone(),
-            load_tests: sides.iter().filter_map(|side| single_level(side, limits)).collect(),
-            cautions: sides.iter().filter_map(|side| reasoning_caution(&side.name, side.counts().reasoning)).collect(),
-            groups: vec![group(None, sides)],
-            model: None,
-        }),
-        Given::LoadTests(tests) => {
-            let figures = |test: &LoadTest| {
-                test.levels.iter().map(|(clients, run)| level_figures(*clients, run, limits)).collect()
-            };
-            let load_tests = tests.iter().map(|(name, test)| (name.clone(), figures(test))).collect();
-            let mut groups = Vec::new();
-            for (clients, _) in &tests[0].1.levels {
-                let at_level = |(name, test): &(String, LoadTest)| {
-                    let (_, run) = test.levels.iter().find(|(other, _)| other == clients)?;
-                    Some(Side { name: name.clone(), runs: vec![run.clone()] })
-                };
-                let sides: Vec<Side> = tests.iter().filter_map(at_level).collect();
-                if sides.len() > 1 || tests.len() == 1 {
-                    groups.push(group(Some(*clients), sides));
-                }
-            }
-            if groups.is_empty() {
-                return Err(Error::input("the load tests have no number of clients in common")
-                    .help("run them with the same numbers, or look at each by itself"));
-            }
-            let reasoning = |(name, test): &(String, LoadTest)| {
-                reasoning_caution(name, test.levels.iter().map(|(_, run)| run.log.counts().reasoning).sum())
-            };
-            Ok(CompareReport {
-                settings: settings.clone(),
-                cautions: tests.iter().filter_map(reasoning).collect(),
-                groups,
-                load_tests,
-                model: None,
-            })
-        }
-    }
-}
-
 /// The rates of a single run, where a limit asks for its goodput.
-fn single_level(side: &Side, limits: LatencyLimits) -> Option<(String, Vec<crate::comparison::LevelFigures>)> {
+fn single_level(side: &Side, limits: LatencyLimits) -> Option<(String, Vec<LevelFigures>)> {
     let (clients, [run]) = (side.clients()?, &side.runs[..]) else { return None };
     (!limits.is_empty()).then(|| (side.name.clone(), vec![level_figures(clients, run, limits)]))
 }

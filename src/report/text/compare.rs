@@ -1,18 +1,25 @@
-//! A comparison as text.
+//! Compared runs on the terminal.
 
 use std::fmt::Write;
 
-use super::gate::{Gate, side_at};
-use crate::comparison::{DimensionStudy, Settings};
+use super::{caution_lines, report_table, table, written_lines};
+use crate::app::CompareAnswer;
+use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Gate, Outcome, Settings, side_at};
 use crate::number::{counted, with_sign};
-use crate::report::text::{caution_lines, report_table, table};
-use crate::report::{
-    CompareGroup, CompareReport, adjusted, cautions_at_level, differences_table, effects, findings,
-    level_quantiles_table, levels_table, model_table, model_title, quantiles_table, validity_table, workload_table,
+use crate::report::tables::compare::{
+    adjusted, cautions_at_level, differences_table, effects, findings, how_made, level_quantiles_table, levels_table,
+    quantiles_table, validity_table, workload_table,
 };
+use crate::report::tables::compare_model::{model_table, model_title};
 
-/// The whole report.
-pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
+/// All that was found, whether the runs pass, and what was written.
+pub fn text(answer: &CompareAnswer) -> String {
+    report_text(&answer.report)
+        + &answer.gate.as_ref().map_or_else(String::new, gate_text)
+        + &written_lines(&answer.files)
+}
+
+fn report_text(report: &CompareReport) -> String {
     let mut text = String::new();
     if !report.load_tests.is_empty() {
         text += &report_table(levels_table(&report.load_tests), 1..9);
@@ -36,13 +43,10 @@ pub fn report_text(report: &CompareReport, gate: Option<&Gate>) -> String {
         text += &caution_lines(&model.cautions);
         text.push('\n');
     }
-    text += &notes(&report.settings);
+    text += &how_made(&report.settings);
     text.push('\n');
     if !single {
         text += "One run a side cannot tell a change of the server from one of the time of day; give several, joined by commas.\n";
-    }
-    if let Some(gate) = gate {
-        text += &gate_text(gate);
     }
     text
 }
@@ -89,42 +93,26 @@ fn dimension_text(study: &DimensionStudy, group: &CompareGroup, settings: &Setti
     text
 }
 
-/// How the numbers were made.
-pub fn notes(settings: &Settings) -> String {
-    format!(
-        "Intervals of {} resamples with seed {} ({}), quantiles by the {} rule; values that are {}. * fewer than five requests lie \
-         beyond the quantile.",
-        settings.resamples,
-        settings.seed,
-        settings.block.map_or_else(|| "of requests".to_owned(), |length| format!("of blocks of {length} requests")),
-        settings.rule.name(),
-        match settings.filter {
-            crate::comparison::Filter::Positive => "known and above 0",
-            crate::comparison::Filter::NotNull => "known",
-        }
-    )
-}
-
 fn gate_text(gate: &Gate) -> String {
     let mut text = format!("\nSlower by more than {} %?\n\n", gate.limit_pct);
     let rows = gate.checks.iter().map(|check| {
         vec![
             side_at(&check.side, check.clients),
-            check.dimension.to_owned(),
+            check.dimension.name().to_owned(),
             format!("p{}", check.percentile),
             with_sign(check.change_pct, 1),
             format!("{} … {}", with_sign(check.change_low_pct, 1), with_sign(check.change_high_pct, 1)),
             match check.outcome {
-                "failed" => "YES",
-                "open" => "cannot tell; measure more requests",
-                _ => "no",
+                Outcome::Failed => "YES",
+                Outcome::Open => "cannot tell; measure more requests",
+                Outcome::Passed => "no",
             }
             .to_owned(),
         ]
     });
     let lacking = gate.unmeasured.iter().map(|lacking| {
         let dash = "–".to_owned();
-        let dimension = lacking.dimension.to_owned();
+        let dimension = lacking.dimension.name().to_owned();
         vec![
             side_at(&lacking.side, lacking.clients),
             dimension,
