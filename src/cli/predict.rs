@@ -93,8 +93,8 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
     }
     args.page.check()?;
     let request = args.request()?;
-    names::remark_on_request(catalog, &request.system);
     let mut answer = app::predict(catalog, &request)?;
+    names::remark_on_request(catalog, &request.system);
     notes(&answer.notes);
     answer.files =
         args.page.write("predictions", &answer.system.system, |folder, png| write_prediction(&answer, folder, png))?;
