@@ -247,7 +247,7 @@ impl Catalog {
         let hardware = self.hardware(&file.hardware).map_err(here)?;
         let model = self.model(&file.model).map_err(here)?;
         let mut system = System::new(hardware, model, file.deployment.clone()).map_err(here)?;
-        system.legacy = file.roofline;
+        system.notebook = file.roofline;
         Ok(Scenario { id: folder.id.clone(), file, system })
     }
 

@@ -41,7 +41,7 @@ pub use model::{
     QkNorm,
 };
 pub use precision::Precision;
-pub use scenario::{Campaign, LegacyConstants, ScenarioFile, Statistic};
+pub use scenario::{Campaign, NotebookConstants, ScenarioFile, Statistic};
 pub use source::Source;
 
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ pub struct System {
     /// How it is placed.
     pub deployment: Deployment,
     /// Constants of the `roofline` estimator, if the scenario gives them.
-    pub legacy: Option<LegacyConstants>,
+    pub notebook: Option<NotebookConstants>,
 }
 
 impl System {
@@ -93,7 +93,7 @@ impl System {
         }
         hardware.peak(deployment.linear_precision())?;
         hardware.peak(deployment.weight_precision.unquantised())?;
-        Ok(Self { hardware, model, deployment, legacy: None })
+        Ok(Self { hardware, model, deployment, notebook: None })
     }
 
     /// Says so where the device has an interconnect that does not join the whole tensor-parallel group.

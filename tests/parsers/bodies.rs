@@ -151,7 +151,7 @@ pub fn spec_toml(bytes: &[u8]) {
         assert_eq!(format!("{again:?}"), format!("{scenario:?}"));
         let system = System::new(DEVICE.clone(), MODEL.clone(), scenario.deployment.clone());
         if let Some(mut system) = accepted(system) {
-            system.legacy = scenario.roofline;
+            system.notebook = scenario.roofline;
             assert_predicts(&system);
         }
     }
