@@ -6,7 +6,8 @@ use nalgebra::DMatrix;
 
 use super::problem::{Member, Problem};
 use super::propagation::Spread;
-use super::solve::{FitOptions, Solution, solve};
+use super::solution::{FitOptions, Solution};
+use super::solve::solve;
 use crate::error::Result;
 use crate::estimator::Estimator;
 

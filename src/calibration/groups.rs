@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::fit::{Fit, fit_to};
 use super::problem::{Member, Problem};
-use super::solve::FitOptions;
+use super::solution::FitOptions;
 use crate::error::{Error, Result, named};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Owner;

@@ -1,9 +1,9 @@
 //! Fitting an estimator's parameters to measurements, and carrying them to systems that were not measured.
 //!
-//! `problem` says which parameters several systems share, `loss` turns predictions into residuals, `optimiser` minimises
-//! their squares from several starts, `identifiability` says how well the data fix each parameter, `validation` predicts
-//! rows that a fit did not see and `groups` systems, `propagation` and `interval` say how far a prediction can be trusted, `record` is what remains of a fit,
-//! and `transfer` what it says of another system.
+//! `problem` says which parameters several systems share, `loss` turns predictions into residuals, `objective` adds those of
+//! priors, `optimiser` minimises their squares from one start, and `solve` from several; `identifiability` says how well the data
+//! fix each parameter. `validation` predicts rows that a fit did not see, and `groups` systems; `propagation` and `interval` say
+//! how far a prediction can be trusted. `record` is what remains of a fit, and `transfer` what it says of another system.
 //!
 //! ```
 //! use perfmodel::calibration::{FitOptions, Member, fit};
@@ -30,10 +30,12 @@ mod groups;
 mod identifiability;
 mod interval;
 pub mod loss;
+mod objective;
 mod optimiser;
 mod problem;
 mod propagation;
 mod record;
+mod solution;
 mod solve;
 mod transfer;
 mod validation;
@@ -46,6 +48,7 @@ pub use interval::{CoveredRow, Interval, LEVEL, Regime, Scatter, Uncertainty, co
 pub use problem::{Member, Problem, Slot};
 pub use propagation::{Sides, Spread};
 pub use record::{CalibrationRecord, Coverage, FittedScenario, Provenance, RecordedParameter, ScenarioData};
-pub use solve::{FitOptions, FittedParameter, Solution, StartResult, solve};
+pub use solution::{FitOptions, FittedParameter, Solution, StartResult};
+pub use solve::solve;
 pub use transfer::{Origin, Outside, Target, Transferred, nearest_inside, system_outside, workload_outside};
 pub use validation::{LeftOut, Validation, validate};

@@ -8,7 +8,7 @@ use super::errors::RecordedErrors;
 use super::fit::Fit;
 use super::identifiability::Flag;
 use super::interval::{LARGEST, Uncertainty};
-use super::solve::{FitOptions, FittedParameter, StartResult};
+use super::solution::{FitOptions, FittedParameter, StartResult};
 use crate::dataset::Measurement;
 use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};

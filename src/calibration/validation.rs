@@ -8,7 +8,7 @@ use super::fit::fit_to;
 use super::interval::Uncertainty;
 use super::problem::Member;
 use super::propagation::Sides;
-use super::solve::FitOptions;
+use super::solution::FitOptions;
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;
