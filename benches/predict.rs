@@ -45,7 +45,7 @@ fn serving_predictions(bencher: divan::Bencher<'_, '_>, id: &str) {
 fn serving_fit(bencher: divan::Bencher<'_, '_>, id: &str) {
     let (system, data) = shipped(id);
     let estimator = estimator::by_name("serving").expect("there is one");
-    let members = [Member { system: &system, load: LoadKind::ClosedLoop, rows: &data.rows, campaign: 0 }];
+    let members = [Member { id: "it", system: &system, load: LoadKind::ClosedLoop, rows: &data.rows, campaign: 0 }];
     bencher.bench_local(|| fit(estimator, &members, &FitOptions::default()).expect("it converges").loss);
 }
 

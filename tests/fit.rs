@@ -1,6 +1,6 @@
 //! Fits: published numbers reproduced, parameters recovered, bits reproduced, accuracy held.
 
-use perfmodel::calibration::{FitOptions, Flag, Member, Provenance, coverage_pct, fit, validate};
+use perfmodel::calibration::{FitOptions, Flag, Member, Provenance, Validation, coverage_pct, fit, validate};
 use perfmodel::dataset::{Dataset, Measurement, read_measurements};
 use perfmodel::estimator;
 use perfmodel::evaluation::{Errors, ScenarioStudy, Study, StudyInput, StudyMember, run_study};
@@ -58,7 +58,7 @@ fn only(study: &Study) -> &ScenarioStudy {
 
 /// A member of a fit.
 fn rows_of<'a>(system: &'a System, rows: &'a [Measurement]) -> [Member<'a>; 1] {
-    [Member { system, load: LoadKind::ClosedLoop, rows, campaign: 0 }]
+    [Member { id: "it", system, load: LoadKind::ClosedLoop, rows, campaign: 0 }]
 }
 
 fn near(got: f64, want: f64, digits: i32) {
@@ -119,7 +119,7 @@ fn the_global_optimum_is_reached_with_t_min_free() {
         let flag = |name| found.fit.parameters.iter().find(|p| p.parameter.name == name).unwrap().flag;
         assert_eq!(flag("prefill_cap_tokens"), Flag::Unidentifiable, "it has no effect");
         assert_eq!(found.fit.values()[0], 1e5, "and so it stays where it was");
-        assert!(found.fit.problem.predictor(0).notes()[0].contains("prefill_cap_tokens has no effect"));
+        assert!(only(&found).fitted.predictor().notes()[0].contains("prefill_cap_tokens has no effect"));
     }
 }
 
@@ -301,8 +301,9 @@ fn left_out_rows_are_predicted_by_fits_that_did_not_see_them() {
         row.itl = row.itl * 3.0;
         row.ttft = row.ttft * 3.0;
     }
-    let (before, after) = (before.by_workload.unwrap(), run(&rows).by_workload.unwrap());
-    for ((row, before), after) in rows.iter().zip(&before[0]).zip(&after[0]) {
+    let after = run(&rows);
+    let by_workload = |found: &Validation| found.members[0].by_workload.clone().unwrap();
+    for ((row, before), after) in rows.iter().zip(by_workload(&before)).zip(by_workload(&after)) {
         assert_eq!(before.prediction == after.prediction, workload(row) == changed, "{row:?}");
     }
 }
@@ -313,7 +314,7 @@ fn a_fold_that_does_not_converge_is_counted_and_not_fatal() {
     let options = FitOptions { starts: 1, max_iterations: 1, ..FitOptions::default() };
     let estimator = estimator::by_name("serving").unwrap();
     let found = validate(estimator, &rows_of(&scenario.system, &data.rows), 13, &options, &|_, _| {}).unwrap();
-    assert_eq!(found.by_workload.unwrap()[0].len(), 40);
+    assert_eq!(found.members[0].by_workload.as_ref().unwrap().len(), 40);
     assert!(found.unsettled_folds > 0 && found.unsettled_folds <= found.folds);
 }
 

@@ -160,7 +160,9 @@ fn the_live_table_is_what_the_fit_prints() {
 #[test]
 fn the_two_commands_of_the_readme_are_there() {
     let text = readme();
-    for command in ["cargo run --release -- fit --scenario llama31_8b_fp8_tp1", "cargo test --features live,frames,schema"] {
+    for command in
+        ["cargo run --release -- fit --scenario llama31_8b_fp8_tp1", "cargo test --features live,frames,schema"]
+    {
         assert!(text.contains(&format!("\n{command} ")), "{command}");
     }
 }

@@ -1,22 +1,26 @@
-//! One fit of an estimator: the solution, and the members prepared for prediction.
+//! One fit of an estimator: the solution, and the members with their values.
 
 use std::ops::Deref;
 
 use nalgebra::DMatrix;
 
-use super::problem::{Member, Problem};
-use super::propagation::Spread;
-use super::solve::{FitOptions, Solution, solve};
+use super::interval::Uncertainty;
+use super::problem::{Member, Prepared, Problem};
+use super::propagation::{Sides, Spread};
+use super::solution::{FitOptions, Solution};
+use super::solve::solve;
 use crate::error::Result;
-use crate::estimator::Estimator;
+use crate::estimator::{Estimator, Predictor};
+use crate::prediction::Prediction;
+use crate::workload::Workload;
 
 /// The result of a fit: its solution, whose parameters are those that all members share in the estimator's order, then those of
 /// further campaigns.
 pub struct Fit {
     /// The values and what is known of them.
     pub solution: Solution,
-    /// The members prepared for prediction.
-    pub problem: Problem,
+    /// The members in their order.
+    pub members: Vec<FittedMember>,
 }
 
 impl Deref for Fit {
@@ -27,17 +31,51 @@ impl Deref for Fit {
     }
 }
 
-impl Fit {
-    /// Covariance of the coordinates of a member's parameters, in the order of its predictor.
-    pub fn member_covariance(&self, member: usize) -> DMatrix<f64> {
-        let places = self.problem.member_slots(member);
-        DMatrix::from_fn(places.len(), places.len(), |row, column| self.covariance[(places[row], places[column])])
+/// A member of a fit with its values, in the order of its predictor.
+pub struct FittedMember {
+    predictor: Box<dyn Predictor>,
+    /// Fitted and held values.
+    pub values: Vec<f64>,
+    /// Values before the fit: held ones as held, others at their defaults.
+    pub before: Vec<f64>,
+    /// Covariance of the coordinates.
+    pub covariance: DMatrix<f64>,
+    /// Scatter of its own rows.
+    pub scatter: Uncertainty,
+    spread: Spread,
+}
+
+impl FittedMember {
+    /// `freedom`: rows of the whole fit for each that its parameters leave free.
+    fn new(prepared: Prepared, member: &Member<'_>, solution: &Solution, freedom: f64) -> Self {
+        let [values, before] = [solution.values(), solution.baseline_values()].map(|slots| prepared.values(&slots));
+        let Prepared { predictor, slots } = prepared;
+        let covariance =
+            DMatrix::from_fn(slots.len(), slots.len(), |row, column| solution.covariance[(slots[row], slots[column])]);
+        let predicted = member.rows.iter().map(|row| (row, predictor.predict(&row.workload, &values)));
+        let scatter = Uncertainty::of_rows(predicted, freedom);
+        let spread = Spread::new(&values, &covariance);
+        Self { predictor, values, before, covariance, scatter, spread }
     }
 
-    /// A member's values and how uncertain they are.
-    pub fn member_spread(&self, member: usize) -> Spread {
-        let values = self.problem.member_values(member, &self.values());
-        Spread::new(&values, &self.member_covariance(member))
+    /// Its predictor.
+    pub fn predictor(&self) -> &dyn Predictor {
+        self.predictor.as_ref()
+    }
+
+    /// A workload as the fit predicts it.
+    pub fn predict(&self, workload: &Workload) -> Prediction {
+        self.predictor.predict(workload, &self.values)
+    }
+
+    /// A workload as it was predicted before the fit.
+    pub fn predict_before(&self, workload: &Workload) -> Prediction {
+        self.predictor.predict(workload, &self.before)
+    }
+
+    /// Scales of the errors that are expected of ln TTFT and ln ITL of a prediction.
+    pub fn scales(&self, workload: &Workload, prediction: &Prediction) -> [Sides; 2] {
+        self.scatter.scales(self.predictor(), workload, prediction, &self.spread)
     }
 }
 
@@ -63,5 +101,13 @@ pub(super) fn fit_to(
     let rows: usize = members.iter().map(|member| member.rows.len()).sum();
     let residuals = |values: &[f64]| problem.residuals(members, values);
     let solution = solve(&problem.slots, &residuals, rows, options, must_converge)?;
-    Ok(Fit { solution, problem })
+    let residual_count = 2.0 * rows as f64;
+    let freedom = residual_count / (residual_count - solution.free_count() as f64).max(1.0);
+    let members = problem
+        .members
+        .into_iter()
+        .zip(members)
+        .map(|(prepared, member)| FittedMember::new(prepared, member, &solution, freedom))
+        .collect();
+    Ok(Fit { solution, members })
 }

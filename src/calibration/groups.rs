@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::fit::{Fit, fit_to};
 use super::problem::{Member, Problem};
-use super::solve::FitOptions;
+use super::solution::FitOptions;
+use crate::dataset::Measurement;
 use crate::error::{Error, Result, named};
 use crate::estimator::{Estimator, Predictor};
 use crate::parameter::Owner;
@@ -48,13 +49,12 @@ impl GroupKind {
     }
 
     /// The group of each member.
-    fn groups(self, members: &[Member<'_>], ids: &[&str], seed: u64) -> Vec<String> {
+    fn groups(self, members: &[Member<'_>], seed: u64) -> Vec<String> {
         let mut names: Vec<String> = members
             .iter()
-            .zip(ids)
             .enumerate()
-            .map(|(index, (member, id))| match self {
-                Self::Scenario => (*id).to_owned(),
+            .map(|(index, member)| match self {
+                Self::Scenario => member.id.to_owned(),
                 Self::Hardware => member.system.hardware.id.clone(),
                 Self::Precision => member.system.deployment.formats.weights.to_string(),
                 Self::TensorParallel => format!("tp{}", member.system.deployment.parallelism.tp()),
@@ -87,11 +87,11 @@ impl FromStr for GroupKind {
 pub struct LeftOutGroup {
     /// What they have in common.
     pub name: String,
-    /// Which members, and the predictions of their rows.
-    pub members: Vec<(usize, Vec<Prediction>)>,
+    /// Their rows, each with its prediction.
+    pub rows: Vec<(Measurement, Prediction)>,
 }
 
-/// Fits once for each group, to all members outside it, and predicts those inside; `ids` name the members.
+/// Fits once for each group, to all members outside it, and predicts those inside.
 ///
 /// Parameters that the fit did not see, such as those of a campaign that was left out as a whole, have the medians of
 /// their priors.
@@ -101,11 +101,10 @@ pub struct LeftOutGroup {
 pub fn leave_groups_out(
     estimator: &dyn Estimator,
     members: &[Member<'_>],
-    ids: &[&str],
     kind: GroupKind,
     options: &FitOptions,
 ) -> Result<Vec<LeftOutGroup>> {
-    let of_member = kind.groups(members, ids, options.seed);
+    let of_member = kind.groups(members, options.seed);
     let mut names: Vec<&String> = of_member.iter().collect();
     names.sort();
     names.dedup();
@@ -116,19 +115,17 @@ pub fn leave_groups_out(
     names
         .into_par_iter()
         .map(|name| {
-            let (out, seen): (Vec<usize>, Vec<usize>) = (0..members.len()).partition(|&m| of_member[m] == *name);
-            let seen: Vec<Member<'_>> = seen.into_iter().map(|member| members[member]).collect();
+            let named = members.iter().zip(&of_member);
+            let (out, seen): (Vec<_>, Vec<_>) = named.partition(|(_, of)| *of == name);
+            let seen: Vec<Member<'_>> = seen.into_iter().map(|(member, _)| *member).collect();
             let fitted = fit_to(estimator, &seen, &known_there(estimator, &seen, options)?, false)?;
-            let predicted = out
-                .into_iter()
-                .map(|index| {
-                    let Member { system, load, rows, campaign } = members[index];
-                    let predictor = estimator.prepare(system, load, rows)?;
-                    let values = values(&fitted, predictor.as_ref(), campaign, options);
-                    Ok((index, rows.iter().map(|row| predictor.predict(&row.workload, &values)).collect()))
-                })
-                .collect::<Result<_>>()?;
-            Ok(LeftOutGroup { name: name.clone(), members: predicted })
+            let mut predicted = Vec::new();
+            for (&Member { system, load, rows, campaign, .. }, _) in out {
+                let predictor = estimator.prepare(system, load, rows)?;
+                let values = values(&fitted, predictor.as_ref(), campaign, options);
+                predicted.extend(rows.iter().map(|row| (*row, predictor.predict(&row.workload, &values))));
+            }
+            Ok(LeftOutGroup { name: name.clone(), rows: predicted })
         })
         .collect()
 }

@@ -9,9 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::Fit;
 use super::loss::log_ratios;
-use super::problem::Member;
 use super::propagation::{Sides, Spread};
 use super::validation::LeftOut;
 use crate::dataset::Measurement;
@@ -132,22 +130,8 @@ pub struct Uncertainty {
 }
 
 impl Uncertainty {
-    /// Scatter of each member's own rows in a fit, allowing for the parameters that they were fitted with.
-    pub fn of_fit(fit: &Fit, members: &[Member<'_>]) -> Vec<Self> {
-        let slots = fit.values();
-        let residuals = 2.0 * members.iter().map(|member| member.rows.len()).sum::<usize>() as f64;
-        let freedom = residuals / (residuals - fit.free_count() as f64).max(1.0);
-        members
-            .iter()
-            .enumerate()
-            .map(|(index, member)| {
-                let predicted = member.rows.iter().map(|row| (row, fit.problem.predict(index, row, &slots)));
-                Self::of_rows(predicted, freedom)
-            })
-            .collect()
-    }
-
-    fn of_rows<'a>(rows: impl Iterator<Item = (&'a Measurement, Prediction)>, freedom: f64) -> Self {
+    /// Scatter of the rows of a member of a fit; `freedom` allows for the parameters that they were fitted with.
+    pub(super) fn of_rows<'a>(rows: impl Iterator<Item = (&'a Measurement, Prediction)>, freedom: f64) -> Self {
         let mut squares = [[0.0; 2]; Regime::ALL.len()];
         let mut counts = [0.0; Regime::ALL.len()];
         for (row, prediction) in rows {
@@ -230,8 +214,8 @@ impl Uncertainty {
         scatter.chain([self.ttft_quantile, self.itl_quantile]).all(|value| (0.0..=LARGEST).contains(&value))
     }
 
-    /// With the quantiles of left-out rows, given as (measured, left out).
-    pub fn with_left_out(mut self, rows: &[(Measurement, LeftOut)]) -> Self {
+    /// With the quantiles of left-out rows.
+    pub fn with_left_out(mut self, rows: &[LeftOut]) -> Self {
         if let Some([ttft, itl]) = quantiles(rows.iter()) {
             (self.ttft_quantile, self.itl_quantile, self.left_out_rows) = (ttft, itl, rows.len());
         }
@@ -269,10 +253,10 @@ impl Uncertainty {
 
 /// The smallest half widths in scales that hold [`LEVEL`] of the rows, `⌈(n + 1)·level⌉`-th of n, and no less than a normal
 /// distribution of that scale has: a few folds that came out well are no reason to claim more than the scales do.
-fn quantiles<'a>(rows: impl Iterator<Item = &'a (Measurement, LeftOut)>) -> Option<[f64; 2]> {
+fn quantiles<'a>(rows: impl Iterator<Item = &'a LeftOut>) -> Option<[f64; 2]> {
     let mut scores = [Vec::new(), Vec::new()];
-    for (row, left_out) in rows {
-        let ratios = log_ratios(row, &left_out.prediction);
+    for left_out in rows {
+        let ratios = log_ratios(&left_out.measured, &left_out.prediction);
         for metric in 0..2 {
             scores[metric].push(left_out.scales[metric].score(-ratios[metric]));
         }
@@ -302,14 +286,14 @@ pub struct CoveredRow {
 }
 
 /// Intervals of left-out rows: their scales from the fold that left them out, the quantiles from all other folds.
-pub fn covered(rows: &[(Measurement, LeftOut)]) -> Vec<CoveredRow> {
+pub fn covered(rows: &[LeftOut]) -> Vec<CoveredRow> {
     rows.iter()
-        .map(|(measured, left_out)| {
-            let others = rows.iter().filter(|(_, other)| other.fold != left_out.fold);
+        .map(|left_out| {
+            let others = rows.iter().filter(|other| other.fold != left_out.fold);
             let quantiles = quantiles(others).unwrap_or([NORMAL_QUANTILE; 2]);
             let prediction = left_out.prediction;
             CoveredRow {
-                measured: *measured,
+                measured: left_out.measured,
                 prediction,
                 ttft: Interval::around(prediction.ttft, quantiles[0], left_out.scales[0]),
                 itl: Interval::around(prediction.itl, quantiles[1], left_out.scales[1]),
@@ -333,7 +317,7 @@ mod tests {
     use crate::spec::Catalog;
 
     /// Twenty left-out rows that were measured at a multiple of their prediction.
-    fn left_out(times: f64, scales: Sides) -> Vec<(Measurement, LeftOut)> {
+    fn left_out(times: f64, scales: Sides) -> Vec<LeftOut> {
         let catalog = Catalog::built_in();
         let scenario = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1").unwrap()).unwrap();
         let predictor =
@@ -349,7 +333,7 @@ mod tests {
                 throughput: None,
                 line: 1,
             };
-            (measured, LeftOut { prediction, scales: [scales; 2], fold: clients as usize })
+            LeftOut { measured, prediction, scales: [scales; 2], fold: clients as usize }
         };
         (1..=20).map(row).collect()
     }

@@ -5,13 +5,14 @@ use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::{Estimator, Loss, Predictor};
 use crate::parameter::{Owner, Parameter};
-use crate::prediction::Prediction;
 use crate::spec::System;
 use crate::workload::LoadKind;
 
 /// One system with its measurements.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
+    /// Its name.
+    pub id: &'a str,
     /// The system that was measured.
     pub system: &'a System,
     /// How it was loaded.
@@ -31,13 +32,27 @@ pub struct Slot {
     pub campaign: Option<usize>,
 }
 
-/// Members with their predictors, and the slots from which each takes its values.
+/// A member prepared for prediction.
+pub struct Prepared {
+    /// Its predictor.
+    pub predictor: Box<dyn Predictor>,
+    /// For each parameter of the predictor, the slot that holds its value.
+    pub slots: Vec<usize>,
+}
+
+impl Prepared {
+    /// The values of the predictor, in its order, from those of all slots.
+    pub fn values(&self, slots: &[f64]) -> Vec<f64> {
+        self.slots.iter().map(|&slot| slots[slot]).collect()
+    }
+}
+
+/// What is fitted: the slots, and the members, which take their values from them.
 pub struct Problem {
     /// Every parameter of the fit.
     pub slots: Vec<Slot>,
-    predictors: Vec<Box<dyn Predictor>>,
-    /// For each member, the slot of each of its predictor's parameters.
-    places: Vec<Vec<usize>>,
+    /// The members in their order.
+    pub members: Vec<Prepared>,
     loss: Loss,
 }
 
@@ -52,9 +67,9 @@ impl Problem {
             .map(|member| estimator.prepare(member.system, member.load, member.rows))
             .collect::<Result<_>>()?;
         let mut slots: Vec<Slot> = Vec::new();
-        let mut places = Vec::new();
-        for (member, predictor) in members.iter().zip(&predictors) {
-            let member_places = predictor
+        let mut prepared = Vec::with_capacity(members.len());
+        for (member, predictor) in members.iter().zip(predictors) {
+            let own = predictor
                 .parameters()
                 .iter()
                 .map(|parameter| {
@@ -66,38 +81,18 @@ impl Problem {
                     })
                 })
                 .collect();
-            places.push(member_places);
+            prepared.push(Prepared { predictor, slots: own });
         }
-        Ok(Self { slots, predictors, places, loss: estimator.loss() })
-    }
-
-    /// The predictor of a member.
-    pub fn predictor(&self, member: usize) -> &dyn Predictor {
-        self.predictors[member].as_ref()
-    }
-
-    /// The values of a member's predictor, in its order, from those of all slots.
-    pub fn member_values(&self, member: usize, slots: &[f64]) -> Vec<f64> {
-        self.places[member].iter().map(|&slot| slots[slot]).collect()
-    }
-
-    /// For each parameter of a member's predictor, its slot.
-    pub fn member_slots(&self, member: usize) -> &[usize] {
-        &self.places[member]
-    }
-
-    /// Predicts one workload of a member.
-    pub fn predict(&self, member: usize, row: &Measurement, slots: &[f64]) -> Prediction {
-        self.predictors[member].predict(&row.workload, &self.member_values(member, slots))
+        Ok(Self { slots, members: prepared, loss: estimator.loss() })
     }
 
     /// Residuals of all rows of all members.
     pub fn residuals(&self, members: &[Member<'_>], slots: &[f64]) -> Vec<f64> {
         let mut all = Vec::with_capacity(2 * members.iter().map(|member| member.rows.len()).sum::<usize>());
-        for (index, member) in members.iter().enumerate() {
-            let values = self.member_values(index, slots);
+        for (member, prepared) in members.iter().zip(&self.members) {
+            let values = prepared.values(slots);
             for row in member.rows {
-                all.extend(residuals(self.loss, row, &self.predictors[index].predict(&row.workload, &values)));
+                all.extend(residuals(self.loss, row, &prepared.predictor.predict(&row.workload, &values)));
             }
         }
         all

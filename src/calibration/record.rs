@@ -5,10 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::errors::RecordedErrors;
-use super::fit::Fit;
 use super::identifiability::Flag;
 use super::interval::{LARGEST, Uncertainty};
-use super::solve::{FitOptions, FittedParameter, StartResult};
+use super::solution::{FitOptions, FittedParameter, Solution, StartResult};
 use crate::dataset::Measurement;
 use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};
@@ -235,7 +234,7 @@ fn rounded(value: f64) -> f64 {
 
 impl CalibrationRecord {
     /// Puts a record together.
-    pub fn new(estimator: &str, options: &FitOptions, scenarios: Vec<FittedScenario>, fit: &Fit) -> Self {
+    pub fn new(estimator: &str, options: &FitOptions, scenarios: Vec<FittedScenario>, fit: &Solution) -> Self {
         Self {
             perfmodel_version: env!("CARGO_PKG_VERSION").to_owned(),
             estimator: estimator.to_owned(),

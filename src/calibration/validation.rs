@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::fit::fit_to;
-use super::interval::Uncertainty;
 use super::problem::Member;
 use super::propagation::Sides;
-use super::solve::FitOptions;
+use super::solution::FitOptions;
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;
@@ -21,6 +20,8 @@ const FOLD_STARTS: usize = 4;
 /// A left-out row: its prediction by a fit that did not see it, and how sure that fit was.
 #[derive(Debug, Clone, Copy)]
 pub struct LeftOut {
+    /// What was measured.
+    pub measured: Measurement,
     /// The prediction.
     pub prediction: Prediction,
     /// Scales of the errors that the fold's fit expects of ln TTFT and of ln ITL.
@@ -29,13 +30,20 @@ pub struct LeftOut {
     pub fold: usize,
 }
 
-/// Out-of-sample predictions of all rows: for each member, in the order of its rows.
+/// Out-of-sample predictions of the rows of a member, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOutRows {
+    /// Each row predicted by a fit to the other workloads (input and output tokens).
+    pub by_workload: Option<Vec<LeftOut>>,
+    /// Each row predicted by a fit to the other loads.
+    pub by_load: Option<Vec<LeftOut>>,
+}
+
+/// Out-of-sample predictions of all rows.
 #[derive(Debug, Clone)]
 pub struct Validation {
-    /// Each row predicted by a fit to the other workloads (input and output tokens).
-    pub by_workload: Option<Vec<Vec<LeftOut>>>,
-    /// Each row predicted by a fit to the other loads.
-    pub by_load: Option<Vec<Vec<LeftOut>>>,
+    /// Those of each member, in the order of the members.
+    pub members: Vec<LeftOutRows>,
     /// Folds whose best start still improved when its rounds ran out; their predictions are a little worse than they
     /// could be.
     pub unsettled_folds: usize,
@@ -90,24 +98,20 @@ pub fn validate(
             if !fitted.converged {
                 unsettled.fetch_add(1, Ordering::Relaxed);
             }
-            let uncertainty = Uncertainty::of_fit(&fitted, &seen);
-            let slots = fitted.values();
             // Bounds may depend on the rows, so the fold's own predictor predicts them.
-            let left_out = held_out
+            let left_out = fitted
+                .members
                 .iter()
-                .enumerate()
-                .map(|(member, rows)| {
-                    let predictor = fitted.problem.predictor(member);
-                    let values = fitted.problem.member_values(member, &slots);
-                    let spread = fitted.member_spread(member);
-                    rows.iter()
-                        .map(|&row| {
-                            let workload = &members[member].rows[row].workload;
-                            let prediction = predictor.predict(workload, &values);
-                            let scales = uncertainty[member].scales(predictor, workload, &prediction, &spread);
-                            LeftOut { prediction, scales, fold }
-                        })
-                        .collect()
+                .zip(members)
+                .zip(*held_out)
+                .map(|((fitted, member), rows)| {
+                    let left_out = |row: &usize| {
+                        let measured = member.rows[*row];
+                        let prediction = fitted.predict(&measured.workload);
+                        let scales = fitted.scales(&measured.workload, &prediction);
+                        LeftOut { measured, prediction, scales, fold }
+                    };
+                    rows.iter().map(left_out).collect()
                 })
                 .collect();
             progress(1 + done.fetch_add(1, Ordering::Relaxed), total);
@@ -116,27 +120,24 @@ pub fn validate(
         .collect::<Result<_>>()?;
 
     let mut predicted = predicted.into_iter();
-    let mut collect = |groups: Option<Vec<Group>>| {
-        groups.map(|groups| {
-            let mut by_row: Vec<Vec<(usize, LeftOut)>> = vec![Vec::new(); members.len()];
-            for (group, found) in groups.into_iter().zip(predicted.by_ref()) {
-                for (member, (rows, found)) in group.into_iter().zip(found).enumerate() {
-                    by_row[member].extend(rows.into_iter().zip(found));
-                }
+    let of_members = |groups: Option<Vec<Group>>| -> Vec<Option<Vec<LeftOut>>> {
+        let Some(groups) = groups else { return vec![None; members.len()] };
+        let mut by_row: Vec<Vec<(usize, LeftOut)>> = vec![Vec::new(); members.len()];
+        for (group, found) in groups.into_iter().zip(predicted.by_ref()) {
+            for ((rows, found), all) in group.into_iter().zip(found).zip(&mut by_row) {
+                all.extend(rows.into_iter().zip(found));
             }
-            by_row
-                .into_iter()
-                .map(|mut rows| {
-                    rows.sort_by_key(|(index, _)| *index);
-                    rows.into_iter().map(|(_, left_out)| left_out).collect()
-                })
-                .collect()
-        })
+        }
+        let in_order = |mut rows: Vec<(usize, LeftOut)>| {
+            rows.sort_by_key(|(index, _)| *index);
+            Some(rows.into_iter().map(|(_, left_out)| left_out).collect())
+        };
+        by_row.into_iter().map(in_order).collect()
     };
-    let [by_workload, by_load] = usable;
+    let [by_workload, by_load] = usable.map(of_members);
+    let members = by_workload.into_iter().zip(by_load);
     Ok(Validation {
-        by_workload: collect(by_workload),
-        by_load: collect(by_load),
+        members: members.map(|(by_workload, by_load)| LeftOutRows { by_workload, by_load }).collect(),
         unsettled_folds: unsettled.into_inner(),
         folds: total,
     })

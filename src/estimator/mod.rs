@@ -18,7 +18,7 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
-mod legacy;
+mod notebook;
 mod serving;
 
 use crate::dataset::Measurement;
@@ -88,7 +88,7 @@ pub trait Predictor: Send + Sync {
 
 /// All estimators, the default first.
 pub fn all() -> [&'static dyn Estimator; 2] {
-    [&serving::Serving, &legacy::Roofline]
+    [&serving::Serving, &notebook::Notebook]
 }
 
 /// An estimator by its name.

@@ -55,14 +55,13 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Errors of the predictions of all rows; the TTFT of those that are predicted to be overloaded has no end and is not
+    /// Errors of rows, each with its prediction; the TTFT of those that are predicted to be overloaded has no end and is not
     /// counted, unless all are.
     ///
     /// # Panics
-    /// There are no rows, or not as many predictions as rows.
-    pub fn of(loss: Loss, rows: &[Measurement], predictions: &[Prediction]) -> Self {
-        assert_eq!(rows.len(), predictions.len());
-        let all = || rows.iter().zip(predictions);
+    /// There are no rows.
+    pub fn of(loss: Loss, rows: &[(Measurement, Prediction)]) -> Self {
+        let all = || rows.iter().map(|(row, predicted)| (row, predicted));
         let all_residuals: Vec<f64> = all().flat_map(|(row, p)| residuals(loss, row, p)).collect();
         let every_ttft: Vec<_> = all().map(|(row, p)| (p.ttft.as_ms(), row.ttft.as_ms())).collect();
         let ttft: Vec<_> = every_ttft.iter().copied().filter(|(predicted, _)| predicted.is_finite()).collect();

@@ -1,7 +1,9 @@
 //! The main job as types: what is studied, and what comes out.
 
 use super::errors::{Errors, EvaluatedRow, overloaded};
-use crate::calibration::{CalibrationRecord, CoveredRow, Fit, FitOptions, Flag, GroupKind, Provenance};
+use crate::calibration::{
+    CalibrationRecord, Coverage, CoveredRow, FitOptions, FittedMember, Flag, GroupKind, Provenance, Solution,
+};
 use crate::dataset::{Dataset, RowFilter};
 use crate::estimator::Estimator;
 use crate::spec::System;
@@ -94,6 +96,10 @@ pub struct ScenarioStudy {
     pub rows: Vec<EvaluatedRow>,
     /// Every row with the interval that fits to other workloads give it; empty without validation.
     pub covered: Vec<CoveredRow>,
+    /// How many of them lie inside; `None` without validation.
+    pub coverage: Option<Coverage>,
+    /// Its predictor and values in the fit.
+    pub fitted: FittedMember,
 }
 
 /// A finished study.
@@ -102,9 +108,9 @@ pub struct Study {
     pub id: String,
     /// The estimator.
     pub estimator: &'static dyn Estimator,
-    /// The fit.
-    pub fit: Fit,
-    /// Its scenarios, in the order of the fit's members.
+    /// Parameters and what is known of them.
+    pub fit: Solution,
+    /// What was fitted, in the order in which it was given.
     pub scenarios: Vec<ScenarioStudy>,
     /// Folds that did not converge, and all folds; `None` without validation.
     pub folds: Option<(usize, usize)>,
@@ -132,6 +138,13 @@ impl ScenarioStudy {
     /// The five rows with the largest TTFT or ITL error, the worst first.
     pub fn worst_rows(&self) -> Vec<&EvaluatedRow> {
         worst_of(&self.rows)
+    }
+
+    /// Columns of `evaluation.csv` that only the estimator has, row by row.
+    pub fn extra_columns(&self) -> Vec<Vec<(&'static str, f64)>> {
+        let FittedMember { values, .. } = &self.fitted;
+        let columns = |row: &EvaluatedRow| self.fitted.predictor().extra_columns(&row.measured, values);
+        self.rows.iter().map(columns).collect()
     }
 }
 
@@ -198,11 +211,9 @@ impl Study {
         }
         cautions.extend(self.beyond_context());
         cautions.extend(overloaded(self.scenarios.iter().flat_map(|scenario| &scenario.rows)));
-        for member in 0..self.scenarios.len() {
-            for note in self.fit.problem.predictor(member).notes() {
-                if !cautions.contains(&note) {
-                    cautions.push(note);
-                }
+        for note in self.scenarios.iter().flat_map(|scenario| scenario.fitted.predictor().notes()) {
+            if !cautions.contains(&note) {
+                cautions.push(note);
             }
         }
         cautions
@@ -246,12 +257,5 @@ impl Study {
             .iter()
             .find(|scenario| scenario.campaign == campaign)
             .map_or("", |scenario| scenario.scenario.as_str())
-    }
-
-    /// Columns of `evaluation.csv` that only the estimator has, row by row of a scenario.
-    pub fn extra_columns(&self, scenario: usize) -> Vec<Vec<(&'static str, f64)>> {
-        let values = self.fit.problem.member_values(scenario, &self.fit.values());
-        let predictor = self.fit.problem.predictor(scenario);
-        self.scenarios[scenario].rows.iter().map(|row| predictor.extra_columns(&row.measured, &values)).collect()
     }
 }

@@ -208,8 +208,8 @@ pub fn run_transfer(input: TransferInput<'_>) -> Result<TransferStudy> {
                 // What was not asked for is only shown where it can be.
                 Err(_) => return Ok(None),
             };
-            let predictions: Vec<_> = rows.iter().map(|row| forecaster.predict(&row.workload)).collect();
-            let errors = Errors::of(estimator.loss(), &rows, &predictions);
+            let predicted: Vec<_> = rows.iter().map(|row| (*row, forecaster.predict(&row.workload))).collect();
+            let errors = Errors::of(estimator.loss(), &predicted);
             let refit = refit.iter().map(|one| one.name().to_owned()).collect();
             Ok(Some((index, Variant { refit, forecaster, errors })))
         })
@@ -272,7 +272,7 @@ fn refitted(
         freed: parameters.iter().filter(|p| freed(p)).map(|parameter| parameter.name.to_owned()).collect(),
         ..options.clone()
     };
-    let members = [Member { system: &member.system, load: member.load, rows, campaign: 0 }];
+    let members = [Member { id: &member.id, system: &member.system, load: member.load, rows, campaign: 0 }];
     let fitted = fit(estimator, &members, &options)
         .map_err(|error| error.help("refit fewer parameters, or keep more rows of the scenario"))?;
     let mut after = carried.clone();
@@ -280,7 +280,7 @@ fn refitted(
         after.give(index, parameter.value);
         after.origins[index] = Origin::Refitted;
     }
-    let covariance = fitted.member_covariance(0);
+    let covariance = &fitted.members[0].covariance;
     for row in 0..parameters.len() {
         for column in 0..parameters.len() {
             if after.origins[row] == Origin::Refitted && after.origins[column] == Origin::Refitted {

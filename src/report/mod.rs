@@ -63,12 +63,11 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
     let rows: Vec<TableRows<'_>> = study
         .scenarios
         .iter()
-        .enumerate()
-        .map(|(index, scenario)| TableRows {
+        .map(|scenario| TableRows {
             scenario: &scenario.id,
             load_column: load_column(scenario.load),
             rows: &scenario.rows,
-            extra: study.extra_columns(index),
+            extra: scenario.extra_columns(),
         })
         .collect();
     output.stage("evaluation.csv", &csv_files::evaluation(&rows)?)?;

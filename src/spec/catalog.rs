@@ -249,7 +249,7 @@ impl Catalog {
         let mut system = Deployment::try_from(&file.deployment)
             .and_then(|deployment| System::new(hardware, model, deployment))
             .map_err(here)?;
-        system.legacy = file.roofline;
+        system.notebook = file.roofline;
         Ok(Scenario { id: folder.id.clone(), file, system })
     }
 

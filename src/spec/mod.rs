@@ -44,7 +44,7 @@ pub use model::{
 };
 pub use parallelism::Parallelism;
 pub use precision::Precision;
-pub use scenario::{Campaign, LegacyConstants, ScenarioFile, Statistic};
+pub use scenario::{Campaign, NotebookConstants, ScenarioFile, Statistic};
 pub use source::Source;
 pub use topology::{Pool, Topology};
 
@@ -60,7 +60,7 @@ pub struct System {
     /// How it is placed.
     pub deployment: Deployment,
     /// Constants of the `roofline` estimator, if the scenario gives them.
-    pub legacy: Option<LegacyConstants>,
+    pub notebook: Option<NotebookConstants>,
 }
 
 impl System {
@@ -90,7 +90,7 @@ impl System {
         }
         hardware.peak(deployment.formats.linear())?;
         hardware.peak(deployment.formats.wide())?;
-        Ok(Self { hardware, model, deployment, legacy: None })
+        Ok(Self { hardware, model, deployment, notebook: None })
     }
 
     /// Says so where the device has an interconnect that does not join the whole tensor-parallel group.

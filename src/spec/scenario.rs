@@ -1,4 +1,4 @@
-//! A measured scenario: what ran where, who measured it, and the legacy constants of the `roofline` estimator.
+//! A measured scenario: what ran where, who measured it, and the constants of the `roofline` estimator.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub struct Campaign {
 /// hardware and model files.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LegacyConstants {
+pub struct NotebookConstants {
     /// Hidden width d.
     pub hidden_size: f64,
     /// Layers L.
@@ -105,9 +105,9 @@ pub struct ScenarioFile {
     /// Where the measurements come from.
     #[serde(default)]
     pub source: Vec<Source>,
-    /// Legacy constants; without them the `roofline` estimator derives its own from the model and hardware files.
+    /// Constants of the notebook; without them the `roofline` estimator derives its own from the model and hardware files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub roofline: Option<LegacyConstants>,
+    pub roofline: Option<NotebookConstants>,
 }
 
 impl ScenarioFile {
@@ -128,22 +128,22 @@ impl ScenarioFile {
             }
         }
         problems.require_sources(&raw.source);
-        if let Some(legacy) = &raw.roofline {
+        if let Some(constants) = &raw.roofline {
             for (key, value) in [
-                ("hidden_size", legacy.hidden_size),
-                ("layers", legacy.layers),
-                ("mlp_ratio", legacy.mlp_ratio),
-                ("model_size", legacy.model_size),
-                ("flop_per_s", legacy.flop_per_s),
-                ("memory_bandwidth_b_per_s", legacy.memory_bandwidth_b_per_s),
-                ("bytes_per_element", legacy.bytes_per_element),
-                ("activation_factor", legacy.activation_factor),
-                ("nvlink_b_per_s", legacy.nvlink_b_per_s),
-                ("pcie_b_per_s", legacy.pcie_b_per_s),
-                ("hbm_bytes", legacy.hbm_bytes),
-                ("gpus", legacy.gpus),
-                ("decode_cap_tokens", legacy.decode_cap_tokens),
-                ("prefill_cap_tokens", legacy.prefill_cap_tokens),
+                ("hidden_size", constants.hidden_size),
+                ("layers", constants.layers),
+                ("mlp_ratio", constants.mlp_ratio),
+                ("model_size", constants.model_size),
+                ("flop_per_s", constants.flop_per_s),
+                ("memory_bandwidth_b_per_s", constants.memory_bandwidth_b_per_s),
+                ("bytes_per_element", constants.bytes_per_element),
+                ("activation_factor", constants.activation_factor),
+                ("nvlink_b_per_s", constants.nvlink_b_per_s),
+                ("pcie_b_per_s", constants.pcie_b_per_s),
+                ("hbm_bytes", constants.hbm_bytes),
+                ("gpus", constants.gpus),
+                ("decode_cap_tokens", constants.decode_cap_tokens),
+                ("prefill_cap_tokens", constants.prefill_cap_tokens),
             ] {
                 problems.require_positive(&format!("roofline.{key}"), value);
             }

@@ -153,7 +153,7 @@ pub fn spec_toml(bytes: &[u8]) {
         let system = Deployment::try_from(&scenario.deployment)
             .and_then(|deployment| System::new(DEVICE.clone(), MODEL.clone(), deployment));
         if let Some(mut system) = accepted(system) {
-            system.legacy = scenario.roofline;
+            system.notebook = scenario.roofline;
             assert_predicts(&system);
         }
     }

@@ -255,8 +255,8 @@ fn evaluated(input: &CheckInput, [keep, exclude]: [Vec<RowFilter>; 2]) -> Result
                 .prepare(&member.system, member.load, &rows)
                 .map_err(|error| if error.has_line() { error.or_at(&member.dataset.label) } else { error })?;
             let forecaster = Forecaster::new(input.estimator, &target(member), input.record())?;
-            let predictions: Vec<_> = rows.iter().map(|row| forecaster.predict(&row.workload)).collect();
-            let errors = Errors::of(input.estimator.loss(), &rows, &predictions);
+            let predicted: Vec<_> = rows.iter().map(|row| (*row, forecaster.predict(&row.workload))).collect();
+            let errors = Errors::of(input.estimator.loss(), &predicted);
             Ok(WatchedErrors { seen: errors.summary(), left_out: None })
         })
         .collect()

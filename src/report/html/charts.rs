@@ -4,7 +4,7 @@ use plotly::common::{Anchor, DashType, Font, Line, Marker, MarkerSymbol, Mode, O
 use plotly::layout::{Axis, AxisType, BarMode, Legend, Margin};
 use plotly::{Bar, Plot, Scatter};
 
-use crate::calibration::Fit;
+use crate::calibration::Solution;
 use crate::evaluation::EvaluatedRow;
 use crate::number::{number, short};
 use crate::prediction::{Part, Parts};
@@ -338,7 +338,7 @@ fn breakdown(rows: Rows<'_>, metric: Metric) -> Figure {
     }
 }
 
-pub fn loss_history(fit: &Fit) -> Figure {
+pub fn loss_history(fit: &Solution) -> Figure {
     let height = 340;
     let history = &fit.history;
     let iterations: Vec<f64> = (1..=history.len()).map(|iteration| iteration as f64).collect();

@@ -1,6 +1,6 @@
 //! The plain roofline of a published notebook, kept exact so that its numbers are reproduced.
 //!
-//! It has its own constants ([`LegacyConstants`]): FLOP/s with sparsity, every head a key/value head, an activation
+//! It has its own constants ([`NotebookConstants`]): FLOP/s with sparsity, every head a key/value head, an activation
 //! term in the memory traffic. A batch of S = c sequences is taken as running at once; there is no queue.
 
 use super::{Estimator, Loss, Predictor};
@@ -9,13 +9,13 @@ use crate::engine::memory::{free_bytes, kv_bytes};
 use crate::error::{Error, Result};
 use crate::parameter::{Owner, Parameter, Scale};
 use crate::prediction::{Limit, Part, Parts, Prediction, Roof};
-use crate::spec::{LegacyConstants, System};
+use crate::spec::{NotebookConstants, System};
 use crate::units::{BytesPerSec, Seconds, TokensPerSec};
 use crate::workload::{LoadKind, Workload};
 
-/// See the module.
+/// See the module. Its flag and its block in a scenario are called `roofline`.
 #[derive(Debug)]
-pub struct Roofline;
+pub struct Notebook;
 
 /// Positions of the parameters in the vector.
 const PREFILL_CAP: usize = 0;
@@ -25,7 +25,7 @@ const T_MIN: usize = 3;
 const DECODE_TRAFFIC: usize = 4;
 
 struct Prepared {
-    constants: LegacyConstants,
+    constants: NotebookConstants,
     derived: bool,
     parameters: Vec<Parameter>,
 }
@@ -55,7 +55,7 @@ impl Terms {
     }
 }
 
-impl Estimator for Roofline {
+impl Estimator for Notebook {
     fn name(&self) -> &'static str {
         "roofline"
     }
@@ -73,7 +73,7 @@ impl Estimator for Roofline {
             return Err(Error::input("the roofline estimator knows clients or a batch, not a rate of requests")
                 .help("use --estimator serving"));
         }
-        let constants = match system.legacy {
+        let constants = match system.notebook {
             Some(constants) => constants,
             None => derive(system)?,
         };
@@ -135,19 +135,19 @@ impl Estimator for Roofline {
                 "factor on the memory traffic of decode (quantisation)",
             ),
         ];
-        Ok(Box::new(Prepared { constants, derived: system.legacy.is_none(), parameters }))
+        Ok(Box::new(Prepared { constants, derived: system.notebook.is_none(), parameters }))
     }
 }
 
 /// Constants from the model and hardware files, for systems without a `[roofline]` block.
-fn derive(system: &System) -> Result<LegacyConstants> {
+fn derive(system: &System) -> Result<NotebookConstants> {
     let model = &system.model;
     let hidden = f64::from(model.hidden_size);
     let layers = f64::from(model.layer_count());
     let d = u64::from(model.hidden_size);
     let ffn: u64 = model.layers.iter().map(|group| u64::from(group.count) * group.ffn.linear_weights(d)).sum();
     let one_token = kv_bytes(system, 1.0);
-    Ok(LegacyConstants {
+    Ok(NotebookConstants {
         hidden_size: hidden,
         layers,
         // The notebook counts two MLP matrices of width r·d.
@@ -173,7 +173,7 @@ impl Prepared {
     /// - decode compute `L·S((8+4r)d² + 4·x·d)/(F·g)`,
     ///   memory `L((4+2r)d² + 2·S_eff·x·d + (2+c_act)·S_eff·d)·b·q/(W·g) + t_min`, `S_eff = min(S, cap/x)`, x = I + O.
     fn terms(&self, workload: &Workload, values: &[f64]) -> Terms {
-        let LegacyConstants {
+        let NotebookConstants {
             hidden_size: d,
             layers: l,
             mlp_ratio: r,
@@ -306,7 +306,7 @@ mod tests {
         let folder = catalog.scenario_folder(id).unwrap();
         let data = read_measurements(&folder.measured, LoadKind::ClosedLoop).unwrap();
         let scenario = catalog.resolve(&folder).unwrap();
-        (Roofline.prepare(&scenario.system, LoadKind::ClosedLoop, &data.rows).unwrap(), data)
+        (Notebook.prepare(&scenario.system, LoadKind::ClosedLoop, &data.rows).unwrap(), data)
     }
 
     fn mape(errors: impl ExactSizeIterator<Item = f64>) -> f64 {
