@@ -11,13 +11,12 @@ use std::time::Instant;
 use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
 
 use super::page_args::PageArgs;
-use super::select::matching;
 use super::system_args::ParametersArgs;
 use super::terminal::{caution_remarks, files_remark, print, progress_bar, remark};
 use super::{TableFormat, names};
 use crate::app::Numbers;
 use crate::app::shell_word;
-use crate::app::{NamedScenario, changed_since_fit, default_estimator};
+use crate::app::{NamedScenario, changed_since_fit, default_estimator, matching};
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result, nearest_hint};
 use crate::planning::{Placement, Question, Slo, TtftStatistic, plan};
