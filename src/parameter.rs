@@ -15,6 +15,7 @@
 /// Whom a parameter belongs to. Fits of several scenarios share what belongs to the hardware and the engine; what belongs
 /// to a measuring campaign is each campaign's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Owner {
     /// The device: how near it comes to its peaks.

@@ -97,7 +97,7 @@ fn a_baseline_that_was_changed_by_hand_is_refused() {
             "scenario = \"llama31_8b_fp8_tp1\"",
             "scenario = \"elsewhere\"",
             "b.toml: the baseline is of `elsewhere`, which is not a scenario that perfmodel knows",
-            "give its folder with --scenario-dir",
+            "give its folder with --scenario;",
         ),
     ] {
         let home = with_baseline(from, to);

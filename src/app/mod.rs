@@ -37,12 +37,46 @@
 //! assert!(first.itl_high_ms <= 30.0 && first.ttft_high_ms.is_some_and(|high| high <= 2000.0));
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
+//!
+//! A fit, asked for as JSON and as a struct:
+//!
+//! ```
+//! use perfmodel::app::{self, FitRequest, MeasuredRequest};
+//! use perfmodel::spec::Catalog;
+//!
+//! let from_json: FitRequest = app::from_json(
+//!     r#"{"scenario": ["llama31_8b_fp8_tp1"], "rows": ["concurrency<=50"], "fix": {"burst_tail_share": 0.03}, "validate": false}"#,
+//! )?;
+//! let measured = MeasuredRequest { scenario: vec!["llama31_8b_fp8_tp1".to_owned()], ..MeasuredRequest::default() };
+//! let request = FitRequest {
+//!     measured,
+//!     rows: vec!["concurrency<=50".parse()?],
+//!     fix: app::Values(vec![("burst_tail_share".to_owned(), 0.03)]),
+//!     validate: false, // `true` predicts each workload by a fit to the others
+//!     ..FitRequest::default()
+//! };
+//! assert_eq!(from_json, request);
+//!
+//! let answer = app::fit(&Catalog::built_in(), &request, &|_done, _folds| ())?;
+//! for parameter in &answer.parameters {
+//!     println!("{:24} {:10.4} {}", parameter.name, parameter.value, parameter.unit);
+//! }
+//! let errors = &answer.fitted.together;
+//! assert!(errors.optimized.loss < errors.baseline.loss);
+//! # Ok::<(), perfmodel::error::Error>(())
+//! ```
 
+mod check;
 #[cfg(feature = "logs")]
 pub mod compare;
+mod evaluate;
+mod fit;
+mod fit_live;
 mod init;
 mod list;
+mod measured;
 mod numbers;
+mod parameter;
 mod plan;
 mod predict;
 mod report;
@@ -54,11 +88,20 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::{CheckAnswer, CheckRequest, CheckedScenario, ComparisonAnswer, LimitsRequest, check};
 #[cfg(feature = "logs")]
 pub use compare::{CompareAnswer, CompareRequest, compare};
+pub use evaluate::{EvaluateAnswer, EvaluateRequest, IntervalCoverageAnswer, VariantAnswer, evaluate};
+pub use fit::{
+    FitAnswer, FitRequest, FittedScenarios, GroupAnswer, LeftOutAnswer, MOST_STARTS, ScenarioAnswer, TogetherAnswer,
+    ValidationAnswer, fit,
+};
+pub use fit_live::{BreakEvenAnswer, FitLiveAnswer, LiveRunAnswer, UnseenAnswer, fit_live};
 pub use init::{InitAnswer, init};
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
+pub use measured::{LiveMeasured, Measured, MeasuredRequest};
 pub use numbers::Numbers;
+pub use parameter::ParameterAnswer;
 pub use plan::{
     ConfigurationAnswer, ParetoPoint, PlacementAnswer, PlanAnswer, PlanFailure, PlanOption, PlanRequest, PlanStudy,
     Refused, SloAnswer, TightestAnswer, plan,
@@ -80,7 +123,7 @@ pub use system::{
     NamedScenario, OpenedCalibration, ParametersRequest, PlacementRequest, ResolvedSystem, SystemAnswer, SystemRequest,
     results_folder,
 };
-pub(crate) use system::{computed_wider, default_estimator, served_precision, shell_word};
+pub(crate) use system::{as_scenario, computed_wider, default_estimator, served_precision, shell_word};
 
 use crate::forecast::Forecast;
 

@@ -3,15 +3,24 @@
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
+use serde_json::Value;
 
 use super::{
-    CompareAnswer, CompareRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest,
+    CheckAnswer, CheckRequest, CompareAnswer, CompareRequest, EvaluateAnswer, EvaluateRequest, FitAnswer,
+    FitLiveAnswer, FitRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest,
     ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
 };
 
 /// Every schema with the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        ("check.schema.json", answer::<CheckAnswer>("What `perfmodel check --format json` prints")),
+        ("check.request.schema.json", request::<CheckRequest>("What `app::check` is asked")),
+        ("evaluate.schema.json", answer::<EvaluateAnswer>("What `perfmodel evaluate --format json` prints")),
+        ("evaluate.request.schema.json", request::<EvaluateRequest>("What `app::evaluate` is asked")),
+        ("fit.schema.json", answer::<FitAnswer>("What `perfmodel fit --format json` prints")),
+        ("fit.request.schema.json", request::<FitRequest>("What `app::fit` and `app::fit_live` are asked")),
+        ("fit_live.schema.json", answer::<FitLiveAnswer>("What `perfmodel fit --live --format json` prints")),
         ("predict.schema.json", answer::<PredictAnswer>("What `perfmodel predict --format json` prints")),
         ("predict.request.schema.json", request::<PredictRequest>("What `app::predict` is asked")),
         ("plan.schema.json", answer::<PlanAnswer>("What `perfmodel plan --format json` prints")),
@@ -41,16 +50,34 @@ fn titled<T: JsonSchema>(settings: SchemaSettings, title: &str) -> Schema {
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());
     RecursiveTransform(closed).transform(&mut schema);
+    closed_sum(&mut schema);
     schema
 }
 
 /// An object has no other keys than those that are listed, and a description no line breaks.
 fn closed(schema: &mut Schema) {
-    if let Some(serde_json::Value::String(text)) = schema.get_mut("description") {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
         *text = text.replace('\n', " ");
     }
     let is_sum = ["oneOf", "anyOf", "allOf"].iter().any(|key| schema.get(*key).is_some());
     if schema.get("properties").is_some() && schema.get("additionalProperties").is_none() && !is_sum {
         schema.insert("additionalProperties".to_owned(), false.into());
     }
+}
+
+/// An object that is one of several forms besides its own keys has no other keys than those of its form and its own.
+fn closed_sum(schema: &mut Schema) {
+    let forms = schema.get("anyOf").and_then(Value::as_array).cloned();
+    let (Some(mut forms), true) = (forms, schema.get("properties").is_some()) else { return };
+    for form in forms.iter_mut().filter_map(Value::as_object_mut) {
+        let named = form.remove("$ref");
+        let place = named.as_ref().and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
+        // What stands elsewhere as a whole object cannot be a part of this one.
+        if let Some(Value::Object(whole)) = place.and_then(|place| schema.pointer(place)).cloned() {
+            form.extend(whole);
+        }
+        form.remove("additionalProperties");
+    }
+    schema.insert("anyOf".to_owned(), Value::Array(forms));
+    schema.insert("unevaluatedProperties".to_owned(), false.into());
 }

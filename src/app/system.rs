@@ -182,7 +182,8 @@ impl NamedScenario {
         let path = Path::new(name);
         let is_path = name.contains(['/', '\\']) || name == "." || name == "..";
         if is_path || (path.is_dir() && !catalog.has_scenario(name)) {
-            return Ok(Self { files: Catalog::scenario_folder_at(path)?, folder: Some(path.to_owned()) });
+            let folder = Some(name.trim_end_matches('/')).filter(|folder| !folder.is_empty()).map_or(path, Path::new);
+            return Ok(Self { files: Catalog::scenario_folder_at(folder)?, folder: Some(path.to_owned()) });
         }
         let files = catalog.scenario_folder(name).map_err(|error| {
             let remedy = error.remedy().map_or_else(String::new, |remedy| format!("{remedy}; "));

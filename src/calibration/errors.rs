@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Errors under their stable keys, in JSON output and in `calibration.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorSummary {
     /// The estimator's loss.
     pub loss: f64,
@@ -19,7 +20,7 @@ pub struct ErrorSummary {
     pub itl_median_ape_pct: f64,
     /// Root mean squared error of ITL.
     pub itl_rmse_ms: f64,
-    /// Mean absolute relative error of throughput; absent if no row has it.
+    /// Mean absolute relative error of throughput; null if no row has it.
     pub throughput_mape_pct: Option<f64>,
 }
 

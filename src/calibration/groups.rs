@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::fit::{Fit, fit_to};
 use super::problem::{Member, Problem};
@@ -19,7 +20,9 @@ use crate::parameter::Owner;
 use crate::prediction::Prediction;
 
 /// What systems that are left out together have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum GroupKind {
     /// Nothing: each system by itself.
     Scenario,
@@ -28,6 +31,7 @@ pub enum GroupKind {
     /// The precision of the weights.
     Precision,
     /// The tensor-parallel degree.
+    #[serde(rename = "tp")]
     TensorParallel,
     /// Chance: two halves, each predicted by a fit to the other.
     Half,

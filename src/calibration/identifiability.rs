@@ -13,6 +13,7 @@ const BOUND_MARGIN: f64 = 2e-3;
 
 /// What the data say of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// Fitted, inside its bounds, determined by the data.

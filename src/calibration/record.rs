@@ -27,6 +27,7 @@ pub struct Provenance {
 
 /// Share of left-out rows inside their 90 % intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Rows.
     pub rows: usize,

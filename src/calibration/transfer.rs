@@ -11,6 +11,7 @@ use crate::workload::{LoadKind, Workload};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Fitted by the calibration, for the hardware, engine or campaign at hand.

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::terminal::print;
 use crate::app;
+use crate::app::as_scenario;
 use crate::error::{Error, Result};
 use crate::report::OutputFolder;
 
@@ -38,9 +39,9 @@ pub fn run(args: &InitArgs) -> Result<()> {
         "wrote {dir}/scenario.toml   what ran where; fill it in\n\
          wrote {dir}/measured.csv    one row for each workload, times in ms; throughput_tok_s may stay empty;\n\
          {:width$}a fit of all 13 parameters needs 13 rows or more, better 30 over several lengths and concurrencies\n\n\
-         then: perfmodel fit --scenario-dir {word}\n",
+         then: perfmodel fit --scenario {word}\n",
         "",
-        word = app::shell_word(&args.dir),
+        word = as_scenario(&args.dir),
         width = "wrote /measured.csv    ".len() + args.dir.as_os_str().len(),
     ))
 }

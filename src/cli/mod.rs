@@ -18,6 +18,7 @@ mod json;
 mod list;
 mod live_text;
 mod man;
+mod measured_args;
 mod names;
 mod page_args;
 mod plan;
@@ -25,7 +26,6 @@ mod plot;
 mod predict;
 mod report;
 mod roofline;
-mod select;
 mod system_args;
 mod terminal;
 
@@ -70,7 +70,7 @@ enum TableFormat {
         perfmodel list                                  what is there to fit\n  \
         perfmodel fit --scenario llama31_8b_fp8_tp1     fit, validate, write the report\n  \
         perfmodel init my_server                        a scenario to fill in with your measurements\n  \
-        perfmodel fit --scenario-dir my_server          fit it\n  \
+        perfmodel fit --scenario my_server              fit it\n  \
         perfmodel check                                 have errors grown since the last fit\n\n\
         Exit codes: 0 done, 1 a fit or a check failed, 2 wrong input."
 )]
@@ -151,11 +151,11 @@ pub fn run(cli: Cli) -> Result<()> {
         None => "built-in specifications".to_owned(),
     });
     let result = match cli.command {
-        Command::Fit(args) => fit::run(&catalog, *args),
+        Command::Fit(args) => fit::run(&catalog, &args),
         Command::Predict(args) => predict::run(&catalog, &args),
         Command::Plan(args) => plan::run(&catalog, &args),
         Command::Roofline(args) => roofline::run(&catalog, &args),
-        Command::Evaluate(args) => evaluate::run(&catalog, *args),
+        Command::Evaluate(args) => evaluate::run(&catalog, &args),
         Command::Check(args) => check::run(&catalog, &args),
         Command::Compare(args) => compare::run(&catalog, &args),
         Command::Import(args) => import::run(&catalog, &args),

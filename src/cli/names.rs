@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::terminal::remark;
-use crate::app::{NamedScenario, SystemRequest};
+use crate::app::{MeasuredRequest, NamedScenario, SystemRequest};
+use crate::dataset::read_table;
 use crate::error::Result;
-use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, Scenario, ScenarioFile, ScenarioFolder};
+use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, Scenario, ScenarioFile, ScenarioFolder, SpecFile};
 
 /// What was said.
 static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -41,13 +42,6 @@ pub fn model_or_config(catalog: &Catalog, name_or_path: &str) -> Result<ModelArc
     Ok(model)
 }
 
-/// As [`Catalog::resolve`].
-pub fn resolve(catalog: &Catalog, folder: &ScenarioFolder) -> Result<Scenario> {
-    let scenario = catalog.resolve(folder)?;
-    remark_on_scenario(catalog, &scenario.file);
-    Ok(scenario)
-}
-
 fn remark_on_scenario(catalog: &Catalog, file: &ScenarioFile) {
     remark_on(catalog, Kind::Hardware, &file.hardware);
     remark_on(catalog, Kind::Model, &file.model);
@@ -63,4 +57,23 @@ pub fn remark_on_request(catalog: &Catalog, request: &SystemRequest) {
     }
     request.model.iter().for_each(|name| remark_on(catalog, Kind::Model, name));
     request.hardware.iter().for_each(|name| remark_on(catalog, Kind::Hardware, name));
+}
+
+/// Says what the names in scenarios are taken for.
+pub fn remark_on_folders(catalog: &Catalog, folders: Result<Vec<ScenarioFolder>>) {
+    for file in folders.into_iter().flatten().filter_map(|folder| ScenarioFile::read(&folder.scenario).ok()) {
+        remark_on_scenario(catalog, &file);
+    }
+}
+
+/// Says what the names in a request of measured systems are taken for.
+pub fn remark_on_measured(catalog: &Catalog, request: &MeasuredRequest) {
+    remark_on_folders(catalog, request.scenario_folders(catalog));
+    request.hardware.iter().for_each(|name| remark_on(catalog, Kind::Hardware, name));
+    request.model.iter().for_each(|name| remark_on(catalog, Kind::Model, name));
+    let table = request.table.iter().filter_map(|path| SpecFile::open(path).ok());
+    for group in table.filter_map(|file| read_table(&file, request.load.unwrap_or_default()).ok()).flatten() {
+        remark_on(catalog, Kind::Hardware, &group.key.hardware);
+        remark_on(catalog, Kind::Model, &group.key.model);
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::app::results_folder;
 use crate::error::Result;
 use crate::report::browser;
 
@@ -46,7 +47,7 @@ impl PageArgs {
         if !self.plot {
             return Ok(Vec::new());
         }
-        let folder = self.out.clone().unwrap_or_else(|| ["evaluations_results", kind, id].iter().collect());
+        let folder = self.out.clone().unwrap_or_else(|| results_folder(&[kind, id]));
         write(&folder, self.png)
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::Measurement;
 use crate::error::{Error, Result, did_you_mean};
 
@@ -75,7 +77,8 @@ impl Operator {
 }
 
 /// Comparisons that must all hold, as given to `--rows` and `--exclude`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RowFilter {
     text: String,
     comparisons: Vec<(Column, Operator, f64)>,
@@ -85,6 +88,20 @@ impl RowFilter {
     /// Whether a row passes.
     pub fn matches(&self, row: &Measurement) -> bool {
         self.comparisons.iter().all(|(column, operator, value)| operator.holds(column.value(row), *value))
+    }
+}
+
+impl TryFrom<String> for RowFilter {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<RowFilter> for String {
+    fn from(filter: RowFilter) -> Self {
+        filter.text
     }
 }
 

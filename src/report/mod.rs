@@ -41,7 +41,7 @@ pub use tables::insights::{
 pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
-use crate::app::{PlanAnswer, PredictAnswer, ReportAnswer, RooflineAnswer};
+use crate::app::{PlanAnswer, PredictAnswer, ReportAnswer, RooflineAnswer, results_folder};
 use crate::bench::{Probe, Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::comparison::CompareReport;
@@ -219,7 +219,7 @@ pub fn write_live_study(study: &LiveStudy, folder: &Path, png: bool) -> Result<V
 pub fn write_probe(probe: &Probe, hardware: &str, name: &str, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
     let figures = html::probe::probe_figures(probe);
     let page = html::probe::probe_page(probe, &figures);
-    let pages = folder.join("evaluations_results").join("probes").join(name);
+    let pages = folder.join(results_folder(&["probes", name]));
     let written = write_page("probe.html", &page, &figures, &pages, png)?;
     let mut output = OutputFolder::create(&folder.join("hardware"))?;
     output.stage(&format!("{name}.toml"), hardware.as_bytes())?;

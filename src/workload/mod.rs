@@ -20,6 +20,7 @@ use crate::error::{Error, Result, named};
 
 /// How requests reach the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LoadKind {
     /// A number of clients, each of which sends its next request when its last one ends.

@@ -11,6 +11,7 @@ use crate::spec::SpecFile;
 
 /// Errors of a kind of rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveErrors {
     /// Variant.
     pub variant: String,

@@ -1,7 +1,11 @@
 //! Answers as text for a terminal. A file is a command.
 
+pub mod check;
 pub mod compare;
+pub mod evaluate;
 mod explain;
+pub mod fit;
+pub mod fit_live;
 pub mod list;
 pub mod plan;
 pub mod predict;
@@ -89,6 +93,15 @@ pub fn caution_lines(cautions: &[String]) -> String {
 /// The files that were written, a line each.
 pub fn written_lines(files: &[PathBuf]) -> String {
     files.iter().map(|file| format!("wrote {}\n", file.display())).collect()
+}
+
+/// The files that a long job wrote, and how long it took.
+fn written_in_lines(files: &[PathBuf], elapsed_s: f64) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let lines: String = files.iter().map(|file| format!(" {}\n", file.display())).collect();
+    format!("\nWrote in {elapsed_s:.1} s\n{lines}")
 }
 
 /// A header and rows as CSV. The cells are numbers and single words, which need no quotes.

@@ -1,12 +1,20 @@
-//! The report for people.
+//! A check on the terminal, and as CI systems read it.
+
+mod github;
+mod junit;
 
 use std::fmt::Write;
 
-use crate::evaluation::{CheckMode, CheckReport, Comparison, LimitKind, signed};
-use crate::report::text::table;
+pub use github::github;
+pub use junit::junit;
 
-/// The report on the terminal.
-pub fn text(report: &CheckReport) -> String {
+use super::table;
+use crate::app::CheckAnswer;
+use crate::evaluation::{CheckMode, Comparison, LimitKind, signed};
+
+/// Each error against each limit, what was done, and the verdict.
+pub fn text(answer: &CheckAnswer) -> String {
+    let report = &answer.report;
     let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
     let verdict = |passed: bool| if passed { "passed" } else { "FAILED" }.to_owned();
     let limit = |one: &Comparison| match one.kind {
@@ -60,4 +68,46 @@ pub fn text(report: &CheckReport) -> String {
     }
     let _ = writeln!(text, "\n{}: {}", if report.passed() { "Passed" } else { "FAILED" }, report.verdict());
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::{CheckReport, ScenarioCheck};
+
+    #[test]
+    fn every_format_says_why_a_fit_failed() {
+        let check = ScenarioCheck {
+            scenario: "a<b".to_owned(),
+            estimator: "serving",
+            mode: CheckMode::Refit,
+            baseline: None,
+            data_changed: None,
+            comparisons: Vec::new(),
+            failure: Some("no start converged\n  help: more starts".to_owned()),
+            notes: vec!["no baseline".to_owned()],
+        };
+        let answer = CheckAnswer::new(CheckReport { scenarios: vec![check] }, 1.5);
+        assert!(text(&answer).contains(" failed: no start converged\n  help: more starts\n"));
+        assert!(text(&answer).ends_with("FAILED: 1 of 1 comparison failed\n"));
+        assert_eq!(
+            github(&answer),
+            "::error title=perfmodel check%3A a<b::no start converged%0A  help: more starts\n\
+             ::notice title=perfmodel check%3A a<b::no baseline\n"
+        );
+        assert_eq!(
+            junit(&answer),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <testsuites name=\"perfmodel check\" tests=\"1\" failures=\"1\" errors=\"0\" time=\"1.500\">\n  \
+             <testsuite name=\"a&lt;b\" tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\">\n    \
+             <testcase classname=\"a&lt;b\" name=\"the fit converges\"><failure type=\"fit\" \
+             message=\"no start converged&#10;  help: more starts\"/></testcase>\n    \
+             <system-out>no baseline</system-out>\n  </testsuite>\n</testsuites>\n"
+        );
+        assert!(
+            serde_json::to_string(&answer)
+                .unwrap()
+                .contains("\"failure\":\"no start converged\\n  help: more starts\"")
+        );
+    }
 }

@@ -1,9 +1,5 @@
 //! `perfmodel fit`, the main job.
 
-mod live;
-mod output;
-
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,20 +8,17 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::Format;
 use super::json::json_line;
-use super::select::MeasuredArgs;
+use super::measured_args::MeasuredArgs;
+use super::names::remark_on_measured;
 use super::system_args::name_and_value;
 use super::terminal::{print, spinner};
+use crate::app::{self, FitRequest, MOST_STARTS, Values, results_folder};
 use crate::calibration::{FitOptions, GroupKind};
 use crate::dataset::RowFilter;
 use crate::error::Result;
 use crate::estimator;
-use crate::evaluation::{StudyInput, run_study};
-use crate::report::{browser, write_study};
+use crate::report::{browser, text, write_live_study, write_study};
 use crate::spec::Catalog;
-use output::{output, text};
-
-/// More starts than this never helped and look like a slip.
-const MOST_STARTS: usize = 10_000;
 
 /// Arguments of `fit`.
 #[derive(Debug, Args)]
@@ -101,15 +94,27 @@ pub struct FitArgs {
 }
 
 impl FitArgs {
-    fn options(&self) -> FitOptions {
-        FitOptions {
+    fn request(&self) -> FitRequest {
+        FitRequest {
+            measured: self.measured.request(),
+            estimator: self.estimator.clone(),
+            fix: Values(self.fix.clone()),
+            free: self.free.clone(),
+            no_priors: self.no_priors,
+            rows: self.rows.clone(),
+            exclude: self.exclude.clone(),
             seed: self.seed,
             starts: self.starts,
             max_iterations: self.max_iterations,
-            fixed: self.fix.clone(),
-            freed: self.free.clone(),
-            priors: !self.no_priors,
+            validate: !self.no_validate,
+            leave_out: self.leave_out.clone(),
+            ..FitRequest::default()
         }
+    }
+
+    /// Where results are written.
+    fn folder(&self, parts: &[&str]) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| results_folder(parts))
     }
 }
 
@@ -125,53 +130,37 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
 }
 
 /// Runs the main job.
-pub fn run(catalog: &Catalog, args: FitArgs) -> Result<()> {
+pub fn run(catalog: &Catalog, args: &FitArgs) -> Result<()> {
     let started = Instant::now();
-    if let Some((hardware, runs)) = args.measured.live(catalog)? {
-        return live::run(&args, &hardware, runs, started);
-    }
-    let estimator = estimator::by_name(&args.estimator)?;
-    let measured = args.measured.resolve(catalog)?;
+    let request = args.request();
     if args.png {
         // Better now than after the fit.
         browser()?;
     }
-    let folder =
-        args.out.clone().unwrap_or_else(|| ["evaluations_results", &measured.id, estimator.name()].iter().collect());
-    let options = args.options();
-    let input = StudyInput {
-        id: measured.id,
-        members: measured.members,
-        keep: args.rows,
-        exclude: args.exclude,
-        estimator,
-        options,
-        validate: !args.no_validate,
-        leave_out: args.leave_out,
-    };
-
+    remark_on_measured(catalog, &request.measured);
     let bar = spinner("fitting");
-    let study = run_study(input, &|done, total| bar.set_message(format!("validating, fold {done} of {total}")))?;
-    bar.set_message("writing");
-    let files = write_study(&study, &folder, args.png)?;
-    bar.finish_and_clear();
-
-    match args.format {
-        Format::Json => {
-            let output = output(&study, files, started.elapsed().as_secs_f64());
-            print(&json_line(&output)?)
-        }
-        Format::Table => {
-            let mut text = text(&study);
-            if !measured.unknown.is_empty() {
-                // Writing to a String cannot fail.
-                let _ = writeln!(text, "Left out, unknown here: {}", measured.unknown.join(", "));
-            }
-            let _ = writeln!(text, "\nWrote in {:.1} s", started.elapsed().as_secs_f64());
-            for file in files {
-                let _ = writeln!(text, " {}", file.display());
-            }
-            print(&text)
-        }
+    if !request.measured.live.is_empty() {
+        let mut answer = app::fit_live(catalog, &request)?;
+        let ids: Vec<&str> = answer.runs.iter().map(|run| run.id.as_str()).collect();
+        let folder = args.folder(&["live_fits", &ids.join("+")]);
+        bar.set_message("writing");
+        answer.files = write_live_study(&answer.study, &folder, args.png)?;
+        bar.finish_and_clear();
+        answer.elapsed_s = started.elapsed().as_secs_f64();
+        return print(&match args.format {
+            Format::Json => json_line(&answer)?,
+            Format::Table => text::fit_live::text(&answer),
+        });
     }
+    let validating = |done, total| bar.set_message(format!("validating, fold {done} of {total}"));
+    let mut answer = app::fit(catalog, &request, &validating)?;
+    let folder = args.folder(&[&answer.study.id, answer.estimator]);
+    bar.set_message("writing");
+    answer.files = write_study(&answer.study, &folder, args.png)?;
+    bar.finish_and_clear();
+    answer.elapsed_s = started.elapsed().as_secs_f64();
+    print(&match args.format {
+        Format::Json => json_line(&answer)?,
+        Format::Table => text::fit::text(&answer),
+    })
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::evaluation::{CheckReport, ScenarioCheck};
+use crate::app::CheckAnswer;
+use crate::evaluation::ScenarioCheck;
 
 /// A test suite for each scenario, a test case for each comparison.
-pub fn junit(report: &CheckReport, elapsed_s: f64) -> String {
+pub fn junit(answer: &CheckAnswer) -> String {
+    let CheckAnswer { report, elapsed_s, .. } = answer;
     let sum = |count: fn(&ScenarioCheck) -> usize| report.scenarios.iter().map(count).sum::<usize>();
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     // Writing to a String cannot fail.

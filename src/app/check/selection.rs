@@ -1,55 +1,74 @@
-//! From flags and the file of limits to what is checked against what.
+//! From a request and the file of limits to what is checked against what.
 
 use std::path::{Path, PathBuf};
 
-use super::CheckArgs;
-use crate::app::{default_estimator, matching};
+use super::CheckRequest;
+use crate::app::matching;
+use crate::app::measured::{each_once, scenario_member};
+use crate::app::system::{NamedScenario, default_estimator, results_folder};
 use crate::calibration::CalibrationRecord;
-use crate::cli::select::{each_once, scenario_member};
 use crate::error::{Error, Result};
 use crate::estimator;
 use crate::evaluation::{CheckConfig, CheckInput, CheckMode, CheckSettings, StudyMember};
-use crate::spec::{Catalog, Kind, ScenarioFolder};
+use crate::spec::{Catalog, Kind, ScenarioFolder, SpecFile};
 
-/// What the arguments ask to check.
-///
-/// # Errors
-/// A scenario, a baseline or the file of limits is missing or wrong, or there is nothing to check.
-pub fn inputs(catalog: &Catalog, args: &CheckArgs) -> Result<Vec<CheckInput>> {
-    let selection = Selection { catalog, config: args.config(catalog)?, flags: args.settings()? };
-    let folders = selection.folders(args)?;
-    let members =
-        folders.iter().map(|folder| scenario_member(catalog, folder, 0)).collect::<Result<Vec<StudyMember>>>()?;
-    let inputs = members.iter().map(|member| selection.input(member, &members)).collect::<Result<_>>()?;
-    Ok(together(inputs))
-}
+/// The file of limits that is read where it lies in the current folder.
+const CONFIG_FILE: &str = "perfmodel-check.toml";
 
 /// Where scenarios come from: the catalogue and the folders that the file of limits names.
-struct Selection<'a> {
+pub struct Selection<'a> {
     catalog: &'a Catalog,
     config: CheckConfig,
-    flags: CheckSettings,
+    /// What the request says.
+    asked: CheckSettings,
 }
 
-impl Selection<'_> {
+impl<'a> Selection<'a> {
+    /// Reads the file of limits: the named one, else the one of the current folder, else an empty one.
+    pub fn new(catalog: &'a Catalog, request: &CheckRequest) -> Result<Self> {
+        let path = match &request.config {
+            Some(path) => Some(path.as_path()),
+            None => Some(Path::new(CONFIG_FILE)).filter(|path| path.is_file()),
+        };
+        let config = match path {
+            Some(path) => {
+                let folder = path.parent().unwrap_or_else(|| Path::new(""));
+                CheckConfig::read(&SpecFile::open(path)?, folder, &catalog.ids(Kind::Scenario))?
+            }
+            None => CheckConfig::default(),
+        };
+        Ok(Self { catalog, config, asked: request.settings()? })
+    }
+
+    /// What is to be checked; scenarios that were fitted together are together.
+    pub fn inputs(&self, request: &CheckRequest) -> Result<Vec<CheckInput>> {
+        let folders = self.folders(request)?;
+        let members = folders
+            .iter()
+            .map(|folder| scenario_member(self.catalog, folder, 0))
+            .collect::<Result<Vec<StudyMember>>>()?;
+        let inputs = members.iter().map(|member| self.input(member, &members)).collect::<Result<_>>()?;
+        Ok(together(inputs))
+    }
+
     /// The scenarios to check, each once.
-    fn folders(&self, args: &CheckArgs) -> Result<Vec<ScenarioFolder>> {
+    pub fn folders(&self, request: &CheckRequest) -> Result<Vec<ScenarioFolder>> {
         let mut known = self.catalog.ids(Kind::Scenario);
         let own: Vec<String> = self.config.scenarios.keys().filter(|id| !known.contains(id)).cloned().collect();
         known.extend(own);
         let mut ids = Vec::new();
-        if !args.scenario.is_empty() || !args.scenario_dir.is_empty() {
-            for name in &args.scenario {
+        if !request.scenario.is_empty() {
+            for name in &request.scenario {
                 ids.extend(matching("scenario", name, &known)?);
             }
-        } else if let Some(path) = &args.baseline {
+        } else if let Some(path) = &request.baseline {
             ids = CalibrationRecord::open(path)?.scenarios.into_iter().map(|scenario| scenario.scenario).collect();
             if let Some(id) = ids.iter().find(|id| !known.contains(id)) {
                 return Err(Error::input(format!(
                     "the baseline is of `{id}`, which is not a scenario that perfmodel knows"
                 ))
                 .at(path)
-                .help("give its folder with --scenario-dir; `perfmodel init DIR` writes one to fill in"));
+                .help("give its folder with --scenario; `perfmodel init DIR` writes one to fill in"));
             }
         } else if !self.config.scenarios.is_empty() {
             ids = self.config.scenarios.keys().cloned().collect();
@@ -62,18 +81,15 @@ impl Selection<'_> {
                 ));
             }
         }
-        let mut folders = ids.iter().map(|id| self.folder(id)).collect::<Result<Vec<_>>>()?;
-        for dir in &args.scenario_dir {
-            folders.push(Catalog::scenario_folder_at(dir)?);
-        }
+        let folders = ids.iter().map(|id| self.folder(id)).collect::<Result<Vec<_>>>()?;
         each_once(folders.iter().map(|folder| folder.id.as_str()).collect())?;
         Ok(folders)
     }
 
-    /// The files of a scenario: of its own folder if the file of limits names one, else of the catalogue.
+    /// The files of a scenario: of its own folder if the file of limits names one, else by its id or folder.
     fn folder(&self, id: &str) -> Result<ScenarioFolder> {
         let Some(dir) = self.config.scenarios.get(id).and_then(|settings| settings.folder.as_ref()) else {
-            return self.catalog.scenario_folder(id);
+            return Ok(NamedScenario::find(self.catalog, id)?.files);
         };
         let folder = Catalog::scenario_folder_at(dir)?;
         if folder.id != id {
@@ -84,21 +100,21 @@ impl Selection<'_> {
         Ok(folder)
     }
 
-    /// What flags and the file say. Limits of the file are on errors of the estimator that it names; with another one asked
+    /// What the request and the file say. Limits of the file are on errors of the estimator that it names; with another one asked
     /// for, only the largest regression is left of them.
     fn settings(&self, id: &str) -> CheckSettings {
         let mut file = self.config.settings(id);
         let of_file = file.estimator.unwrap_or(default_estimator().name());
-        if self.flags.estimator.is_some_and(|asked| asked != of_file) {
+        if self.asked.estimator.is_some_and(|asked| asked != of_file) {
             file.limits = file.limits.only_regression();
         }
-        self.flags.clone().or(file)
+        self.asked.clone().or(file)
     }
 
     /// Where the results of a scenario lie, if they are there.
     fn default_baseline(&self, id: &str) -> Option<PathBuf> {
         let estimator = self.settings(id).estimator.unwrap_or(default_estimator().name());
-        let path: PathBuf = ["evaluations_results", id, estimator, "calibration.toml"].iter().collect();
+        let path = results_folder(&[id, estimator]).join("calibration.toml");
         path.is_file().then_some(path)
     }
 
@@ -115,11 +131,9 @@ impl Selection<'_> {
         };
         if baseline.is_none() {
             let missing = |what: &str| {
-                Error::input(format!("`{}` has no baseline: {what}", member.id)).help(format!(
-                    "give --baseline FILE, or make one with `perfmodel fit` (evaluations_results/{}/{}/calibration.toml)",
-                    member.id,
-                    estimator.name()
-                ))
+                let beside = results_folder(&[&member.id, estimator.name()]).join("calibration.toml");
+                Error::input(format!("`{}` has no baseline: {what}", member.id))
+                    .help(format!("give --baseline FILE, or make one with `perfmodel fit` ({})", beside.display()))
             };
             if mode == CheckMode::Evaluate {
                 return Err(missing("mode evaluate predicts with its values"));
@@ -131,7 +145,7 @@ impl Selection<'_> {
                 return Err(missing("without one and without a limit such as --max-itl-mape 5 nothing could fail"));
             }
         }
-        if mode == CheckMode::Evaluate && self.flags.limits.limits_left_out() {
+        if mode == CheckMode::Evaluate && self.asked.limits.limits_left_out() {
             return Err(Error::input("mode evaluate fits nothing, so there are no left-out errors to limit")
                 .help("drop --max-left-out-…, or use --mode refit"));
         }
@@ -166,7 +180,7 @@ impl Selection<'_> {
                                 error.message()
                             ))
                             .at(path)
-                            .help("give it with --scenario-dir, or use --mode evaluate, which needs only the scenario itself")
+                            .help("give its folder with --scenario, or use --mode evaluate, which needs only the scenario itself")
                         })?,
                 };
                 Ok(StudyMember { campaign: recorded.campaign, ..member })

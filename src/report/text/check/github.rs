@@ -3,17 +3,17 @@
 
 use std::fmt::Write;
 
-use crate::evaluation::CheckReport;
+use crate::app::CheckAnswer;
 
 /// An error for each limit that does not hold, a notice for each note.
-pub fn github(report: &CheckReport) -> String {
+pub fn github(answer: &CheckAnswer) -> String {
     let mut lines = String::new();
     let mut command = |kind: &str, scenario: &str, message: &str| {
         let title = property(&format!("perfmodel check: {scenario}"));
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "::{kind} title={title}::{}", data(message));
     };
-    for check in &report.scenarios {
+    for check in &answer.report.scenarios {
         for one in check.comparisons.iter().filter(|one| !one.passed()) {
             command("error", &check.scenario, &one.finding());
         }
