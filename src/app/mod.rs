@@ -40,6 +40,8 @@
 
 #[cfg(feature = "logs")]
 pub mod compare;
+#[cfg(feature = "logs")]
+pub mod import;
 mod init;
 mod list;
 mod numbers;
@@ -56,6 +58,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "logs")]
 pub use compare::{CompareAnswer, CompareRequest, compare};
+#[cfg(feature = "logs")]
+pub use import::{ImportAnswer, ImportRequest, import};
 pub use init::{InitAnswer, init};
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use numbers::Numbers;

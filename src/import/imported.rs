@@ -47,6 +47,19 @@ impl Imported {
         self.tools.iter().flat_map(of).collect()
     }
 
+    /// What the files say of the system, of each thing the first that says it.
+    pub fn facts(&self) -> Facts {
+        self.points.iter().map(|point| point.facts.clone()).fold(Facts::default(), |known, found| Facts {
+            model: known.model.or(found.model),
+            engine: known.engine.or(found.engine),
+            hardware: known.hardware.or(found.hardware),
+            family: known.family.or(found.family),
+            tensor_parallel: known.tensor_parallel.or(found.tensor_parallel),
+            precision: known.precision.or(found.precision),
+            kv_precision: known.kv_precision.or(found.kv_precision),
+        })
+    }
+
     /// With another one's results behind its own.
     pub fn with(mut self, other: Self) -> Self {
         self.add(other);

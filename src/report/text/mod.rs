@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod explain;
+pub mod import;
 pub mod list;
 pub mod plan;
 pub mod predict;
