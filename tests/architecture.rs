@@ -104,6 +104,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
             "evaluation",
             "requests",
             "comparison",
+            "import",
             "insights",
             "spec",
         ],

@@ -72,6 +72,8 @@ pub mod compare;
 mod evaluate;
 mod fit;
 mod fit_live;
+#[cfg(feature = "logs")]
+pub mod import;
 mod init;
 mod list;
 mod measured;
@@ -97,6 +99,8 @@ pub use fit::{
     ValidationAnswer, fit,
 };
 pub use fit_live::{BreakEvenAnswer, FitLiveAnswer, LiveRunAnswer, UnseenAnswer, fit_live};
+#[cfg(feature = "logs")]
+pub use import::{ImportAnswer, ImportRequest, import};
 pub use init::{InitAnswer, init};
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use measured::{LiveMeasured, Measured, MeasuredRequest};

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{
     CheckAnswer, CheckRequest, CompareAnswer, CompareRequest, EvaluateAnswer, EvaluateRequest, FitAnswer,
-    FitLiveAnswer, FitRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PredictAnswer, PredictRequest,
-    ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
+    FitLiveAnswer, FitRequest, ImportAnswer, ImportRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest,
+    PredictAnswer, PredictRequest, ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
 };
 
 /// Every schema with the name of its file.
@@ -33,6 +33,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("roofline.request.schema.json", request::<RooflineRequest>("What `app::roofline` is asked")),
         ("compare.schema.json", answer::<CompareAnswer>("What `perfmodel compare --format json` prints")),
         ("compare.request.schema.json", request::<CompareRequest>("What `app::compare` is asked")),
+        ("import.schema.json", answer::<ImportAnswer>("What `perfmodel import --format json` prints")),
+        ("import.request.schema.json", request::<ImportRequest>("What `app::import` is asked")),
     ]
 }
 

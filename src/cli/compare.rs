@@ -208,9 +208,6 @@ fn id(report: &CompareReport) -> String {
 pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
     args.page.check()?;
     let request = args.request();
-    if request.system.is_named() {
-        names::remark_on_request(catalog, &request.system);
-    }
     let progress = spinner("reading and comparing");
     let mut answer = app::compare(catalog, &request)?;
     let drawing = CompareDrawing { log: args.log, bins: args.bins.map(usize::from) };
@@ -218,6 +215,7 @@ pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
         write_comparison(&answer.report, drawing, folder, png)
     })?;
     progress.finish_and_clear();
+    names::remark_on_request(catalog, &request.system);
     notes(&answer.notes);
     match args.format {
         Format::Json => print(&json_line(&answer)?)?,

@@ -7,11 +7,43 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::imported::Imported;
 use super::json::{Summary, capped, finite, load, values};
 use super::point::{Facts, Latency, Load, Point};
-use super::read::Imported;
+use super::reader::{CsvReader, Reader};
 use super::tool::Tool;
 use crate::error::{Error, Result};
+
+/// AIPerf, whose export names its version, or counts its errors as all versions do.
+pub const AIPERF: Reader = Reader {
+    tool: Tool::Aiperf,
+    tells: |keys| keys.time_to_first_token.is_some() && (keys.aiperf_version.is_some() || keys.error_summary.is_some()),
+    read: |text, path| read(text, path, Tool::Aiperf),
+    csv: Some(CsvReader {
+        tells: |text, path| is_csv(text) && !is_of_genai_perf(path),
+        read: |text, path| read_csv(text, path, Tool::Aiperf),
+    }),
+};
+
+/// GenAI-Perf, whose export has the same metrics beside its settings.
+pub const GENAI_PERF: Reader = Reader {
+    tool: Tool::GenaiPerf,
+    tells: |keys| keys.time_to_first_token.is_some() && keys.input_config.is_some(),
+    read: |text, path| read(text, path, Tool::GenaiPerf),
+    csv: Some(CsvReader {
+        tells: |text, path| is_csv(text) && is_of_genai_perf(path),
+        read: |text, path| read_csv(text, path, Tool::GenaiPerf),
+    }),
+};
+
+fn is_csv(text: &[u8]) -> bool {
+    text.starts_with(b"Metric,")
+}
+
+/// Nothing but its name tells a CSV of GenAI-Perf from one of AIPerf.
+fn is_of_genai_perf(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"))
+}
 
 /// A metric with its unit.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -54,7 +86,7 @@ struct Export {
     was_cancelled: Option<bool>,
 }
 
-pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
+fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     let mut imported = Imported::of(tool);
     for export in values::<Export>(text, path)? {
         let phase = measured_phase(&export.input_config);
@@ -115,7 +147,7 @@ fn model(config: &Value) -> Option<String> {
 }
 
 /// The CSV: `Metric,avg,min,…` with units in the names, then an empty line and `Metric,Value`.
-pub fn read_csv(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
+fn read_csv(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     let mut imported = Imported::of(tool);
     let wrong = |error: csv::Error| {
         Error::input(format!("this is no CSV ({error})")).at(path).help("give the file as the tool wrote it")

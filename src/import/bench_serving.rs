@@ -7,11 +7,31 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::imported::Imported;
 use super::json::{NumberOrText, capped, load, objects};
 use super::point::{Facts, Latency, Load, Point, drafted, unmodelled};
-use super::read::Imported;
+use super::reader::Reader;
 use super::tool::Tool;
 use crate::error::Result;
+
+/// SGLang, which writes the keys of vLLM and some of its own.
+pub const SGLANG: Reader = Reader {
+    tool: Tool::Sglang,
+    tells: |keys| {
+        let own = [&keys.mean_e2e_latency_ms, &keys.random_input_len, &keys.total_output_tokens_retokenized];
+        keys.mean_ttft_ms.is_some() && own.iter().any(|key| key.is_some())
+    },
+    read: |text, path| read(text, path, Tool::Sglang),
+    csv: None,
+};
+
+/// vLLM.
+pub const VLLM: Reader = Reader {
+    tool: Tool::Vllm,
+    tells: |keys| keys.mean_ttft_ms.is_some(),
+    read: |text, path| read(text, path, Tool::Vllm),
+    csv: None,
+};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -98,7 +118,7 @@ fn engine(backend: &str) -> Option<String> {
     (!name.is_empty() && !name.starts_with("openai")).then(|| name.to_owned())
 }
 
-pub fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
+fn read(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
     let mut imported = Imported::of(tool);
     let runs: Vec<Run> = objects(text, path)?;
     let several = runs.len() > 1;

@@ -4,11 +4,23 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::imported::Imported;
 use super::json::{Summary, finite, values};
 use super::point::{Facts, Latency, Load, Point};
-use super::read::Imported;
+use super::reader::{CsvReader, Reader};
 use super::tool::Tool;
 use crate::error::{Error, Result};
+
+/// GuideLLM.
+pub const READER: Reader = Reader {
+    tool: Tool::Guidellm,
+    tells: |keys| keys.benchmarks.is_some(),
+    read,
+    csv: Some(CsvReader {
+        tells: |text, _| text.starts_with(b"Run Info,") || text.starts_with(b"Type,Run Id,"),
+        read: read_csv,
+    }),
+};
 
 #[derive(Debug, Deserialize)]
 struct Report {
@@ -101,7 +113,7 @@ fn load(kind: &str, streams: Option<f64>, rate: Option<f64>) -> Load {
     }
 }
 
-pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
+fn read(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::Guidellm);
     for report in values::<Report>(text, path)? {
         for (index, benchmark) in report.benchmarks.into_iter().enumerate() {
@@ -172,7 +184,7 @@ fn below_header(mut records: Vec<csv::StringRecord>) -> Option<(Vec<csv::StringR
 }
 
 /// The CSV: a header of three rows, of one before 0.4, then a row for each benchmark.
-pub fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
+fn read_csv(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::Guidellm);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text);
     let records: Vec<csv::StringRecord> = reader.records().collect::<csv::Result<_>>().map_err(|error| {

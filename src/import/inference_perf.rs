@@ -4,11 +4,16 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::imported::Imported;
 use super::json::{Summary, values};
 use super::point::{Load, Point};
-use super::read::Imported;
+use super::reader::Reader;
 use super::tool::Tool;
 use crate::error::Result;
+
+/// inference-perf.
+pub const READER: Reader =
+    Reader { tool: Tool::InferencePerf, tells: |keys| keys.load_summary.is_some(), read, csv: None };
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -64,7 +69,7 @@ const BEHIND: f64 = 0.95;
 const CLOSING_CHUNK: &str = "inference-perf before 0.7 takes the chunk that closes an answer for a token: where the server sends one, \
                              ITL is low by one part in the number of output tokens";
 
-pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
+fn read(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::InferencePerf);
     for stage in values::<Stage>(text, path)? {
         let origin = path.display().to_string();

@@ -4,11 +4,16 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::imported::Imported;
 use super::json::{NumberOrText, objects};
 use super::point::{Facts, Latency, Load, Point, drafted, unmodelled};
-use super::read::Imported;
+use super::reader::Reader;
 use super::tool::Tool;
 use crate::error::Result;
+
+/// InferenceMAX.
+pub const READER: Reader =
+    Reader { tool: Tool::InferenceMax, tells: |keys| keys.tput_per_gpu.is_some(), read, csv: None };
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -62,7 +67,7 @@ fn device(name: &str) -> Option<&'static str> {
     DEVICES.iter().find(|(known, _)| *known == short).map(|(_, id)| *id)
 }
 
-pub fn read(text: &[u8], path: &Path) -> Result<Imported> {
+fn read(text: &[u8], path: &Path) -> Result<Imported> {
     let mut imported = Imported::of(Tool::InferenceMax);
     for aggregate in objects::<Aggregate>(text, path)? {
         let number = |value: &Option<NumberOrText>| value.as_ref().and_then(NumberOrText::finite);

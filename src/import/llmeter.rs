@@ -1,7 +1,7 @@
 //! LLMeter's folders, summed up from their requests.
 
+use super::imported::Imported;
 use super::point::{Facts, Latency, Load, Point};
-use super::read::Imported;
 use super::tool::Tool;
 use crate::requests::{Dimension, Measured, Run};
 use crate::stats::{Moments, QuantileRule};

@@ -25,18 +25,21 @@
 mod aiperf;
 mod bench_serving;
 mod guidellm;
+mod imported;
 mod inference_perf;
 mod inferencemax;
 mod json;
 mod llmeter;
 mod point;
 mod read;
+mod reader;
 mod rows;
 mod system;
 mod tool;
 
+pub use imported::Imported;
 pub use point::{Facts, Latency, Load, Point};
-pub use read::{Imported, parse, read};
+pub use read::{parse, read};
 pub use rows::{Row, Rows, rows};
 pub use system::{OfSystem, Wanted, mixed, of_system, precision};
 pub use tool::Tool;

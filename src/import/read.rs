@@ -1,79 +1,32 @@
 //! From a path to the results that lie there: which tool wrote them, and what they say.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
+use super::imported::Imported;
 use super::json::{Telling, values};
-use super::point::{Facts, Point};
+use super::reader::Reader;
 use super::tool::Tool;
 use super::{aiperf, bench_serving, guidellm, inference_perf, inferencemax, llmeter};
 use crate::error::{Error, Result};
 use crate::requests::json::without_mark;
 use crate::requests::{self, read_bytes};
-use crate::workload::LoadKind;
+
+/// Every reader of files, in the order in which they are asked whose a file is: one whose keys others have too comes behind those.
+const READERS: [Reader; 7] = [
+    inferencemax::READER,
+    inference_perf::READER,
+    guidellm::READER,
+    aiperf::AIPERF,
+    aiperf::GENAI_PERF,
+    bench_serving::SGLANG,
+    bench_serving::VLLM,
+];
 
 /// Folders below the one that is given.
 const DEPTH: usize = 4;
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Imported {
-    /// The tools that wrote it.
-    pub tools: BTreeSet<Tool>,
-    /// Every load.
-    pub points: Vec<Point>,
-    /// What to beware of.
-    pub warnings: Vec<String>,
-    /// Files that no reader knows.
-    pub unknown: Vec<PathBuf>,
-}
-
-impl Imported {
-    /// Nothing yet, of a tool.
-    pub(super) fn of(tool: Tool) -> Self {
-        Self { tools: BTreeSet::from([tool]), ..Self::nothing() }
-    }
-
-    fn nothing() -> Self {
-        Self { tools: BTreeSet::new(), points: Vec::new(), warnings: Vec::new(), unknown: Vec::new() }
-    }
-
-    /// Adds what a file says of the system: of the loads read since the last one.
-    pub(super) fn add_facts(&mut self, facts: &Facts) {
-        for point in self.points.iter_mut().filter(|point| point.facts == Facts::default()) {
-            point.facts = facts.clone();
-        }
-    }
-
-    /// What was taken for what, of every tool, where loads of that kind were taken.
-    pub fn conversions(&self, load: LoadKind) -> Vec<String> {
-        let of = |tool: &Tool| {
-            let whose = if self.tools.len() > 1 { format!("{}: ", tool.title()) } else { String::new() };
-            tool.conversions(load).map(move |conversion| format!("{whose}{conversion}"))
-        };
-        self.tools.iter().flat_map(of).collect()
-    }
-
-    /// With another one's results behind its own.
-    pub fn with(mut self, other: Self) -> Self {
-        self.add(other);
-        self
-    }
-
-    fn add(&mut self, other: Self) {
-        self.tools.extend(other.tools);
-        self.points.extend(other.points);
-        for warning in other.warnings {
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
-        self.unknown.extend(other.unknown);
-    }
-}
 
 /// Reads a file, or every result file of a folder; `tool` if it is known, else each file tells its own.
 ///
@@ -208,16 +161,12 @@ pub fn parse(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Impo
 
 /// Reads the text of a file as the result of a tool; LLMeter's by its path, as its runs are more than a text.
 fn parse_as(text: &[u8], path: &Path, tool: Tool) -> Result<Imported> {
-    let is_csv = ending(path) == "csv";
-    match tool {
-        Tool::Aiperf | Tool::GenaiPerf if is_csv => aiperf::read_csv(text, path, tool),
-        Tool::Aiperf | Tool::GenaiPerf => aiperf::read(text, path, tool),
-        Tool::Vllm | Tool::Sglang => bench_serving::read(text, path, tool),
-        Tool::Guidellm if is_csv => guidellm::read_csv(text, path),
-        Tool::Guidellm => guidellm::read(text, path),
-        Tool::InferencePerf => inference_perf::read(text, path),
-        Tool::InferenceMax => inferencemax::read(text, path),
-        Tool::Llmeter => requests::open(path).map(llmeter::summed),
+    let Some(reader) = READERS.iter().find(|reader| reader.tool == tool) else {
+        return requests::open(path).map(llmeter::summed);
+    };
+    match &reader.csv {
+        Some(csv) if ending(path) == "csv" => (csv.read)(text, path),
+        _ => (reader.read)(text, path),
     }
 }
 
@@ -250,12 +199,8 @@ fn whose(text: &[u8], path: &Path, tool: Option<Tool>) -> Result<Option<Tool>> {
 fn told(text: &[u8], path: &Path) -> Result<Option<Tool>> {
     let text = without_mark(text);
     if ending(path) == "csv" {
-        let genai = path.file_name().is_some_and(|name| name.to_string_lossy().contains("genai_perf"));
-        return Ok(if text.starts_with(b"Metric,") {
-            Some(if genai { Tool::GenaiPerf } else { Tool::Aiperf })
-        } else {
-            (text.starts_with(b"Run Info,") || text.starts_with(b"Type,Run Id,")).then_some(Tool::Guidellm)
-        });
+        let tells = |reader: &&Reader| reader.csv.as_ref().is_some_and(|csv| (csv.tells)(text, path));
+        return Ok(READERS.iter().find(tells).map(|reader| reader.tool));
     }
     if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return Ok(None);
@@ -279,24 +224,20 @@ fn tool_of_keys(telling: &Telling, path: &Path) -> Result<Option<Tool>> {
             .at(path)
             .help("give the file that sums them up, profile_export_aiperf.json; `perfmodel compare` reads this one"));
     }
-    let sglang = telling.mean_e2e_latency_ms.is_some()
-        || telling.random_input_len.is_some()
-        || telling.total_output_tokens_retokenized.is_some();
-    Ok(if telling.tput_per_gpu.is_some() {
-        Some(Tool::InferenceMax)
-    } else if telling.load_summary.is_some() {
-        Some(Tool::InferencePerf)
-    } else if telling.benchmarks.is_some() {
-        Some(Tool::Guidellm)
-    } else if telling.time_to_first_token.is_some()
-        && (telling.aiperf_version.is_some() || telling.error_summary.is_some())
-    {
-        Some(Tool::Aiperf)
-    } else if telling.time_to_first_token.is_some() && telling.input_config.is_some() {
-        Some(Tool::GenaiPerf)
-    } else if telling.mean_ttft_ms.is_some() {
-        Some(if sglang { Tool::Sglang } else { Tool::Vllm })
-    } else {
-        None
-    })
+    Ok(READERS.iter().find(|reader| (reader.tells)(telling)).map(|reader| reader.tool))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_whose_results_are_files_has_one_reader() {
+        let mut tools: Vec<Tool> = READERS.iter().map(|reader| reader.tool).collect();
+        tools.push(Tool::Llmeter);
+        tools.sort();
+        let mut all = Tool::ALL.to_vec();
+        all.sort();
+        assert_eq!(tools, all);
+    }
 }

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result, named};
 use crate::workload::LoadKind;
 
 /// A measuring tool whose results are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Tool {
     /// AIPerf.
     Aiperf,
@@ -24,6 +28,7 @@ pub enum Tool {
     /// LLMeter.
     Llmeter,
     /// InferenceMAX (InferenceX).
+    #[serde(rename = "inferencemax")]
     InferenceMax,
 }
 

@@ -123,6 +123,15 @@ fn probabilities(flag: &str, percentiles: &[f64]) -> Result<Vec<f64>> {
     }
 }
 
+/// Checks a number of clients.
+pub(super) fn check_clients(clients: Option<u32>) -> Result<()> {
+    match clients {
+        Some(clients) if !CLIENTS.contains(&clients) => Err(Error::input(format!("--concurrency is {clients}"))
+            .help(format!("give a number from {} to {}", CLIENTS.start(), CLIENTS.end()))),
+        _ => Ok(()),
+    }
+}
+
 /// A limit in seconds.
 fn limit(flag: &str, ms: Option<f64>) -> Result<Option<f64>> {
     match ms {
@@ -184,13 +193,7 @@ impl CompareRequest {
 
     /// The system that is named; `None` where none is.
     fn target(&self, catalog: &Catalog) -> Result<Option<ResolvedSystem>> {
-        if let Some(clients) = self.concurrency.filter(|clients| !CLIENTS.contains(clients)) {
-            return Err(Error::input(format!("--concurrency is {clients}")).help(format!(
-                "give a number from {} to {}",
-                CLIENTS.start(),
-                CLIENTS.end()
-            )));
-        }
+        check_clients(self.concurrency)?;
         if self.system.is_named() {
             return self.system.resolve(catalog).map(Some);
         }

@@ -6,6 +6,7 @@ pub mod evaluate;
 mod explain;
 pub mod fit;
 pub mod fit_live;
+pub mod import;
 pub mod list;
 pub mod plan;
 pub mod predict;
