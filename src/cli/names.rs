@@ -7,7 +7,7 @@ use super::terminal::remark;
 use crate::app::{MeasuredRequest, NamedScenario, SystemRequest};
 use crate::dataset::read_table;
 use crate::error::Result;
-use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, Scenario, ScenarioFile, ScenarioFolder, SpecFile};
+use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, ScenarioFile, ScenarioFolder, SpecFile};
 
 /// What was said.
 static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -26,13 +26,6 @@ pub fn hardware(catalog: &Catalog, name: &str) -> Result<Hardware> {
     let device = catalog.hardware(name)?;
     remark_on(catalog, Kind::Hardware, name);
     Ok(device)
-}
-
-/// As [`Catalog::model`].
-pub fn model(catalog: &Catalog, name: &str) -> Result<ModelArchitecture> {
-    let model = catalog.model(name)?;
-    remark_on(catalog, Kind::Model, name);
-    Ok(model)
 }
 
 /// As [`Catalog::model_or_config`].

@@ -24,7 +24,7 @@ use crate::passes::LiveParameters;
 use crate::poe::Rule;
 use crate::report::text::written_lines;
 use crate::report::{browser, write_live_page, write_live_rows};
-use crate::spec::{Catalog, hf_config_at};
+use crate::spec::{Catalog, Kind, hf_config_at};
 use crate::units::{BytesPerSec, FlopsPerSec};
 
 /// Folder of all live runs.
@@ -307,7 +307,11 @@ fn target(catalog: &Catalog, args: &BenchArgs, config: &BenchConfig, device: Liv
     let configuration = if given.is_dir() { given.join("config.json") } else { given.to_owned() };
     let shape = match hf_config_at(&config.model)? {
         Some(architecture) => ModelShape::new(&architecture)?.with_constants_of(&configuration)?,
-        None => ModelShape::new(&names::model(catalog, &config.model)?)?,
+        None => {
+            let model = catalog.model(&config.model)?;
+            names::remark_on(catalog, Kind::Model, &config.model);
+            ModelShape::new(&model)?
+        }
     };
     let has_weights = given.is_dir()
         && ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| given.join(name).is_file());
