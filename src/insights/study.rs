@@ -177,7 +177,7 @@ impl ServingStudy {
         let curve = |kind: &VariantKind| -> Result<VariantCurve> {
             let variant = Variant::of(model, *kind)?;
             let own = variant.own;
-            let system = System::new(hardware.clone(), variant.model, deployment.clone())?;
+            let system = System::new(hardware.clone(), variant.model, *deployment)?;
             let serving = ServingSystem::new(system, question.rates)?;
             let point = |memory: Bytes, counted: Memory, context: f64| {
                 let fits = serving.fits(serving.cache_budget(memory, counted), context);
@@ -209,7 +209,7 @@ impl ServingStudy {
             model: model.name.clone(),
             model_id: model.id.clone(),
             hardware: hardware.clone(),
-            deployment: deployment.clone(),
+            deployment: *deployment,
             contexts: question.contexts.to_vec(),
             slowest: question.slowest,
             rates: question.rates,

@@ -290,7 +290,7 @@ impl PlanRequest {
                             },
                             ..Deployment::new(tensor_parallel, weights)?
                         };
-                        match System::new(device.clone(), subject.model.clone(), deployment.clone()) {
+                        match System::new(device.clone(), subject.model.clone(), deployment) {
                             Ok(system) => {
                                 placements.push(Placement { hardware: device.id.clone(), system, usd_per_gpu_hour })
                             }
