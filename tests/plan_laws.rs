@@ -169,6 +169,26 @@ fn prices_change_the_order_and_the_cost_and_nothing_else() {
 }
 
 #[test]
+fn the_command_of_an_option_names_what_was_asked() {
+    let command = |parameters: ParametersRequest| {
+        let request = PlanRequest {
+            model: None,
+            scenario: Some("llama31_8b_fp8_tp1".to_owned()),
+            hardware: vec!["h100_sxm_80gb".to_owned()],
+            parameters,
+            ..question()
+        };
+        asked(&request).options[0].predict.clone()
+    };
+    let calibration = "evaluations_results/llama31_8b_fp8_tp1/serving/calibration.toml";
+    let fitted = command(ParametersRequest::default());
+    assert!(fitted.starts_with("perfmodel predict --scenario llama31_8b_fp8_tp1 --hardware h100_sxm_80gb"), "{fitted}");
+    assert!(fitted.contains(&format!(" --calibration {calibration} ")), "{fitted}");
+    let alone = command(ParametersRequest { uncalibrated: true, ..ParametersRequest::default() });
+    assert!(alone.contains(" --uncalibrated ") && !alone.contains("--calibration"), "{alone}");
+}
+
+#[test]
 fn progress_counts_every_placement_once() {
     let seen = Mutex::new(Vec::new());
     let answer = plan(&Catalog::built_in(), &question(), &|done, of| seen.lock().unwrap().push((done, of))).unwrap();

@@ -164,7 +164,9 @@ impl PlanRequest {
             Some(name) => format!("--scenario {}", shell_word(Path::new(name))),
             None => format!("--model {}", shell_word(Path::new(self.model.as_deref().unwrap_or(&model.id)))),
         };
-        data + &system
+        // Else `predict` takes the calibration beside the results of the scenario.
+        let alone = if self.parameters.uncalibrated { " --uncalibrated" } else { "" };
+        data + &system + alone
     }
 
     /// Lengths, and the load of all replicas together.
