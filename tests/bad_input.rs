@@ -305,7 +305,7 @@ fn broken_specifications_are_refused_with_file_and_line() {
             scenario,
             "tensor_parallel = 1",
             "tensor_parallel = 0",
-            "`deployment.parallelism.tp()` is 0; it must be at least 1",
+            "`deployment.tensor_parallel` is 0; it must be at least 1",
         ),
         (
             scenario,
