@@ -3,9 +3,10 @@
 use std::fmt;
 use std::ops::Deref;
 
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use wildmatch::WildMatch;
 
 use crate::error::{Error, Result, nearest_hint};
@@ -15,27 +16,24 @@ use crate::error::{Error, Result, nearest_hint};
 /// # Errors
 /// Text that is no JSON, a key that the request does not have (with the nearest), or a value of another kind.
 pub fn from_json<T: DeserializeOwned + Serialize + Default>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let known = match serde_json::to_value(T::default()) {
-            Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
-            _ => Vec::new(),
-        };
-        let unknown = message.split('`').nth(1).filter(|_| message.starts_with(UNKNOWN_KEY));
-        let help = match unknown {
-            Some(key) => {
-                let near = nearest_hint(key, known.iter().map(String::as_str));
-                format!("{near}known: {}", known.join(", "))
-            }
-            None => "write one JSON object with the keys of the request".to_owned(),
-        };
-        Error::input(format!("this is no request: {message}")).help(help)
-    })
+    let wrong = |error: serde_json::Error| {
+        Error::input(format!("this is no request: {error}")).help("write one JSON object with the keys of the request")
+    };
+    let given: Value = serde_json::from_str(text).map_err(wrong)?;
+    let known = serde_json::to_value(T::default()).map_err(wrong)?;
+    // Flattened parts cannot refuse keys themselves: each takes its own and leaves the others.
+    if let (Value::Object(given), Value::Object(known)) = (&given, &known)
+        && let Some(key) = given.keys().find(|key| !known.contains_key(*key))
+    {
+        let near = nearest_hint(key, known.keys().map(String::as_str));
+        let known: Vec<&str> = known.keys().map(String::as_str).collect();
+        return Err(Error::input(format!("this is no request: unknown key `{key}`"))
+            .help(format!("{near}known: {}", known.join(", "))));
+    }
+    serde_json::from_str(text).map_err(wrong)
 }
 
-const UNKNOWN_KEY: &str = "unknown key";
-
-/// The end of a request with flattened parts: it takes no further key.
+/// The end of a request with flattened parts. It holds nothing; [`from_json`] refuses keys that no part knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoMore;
 
@@ -47,22 +45,7 @@ impl Serialize for NoMore {
 
 impl<'de> Deserialize<'de> for NoMore {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Rest;
-        impl<'de> Visitor<'de> for Rest {
-            type Value = NoMore;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("no further key")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<NoMore, A::Error> {
-                match map.next_key::<String>()? {
-                    Some(key) => Err(A::Error::custom(format!("{UNKNOWN_KEY} `{key}`"))),
-                    None => Ok(NoMore),
-                }
-            }
-        }
-        deserializer.deserialize_map(Rest)
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
     }
 }
 
@@ -147,11 +130,20 @@ mod tests {
         degree: Option<u32>,
     }
 
+    /// A part with a part of its own, as systems have.
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Outer {
+        name: Option<String>,
+        #[serde(flatten)]
+        part: Part,
+    }
+
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default)]
     struct Whole {
         #[serde(flatten)]
-        part: Part,
+        outer: Outer,
         set: Values,
         #[serde(flatten)]
         no_more: NoMore,
@@ -160,8 +152,8 @@ mod tests {
     #[test]
     fn a_flat_object_is_read_and_written_with_all_its_parts() {
         let read: Whole = from_json(r#"{"degree": 2, "set": {"b": 1, "a": 0.5}}"#).unwrap();
-        assert_eq!((read.part.degree, &read.set[0]), (Some(2), &("b".to_owned(), 1.0)));
-        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"degree":2,"set":{"b":1.0,"a":0.5}}"#);
+        assert_eq!((read.outer.part.degree, &read.set[0]), (Some(2), &("b".to_owned(), 1.0)));
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"name":null,"degree":2,"set":{"b":1.0,"a":0.5}}"#);
         assert_eq!(from_json::<Whole>("{}").unwrap(), Whole::default());
     }
 
