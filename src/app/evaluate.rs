@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::measured::MeasuredRequest;
 use super::parameter::ParameterAnswer;
-use super::request::NoMore;
 use super::system::{ParametersRequest, default_estimator};
 use crate::calibration::{ErrorSummary, FitOptions, Origin};
 use crate::dataset::RowFilter;
@@ -39,10 +38,6 @@ pub struct EvaluateRequest {
     pub exclude: Vec<RowFilter>,
     /// Seed of the starts of a refit.
     pub seed: u64,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 impl Default for EvaluateRequest {
@@ -55,7 +50,6 @@ impl Default for EvaluateRequest {
             rows: Vec::new(),
             exclude: Vec::new(),
             seed: FitOptions::default().seed,
-            no_more: NoMore,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::measured::MeasuredRequest;
 use super::parameter::ParameterAnswer;
-use super::request::{NoMore, Values};
+use super::request::Values;
 use super::system::default_estimator;
 use crate::calibration::{Coverage, ErrorSummary, FitOptions, GroupKind};
 use crate::dataset::RowFilter;
@@ -51,10 +51,6 @@ pub struct FitRequest {
     pub validate: bool,
     /// What to leave out in turn of several systems, which the fits to the others predict.
     pub leave_out: Vec<GroupKind>,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 impl Default for FitRequest {
@@ -73,7 +69,6 @@ impl Default for FitRequest {
             max_iterations,
             validate: true,
             leave_out: Vec::new(),
-            no_more: NoMore,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::request::NoMore;
 use crate::dataset::read_measurements;
 use crate::error::Result;
 use crate::spec::{Catalog, Kind, Precision};
@@ -16,10 +15,6 @@ use crate::spec::{Catalog, Kind, Precision};
 pub struct ListRequest {
     /// One kind; everything by default.
     pub what: Option<ListedKind>,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 /// What can be listed.

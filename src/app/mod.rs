@@ -66,6 +66,7 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+mod bench;
 mod check;
 #[cfg(feature = "logs")]
 pub mod compare;
@@ -75,12 +76,15 @@ mod fit_live;
 #[cfg(feature = "logs")]
 pub mod import;
 mod init;
+mod insights;
 mod list;
 mod measured;
 mod numbers;
 mod parameter;
 mod plan;
+mod plot;
 mod predict;
+mod probe;
 mod report;
 mod request;
 mod roofline;
@@ -90,6 +94,9 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub use bench::{BenchAnswer, BenchRequest};
+#[cfg(feature = "live")]
+pub use bench::{BenchRun, bench};
 pub use check::{CheckAnswer, CheckRequest, CheckedScenario, ComparisonAnswer, LimitsRequest, check};
 #[cfg(feature = "logs")]
 pub use compare::{CompareAnswer, CompareRequest, compare};
@@ -102,6 +109,12 @@ pub use fit_live::{BreakEvenAnswer, FitLiveAnswer, LiveRunAnswer, UnseenAnswer, 
 #[cfg(feature = "logs")]
 pub use import::{ImportAnswer, ImportRequest, import};
 pub use init::{InitAnswer, init};
+pub use insights::{
+    ArchitectureAnswer, BatchLineAnswer, BatchSeriesAnswer, BatchStepAnswer, BatchSweepAnswer, DialAnswer,
+    DialPointAnswer, EqualCacheAnswer, FrontRunAnswer, InsightsAnswer, InsightsRequest, InsightsTableAnswer,
+    MissingAnswer, PanelAnswer, QuartilesAnswer, RatioAnswer, ReferenceAnswer, SliceAnswer, SpeedAnswer, SpreadAnswer,
+    TotalAnswer, VariantCurveAnswer, VariantPointAnswer, VariantsAnswer, insights,
+};
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use measured::{LiveMeasured, Measured, MeasuredRequest};
 pub use numbers::Numbers;
@@ -110,13 +123,18 @@ pub use plan::{
     ConfigurationAnswer, ParetoPoint, PlacementAnswer, PlanAnswer, PlanFailure, PlanOption, PlanRequest, PlanStudy,
     Refused, SloAnswer, TightestAnswer, plan,
 };
+pub use plot::{PlotAnswer, PlotRequest, plot};
+#[cfg(feature = "logs")]
 pub(crate) use predict::cautions;
 pub use predict::{
     OpenLoopAnswer, PartsMs, PredictAnswer, PredictRequest, PredictStudy, PredictedWorkload, WorkloadRequest, predict,
 };
+pub use probe::{ProbeAnswer, ProbeRequest};
+#[cfg(feature = "live")]
+pub use probe::{ProbeRun, probe};
 pub use report::{About, FoundResult, ReportAnswer, ReportRequest, ResultKind, report};
 pub(crate) use request::matching;
-pub use request::{NoMore, Values, from_json};
+pub use request::{Values, from_json};
 pub use roofline::{
     CeilingAnswer, OperatorAnswer, RoofAnswer, RooflineAnswer, RooflineRequest, RooflineStudy, StepAnswer, SweepAnswer,
     SweepCell, SweepContext, roofline,

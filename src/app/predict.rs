@@ -6,7 +6,6 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::numbers::Numbers;
-use super::request::NoMore;
 use super::system::{ResolvedSystem, SystemAnswer, SystemRequest, fit_command};
 use super::{Status, finite};
 use crate::calibration::Origin;
@@ -39,10 +38,6 @@ pub struct PredictRequest {
     pub batch: Numbers,
     /// Single workloads, instead of lists of lengths and loads; all of one kind of load.
     pub workloads: Vec<WorkloadRequest>,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 /// One workload; one of the loads.

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
-use serde::ser::SerializeMap;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use wildmatch::WildMatch;
@@ -31,22 +30,6 @@ pub fn from_json<T: DeserializeOwned + Serialize + Default>(text: &str) -> Resul
             .help(format!("{near}known: {}", known.join(", "))));
     }
     serde_json::from_str(text).map_err(wrong)
-}
-
-/// The end of a request with flattened parts. It holds nothing; [`from_json`] refuses keys that no part knows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct NoMore;
-
-impl Serialize for NoMore {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_map(Some(0))?.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for NoMore {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
 }
 
 /// Values by the names of parameters, in the order in which they were given; an object in JSON.
@@ -145,8 +128,6 @@ mod tests {
         #[serde(flatten)]
         outer: Outer,
         set: Values,
-        #[serde(flatten)]
-        no_more: NoMore,
     }
 
     #[test]

@@ -6,14 +6,24 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::{
-    CheckAnswer, CheckRequest, CompareAnswer, CompareRequest, EvaluateAnswer, EvaluateRequest, FitAnswer,
-    FitLiveAnswer, FitRequest, ImportAnswer, ImportRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest,
-    PredictAnswer, PredictRequest, ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
+    BenchAnswer, BenchRequest, CheckAnswer, CheckRequest, CompareAnswer, CompareRequest, EvaluateAnswer,
+    EvaluateRequest, FitAnswer, FitLiveAnswer, FitRequest, ImportAnswer, ImportRequest, InsightsAnswer,
+    InsightsRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PlotAnswer, PlotRequest, PredictAnswer,
+    PredictRequest, ProbeAnswer, ProbeRequest, ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
 };
+use crate::bench::{ConfigFile, Results};
 
 /// Every schema with the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        ("bench.schema.json", answer::<BenchAnswer>("What `perfmodel bench --format json` prints")),
+        ("bench.request.schema.json", request::<BenchRequest>("What `app::bench` is asked")),
+        ("bench_config.schema.json", request::<ConfigFile>("The file of `perfmodel bench --config`")),
+        ("results.schema.json", answer::<Results>("The results.json of `perfmodel bench`")),
+        ("plot.schema.json", answer::<PlotAnswer>("What `perfmodel plot --format json` prints")),
+        ("plot.request.schema.json", request::<PlotRequest>("What `app::plot` is asked")),
+        ("probe.schema.json", answer::<ProbeAnswer>("What `perfmodel probe --format json` prints")),
+        ("probe.request.schema.json", request::<ProbeRequest>("What `app::probe` is asked")),
         ("check.schema.json", answer::<CheckAnswer>("What `perfmodel check --format json` prints")),
         ("check.request.schema.json", request::<CheckRequest>("What `app::check` is asked")),
         ("evaluate.schema.json", answer::<EvaluateAnswer>("What `perfmodel evaluate --format json` prints")),
@@ -25,6 +35,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("predict.request.schema.json", request::<PredictRequest>("What `app::predict` is asked")),
         ("plan.schema.json", answer::<PlanAnswer>("What `perfmodel plan --format json` prints")),
         ("plan.request.schema.json", request::<PlanRequest>("What `app::plan` is asked")),
+        ("insights.schema.json", answer::<InsightsAnswer>("What `perfmodel insights --format json` prints")),
+        ("insights.request.schema.json", request::<InsightsRequest>("What `app::insights` is asked")),
         ("list.schema.json", answer::<ListAnswer>("What `perfmodel list --format json` prints")),
         ("list.request.schema.json", request::<ListRequest>("What `app::list` is asked")),
         ("report.schema.json", answer::<ReportAnswer>("What `perfmodel report --format json` prints")),

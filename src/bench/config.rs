@@ -10,7 +10,9 @@ use crate::poe::Rule;
 use crate::spec::SpecFile;
 
 /// A way to run a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum Variant {
     /// Plain OLMo-2.
     Baseline,
@@ -53,6 +55,7 @@ impl std::str::FromStr for Variant {
 
 /// Number format of weights, states and caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DataType {
     /// 32 bit.
@@ -175,35 +178,62 @@ impl Default for BenchConfig {
     }
 }
 
-/// The configuration file: the original's keys, and ours.
+/// The configuration of a benchmark, `bench --config`. Keys up to `poe_prompt`, but for `model`, are the original's, and what a file
+/// leaves out has the original's meaning.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct ConfigFile {
+pub(crate) struct ConfigFile {
+    /// `1b` or `7b`; 1b by default.
     size: Option<String>,
+    /// Model: an id, or a path; instead of a size.
     model: Option<String>,
+    /// Heads of Hydra and PoE; 9 by default.
     n_heads: Option<usize>,
+    /// Layers of each head; 3 by default.
     heads_depth: Option<usize>,
+    /// Tokens of the prompt; 512 by default.
     prompt_length: Option<usize>,
+    /// Tokens generated after it; 128 by default.
     generation_length: Option<usize>,
+    /// A decode step is timed at every so many of them; 8 by default.
     decode_step_interval: Option<usize>,
+    /// Warm-up of a row in ms; 100 by default.
     warmup_ms: Option<f64>,
+    /// Measuring of a row in ms; 1000 by default.
     rep_ms: Option<f64>,
+    /// Number format; that of the device by default.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<DataType>"))]
     dtype: Option<String>,
+    /// Whether plain OLMo-2 runs; no by default.
     baseline: Option<bool>,
+    /// Whether PoE runs; no by default.
     poe: Option<bool>,
+    /// Drafts of a PoE round; 4 by default.
     poe_gamma: Option<usize>,
+    /// Drafts of PoE rounds, a row each; `poe_gamma` alone by default.
     poe_gammas: Option<Vec<usize>>,
+    /// Exponent of each expert; 1 by default.
     poe_beta: Option<f64>,
+    /// Tokens of a PoE generation; 64 by default.
     poe_max_new_tokens: Option<usize>,
+    /// Measuring of a PoE row in ms; `rep_ms` by default.
     poe_rep_ms: Option<f64>,
     /// Read and not used: PoE runs on the prompt of the other rows.
     #[serde(rename = "poe_prompt")]
     _poe_prompt: Option<String>,
+    /// When PoE accepts a draft; exact by default.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Rule>"))]
     rule: Option<String>,
+    /// Temperature of sampled drafts; by default the draft is the most probable token.
     temperature: Option<f64>,
+    /// The head that drafts, from 0; 0 by default.
     draft_head: Option<usize>,
+    /// How far heads are perturbed, in standard deviations of their matrices; 0.05 by default.
     perturbation: Option<f64>,
+    /// Measure every row so many times over; 1 by default.
     rounds: Option<usize>,
+    /// Seed of prompt, random weights and acceptance; 42 by default.
     seed: Option<u64>,
 }
 

@@ -41,6 +41,7 @@
 //! ```
 
 mod config;
+mod device;
 mod harness;
 mod measured;
 mod pool;
@@ -48,7 +49,10 @@ mod probe;
 mod results;
 mod run_folder;
 
+#[cfg(feature = "schema")]
+pub(crate) use config::ConfigFile;
 pub use config::{BenchConfig, DataType, MOST_DRAFTS, Variant};
+pub use device::DeviceChoice;
 pub use harness::{Budget, Clock, FEWEST_CALLS, Subject, Timed, WallClock, Watch, bench};
 pub use measured::{measured_csv, rows_csv};
 pub use pool::{Pool, Row};

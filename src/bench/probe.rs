@@ -9,6 +9,7 @@ pub const PROBE_SOURCE: &str = "perfmodel probe";
 
 /// Rate of a kernel at a size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RatePoint {
     /// Bytes of the working set, or rows and columns of square matrices.
     pub size: u64,
@@ -18,6 +19,7 @@ pub struct RatePoint {
 
 /// Products of square matrices in a number format.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GemmRates {
     /// Format.
     pub dtype: DataType,
@@ -27,6 +29,7 @@ pub struct GemmRates {
 
 /// The measured roofs of a device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Probe {
     /// `cpu` or `cuda:0`.
     pub device: String,

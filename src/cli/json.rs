@@ -13,8 +13,3 @@ pub fn json_line(result: &impl Serialize) -> Result<String> {
         .map(|text| text + "\n")
         .map_err(|error| Error::failed(format!("cannot write the result as JSON ({error})")))
 }
-
-/// A number that JSON can hold; what has no end becomes `null`.
-pub fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
-}

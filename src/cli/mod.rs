@@ -16,7 +16,6 @@ mod init;
 mod insights;
 mod json;
 mod list;
-mod live_text;
 mod man;
 mod measured_args;
 mod names;

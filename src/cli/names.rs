@@ -7,7 +7,7 @@ use super::terminal::remark;
 use crate::app::{MeasuredRequest, NamedScenario, SystemRequest};
 use crate::dataset::read_table;
 use crate::error::Result;
-use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, ScenarioFile, ScenarioFolder, SpecFile};
+use crate::spec::{Catalog, Hardware, Kind, ScenarioFile, ScenarioFolder, SpecFile};
 
 /// What was said.
 static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -26,13 +26,6 @@ pub fn hardware(catalog: &Catalog, name: &str) -> Result<Hardware> {
     let device = catalog.hardware(name)?;
     remark_on(catalog, Kind::Hardware, name);
     Ok(device)
-}
-
-/// As [`Catalog::model_or_config`].
-pub fn model_or_config(catalog: &Catalog, name_or_path: &str) -> Result<ModelArchitecture> {
-    let model = catalog.model_or_config(name_or_path)?;
-    remark_on(catalog, Kind::Model, name_or_path);
-    Ok(model)
 }
 
 fn remark_on_scenario(catalog: &Catalog, file: &ScenarioFile) {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::live_text::results_text;
+use super::Format;
+use super::json::json_line;
 use super::terminal::print;
-use crate::bench::Results;
+use crate::app::{self, PlotRequest};
 use crate::error::Result;
-use crate::report::text::written_lines;
+use crate::report::text::live_run::text;
 use crate::report::{browser, write_live_page};
 
 /// Arguments of `plot`.
@@ -29,6 +30,10 @@ pub struct PlotArgs {
     /// Also draw graph.png (needs a Chromium on PATH)
     #[arg(long)]
     png: bool,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
 }
 
 /// Runs the command.
@@ -36,8 +41,11 @@ pub fn run(args: &PlotArgs) -> Result<()> {
     if args.png {
         browser()?;
     }
-    let results = Results::open(&args.results)?;
+    let mut answer = app::plot(&PlotRequest { results: args.results.clone() })?;
     let own = args.results.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let files = write_live_page(&results, args.out.as_deref().unwrap_or(own), args.png)?;
-    print(&format!("{}\n{}", results_text(&results), written_lines(&files)))
+    answer.files = write_live_page(&answer.results, args.out.as_deref().unwrap_or(own), args.png)?;
+    match args.format {
+        Format::Json => print(&json_line(&answer)?),
+        Format::Table => print(&text(&answer.results, &answer.files)),
+    }
 }

@@ -11,6 +11,9 @@ use crate::stats::QuantileRule;
 /// Budgets in MB (10⁶ bytes): first, last, how many.
 const BUDGETS_MB: (f64, f64, u32) = (500.0, 80_000.0, 300);
 
+/// Cache memory in GB (10⁹ bytes) for which totals are tabled.
+pub const TABLED_GB: [f64; 3] = [24.0, 40.0, 80.0];
+
 /// Budgets at a constant factor from each other, in MB.
 pub fn budgets_mb() -> Vec<f64> {
     let (first, last, count) = BUDGETS_MB;

@@ -28,6 +28,8 @@
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```
 
+use serde::Serialize;
+
 pub mod budget;
 pub mod csv_table;
 pub mod dial;
@@ -40,6 +42,7 @@ pub mod sweep;
 pub mod table;
 pub mod variant;
 
+pub use budget::TABLED_GB;
 pub use csv_table::ColumnCount;
 pub use quality::{Panel, panels};
 pub use serving::{ServingPoint, ServingRates, ServingSystem};
@@ -51,7 +54,9 @@ pub use variant::{Variant, VariantKind};
 pub const CONFIDENCE: f64 = 0.95;
 
 /// How a figure is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// As it should be.
     Right,

@@ -5,7 +5,9 @@ use super::budget::{MatchedRatio, TypeSpeed, matched_ratios};
 use super::dial::{Dial, SliceDial};
 use super::quality::{Noise, Panel, panels};
 use super::serving::{Memory, ServingPoint, ServingRates, ServingSystem};
-use super::table::BenchmarkTable;
+use super::slice::Slice;
+use super::sweep::SweepTable;
+use super::table::{AttentionType, BenchmarkTable};
 use super::variant::{Variant, VariantKind};
 use crate::error::{Error, Result};
 use crate::spec::{Attention, Deployment, GroupedAttention, Hardware, ModelArchitecture, System};
@@ -19,6 +21,46 @@ const AROUND: (f64, f64) = (0.125, 8.0);
 
 /// Contexts of the map over memory and context, in tokens; as far as the model goes.
 const FIRST_CONTEXT: f64 = 512.0;
+
+/// Everything that was found.
+#[derive(Debug, Clone)]
+pub struct InsightsStudy {
+    /// The file that was read.
+    pub source: Option<String>,
+    /// A table of runs.
+    pub table: Option<TableStudy>,
+    /// A sweep over batches.
+    pub sweep: Option<SweepTable>,
+    /// Variants of a model on devices.
+    pub serving: Vec<ServingStudy>,
+}
+
+impl InsightsStudy {
+    /// What it is about.
+    pub fn title(&self) -> String {
+        let mut parts: Vec<String> = self.source.iter().cloned().collect();
+        for study in &self.serving {
+            parts.push(format!("{} on {}", study.model, study.devices()));
+        }
+        let title = parts.join(" · ");
+        match &self.table {
+            Some(study) if study.rule == Rule::Original => format!("{title} · as first published"),
+            _ => title,
+        }
+    }
+
+    /// What a reader must know, each once.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions = self.table.as_ref().map_or_else(Vec::new, TableStudy::cautions);
+        cautions.extend(self.sweep.iter().flat_map(SweepTable::cautions));
+        for caution in self.serving.iter().flat_map(|study| &study.cautions) {
+            if !cautions.contains(caution) {
+                cautions.push(caution.clone());
+            }
+        }
+        cautions
+    }
+}
 
 /// The three questions to a table of runs.
 #[derive(Debug, Clone)]
@@ -58,9 +100,23 @@ impl TableStudy {
         panels(&self.table, self.rule)
     }
 
+    /// Ratio of the totals of a kind of attention to those of multi-head attention, at a budget in MB.
+    pub fn pooled_ratio(&self, speed: &TypeSpeed, budget_mb: f64) -> Option<f64> {
+        let base = self.speeds.iter().find(|speed| speed.attention == AttentionType::Mha)?;
+        let base = base.total(budget_mb, self.rule).median;
+        (base > 0.0).then(|| speed.total(budget_mb, self.rule).median / base)
+    }
+
     /// What a reader must know.
     pub fn cautions(&self) -> Vec<String> {
         let mut cautions = self.table.cautions();
+        let slices = Slice::all(self.table.runs.iter().filter(|run| run.is_dense()));
+        if slices.len() > 1 {
+            cautions.push(format!(
+                "the dense runs mix {} architectures (width, layers, heads, context); what is pooled over them compares architectures too",
+                slices.len()
+            ));
+        }
         if let Some(noise) = self.noise.filter(|noise| noise.deviation > 0.0) {
             cautions.push(format!(
                 "losses of equal models differ by a standard deviation of {:.4} ({} runs in {} groups); {} runs off the dense front are within twice that of it",
@@ -223,6 +279,12 @@ impl ServingStudy {
     /// Place of multi-head attention among the variants, with which the others are compared.
     pub fn multi_head(&self) -> Option<usize> {
         self.variants.iter().position(|variant| variant.kind == VariantKind::MultiHead)
+    }
+
+    /// The devices, by number and name.
+    pub fn devices(&self) -> String {
+        let gpus = self.deployment.parallelism.tp();
+        if gpus == 1 { self.hardware.name.clone() } else { format!("{gpus}x {}", self.hardware.name) }
     }
 
     /// Memory of all devices.

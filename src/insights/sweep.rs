@@ -1,6 +1,8 @@
 //! Measured decode steps over the batch: a straight line through them says what a sequence costs, and whether more can be
 //! promised than was measured.
 
+use serde::Serialize;
+
 use super::CONFIDENCE;
 use super::csv_table::{ColumnCount, CsvTable, yes_or_no};
 use crate::error::Result;
@@ -57,11 +59,14 @@ pub struct BatchFit {
 }
 
 /// How steps change with the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Growth {
     /// They grow, for sure.
     Grows,
     /// They hardly change: overhead sets them, and nothing says from which batch on it will not.
+    #[serde(rename = "overhead_bound")]
     Flat,
     /// Their scatter leaves open whether they do.
     Open,
@@ -139,6 +144,18 @@ pub struct SweepTable {
 }
 
 impl SweepTable {
+    /// What a reader must know.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions: Vec<String> = self.dirty.iter().map(super::table::dirty_in_words).collect();
+        if self.skipped > 0 {
+            cautions.push(format!(
+                "{} of {} rows are left out: without a batch or a cache, or with neither a step nor the mark of running out of memory",
+                self.skipped, self.rows
+            ));
+        }
+        cautions
+    }
+
     /// Whether a table is a sweep.
     pub fn is_one(table: &CsvTable) -> bool {
         TELLING.iter().any(|column| table.has(column))

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 
 use super::csv_table::{ColumnCount, CsvTable, yes_or_no};
-use super::slice::Slice;
 use crate::error::Result;
 
 /// Columns without which a figure cannot be drawn.
@@ -240,13 +239,6 @@ impl BenchmarkTable {
         }
         if let Some(worst) = self.worst_cache() {
             cautions.push(worst);
-        }
-        let slices = Slice::all(self.runs.iter().filter(|run| run.is_dense()));
-        if slices.len() > 1 {
-            cautions.push(format!(
-                "the dense runs mix {} architectures (width, layers, heads, context); what is pooled over them compares architectures too",
-                slices.len()
-            ));
         }
         cautions
     }

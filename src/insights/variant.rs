@@ -3,14 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::slice::{Slice, whole};
 use super::table::{AttentionType, Run};
 use crate::error::{Error, Result};
 use crate::spec::sizes::{MOST_FFN_WIDTH, MOST_HEADS, MOST_WIDTH};
 use crate::spec::{Attention, DenseFfn, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, QkNorm};
 
-/// A kind of attention with what it needs to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A kind of attention with what it needs to know; in files a text such as `gqa-8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum VariantKind {
     /// A key/value head for each query head.
     MultiHead,
@@ -44,6 +47,20 @@ impl fmt::Display for VariantKind {
                 format!("MLA-{rank}+{rope}/q{queries}")
             }
         })
+    }
+}
+
+impl From<VariantKind> for String {
+    fn from(kind: VariantKind) -> Self {
+        kind.to_string()
+    }
+}
+
+impl TryFrom<String> for VariantKind {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
     }
 }
 

@@ -1,51 +1,11 @@
 //! The device that a model runs on.
 
-use std::fmt;
-use std::str::FromStr;
-
 use candle_core::{DType, Device};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::cuda;
-use crate::bench::{Clock, DataType, WallClock};
+use crate::bench::{Clock, DataType, DeviceChoice, WallClock};
 use crate::error::{Error, Result};
-
-/// What was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DeviceChoice {
-    /// The first GPU, else the CPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// A GPU by its number.
-    Cuda(usize),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
-            _ => text.strip_prefix("cuda:").and_then(|number| number.parse().ok()).map(Self::Cuda).ok_or_else(|| {
-                Error::input(format!("unknown device `{text}`")).help("write auto, cpu, cuda or cuda:0")
-            }),
-        }
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(number) => write!(f, "cuda:{number}"),
-        }
-    }
-}
 
 /// A device that is there.
 #[derive(Debug, Clone)]

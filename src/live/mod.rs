@@ -58,7 +58,7 @@ mod stack;
 pub mod weights;
 
 pub use bench::{LiveTarget, Outcome, WeightPaths};
-pub use device::{DeviceChoice, GpuProperties, LiveDevice};
+pub use device::{GpuProperties, LiveDevice};
 pub use hydra::{Heads, Hydra};
 pub use memory::{Footprint, Tokens};
 pub use probe::{ProbePlan, probe};

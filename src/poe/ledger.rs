@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Passes of one stage of a generation. A pass goes through one stack of layers (the trunk, or one head) or the output layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stage {
     /// Passes through the trunk.
     pub trunk_passes: u64,
@@ -49,6 +50,7 @@ impl AddAssign for Stage {
 
 /// All passes of a generation by stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ledger {
     /// The prompt through the trunk and all heads.
     pub prefill: Stage,

@@ -9,6 +9,7 @@ use crate::error::{Error, Result, named};
 
 /// How a draft x of the proposal q is tested against the jury's distribution P.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
     /// Every emitted token is distributed as P. A sampled draft is accepted with probability `min(1, P(x)/q(x))`, its

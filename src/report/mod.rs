@@ -33,16 +33,18 @@ pub use html::probe::words as probe_words;
 pub use html::roofline::charts::batch_axis;
 pub use output::OutputFolder;
 pub use png::browser;
+pub use tables::ReportTable;
 pub use tables::dial::{dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title};
 pub use tables::insights::{
-    InsightsReport, TABLED_GB, budget_title, front_table, front_title, matched_table, pooled_ratio, ratio_title,
-    runs_in_words, speeds_table,
+    budget_title, front_table, front_title, matched_table, ratio_title, runs_in_words, speeds_table,
 };
-pub use tables::roofline::{ReportTable, crossings_table, operators_table, roofs_table, sweep_table};
+pub use tables::roofline::{crossings_table, operators_table, roofs_table, sweep_table};
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
-use crate::app::{PlanAnswer, PredictAnswer, ReportAnswer, RooflineAnswer, results_folder};
-use crate::bench::{Probe, Results, measured_csv, rows_csv};
+use crate::app::{
+    InsightsAnswer, PlanAnswer, PredictAnswer, ProbeAnswer, ReportAnswer, RooflineAnswer, results_folder,
+};
+use crate::bench::{Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::comparison::CompareReport;
 use crate::dataset::load_column;
@@ -148,9 +150,9 @@ pub fn write_comparison(
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_insights(report: &InsightsReport, log: bool, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
-    let figures = html::insights::page::insights_figures(report, log);
-    write_page("insights.html", &html::insights::page::insights_page(report, &figures), &figures, folder, png)
+pub fn write_insights(answer: &InsightsAnswer, log: bool, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let figures = html::insights::page::insights_figures(&answer.study, log);
+    write_page("insights.html", &html::insights::page::insights_page(&answer.study, &figures), &figures, folder, png)
 }
 
 /// Writes `index.html`, the front page of the results below a folder.
@@ -216,13 +218,14 @@ pub fn write_live_study(study: &LiveStudy, folder: &Path, png: bool) -> Result<V
 ///
 /// # Errors
 /// As [`write_study`].
-pub fn write_probe(probe: &Probe, hardware: &str, name: &str, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+pub fn write_probe(answer: &ProbeAnswer, folder: &Path, png: bool) -> Result<Vec<PathBuf>> {
+    let ProbeAnswer { probe, id, .. } = answer;
     let figures = html::probe::probe_figures(probe);
     let page = html::probe::probe_page(probe, &figures);
-    let pages = folder.join(results_folder(&["probes", name]));
+    let pages = folder.join(results_folder(&["probes", id]));
     let written = write_page("probe.html", &page, &figures, &pages, png)?;
     let mut output = OutputFolder::create(&folder.join("hardware"))?;
-    output.stage(&format!("{name}.toml"), hardware.as_bytes())?;
+    output.stage(&format!("{id}.toml"), answer.hardware_toml.as_bytes())?;
     Ok([output.commit()?, written].concat())
 }
 

@@ -8,7 +8,6 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use self::selection::Selection;
-use super::request::NoMore;
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::evaluation::{
@@ -35,10 +34,6 @@ pub struct CheckRequest {
     /// Limits.
     #[serde(flatten)]
     pub limits: LimitsRequest,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 /// Limits of errors.

@@ -12,7 +12,6 @@ pub use self::answer::{
     SettingsAnswer, SideAnswer, SimilarityAnswer,
 };
 pub use self::model::{HeldModelAnswer, LatencyAnswer, PredictionAnswer};
-use super::request::NoMore;
 use super::system::{ResolvedSystem, SystemRequest};
 use crate::comparison::{Filter, Gate, Given, LatencyLimits, Settings};
 use crate::error::{Error, Result};
@@ -72,10 +71,6 @@ pub struct CompareRequest {
     pub system: SystemRequest,
     /// Clients of the runs that do not tell, for the prediction.
     pub concurrency: Option<u32>,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 impl Default for CompareRequest {
@@ -100,7 +95,6 @@ impl Default for CompareRequest {
             slo_itl_ms: None,
             system: SystemRequest::default(),
             concurrency: None,
-            no_more: NoMore,
         }
     }
 }

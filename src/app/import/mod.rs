@@ -32,7 +32,6 @@ use serde::{Deserialize, Serialize};
 pub use self::place::{Placed, place};
 pub use self::texts::{MEASURED_FILE, SCENARIO_FILE, ScenarioTexts};
 use super::compare::check_clients;
-use super::request::NoMore;
 use crate::error::{Error, Result};
 use crate::import::{Imported, OfSystem, Row, Rows, Tool, Wanted, mixed, of_system, read, rows};
 use crate::spec::{Catalog, Precision, ScenarioFile, Statistic};
@@ -73,10 +72,6 @@ pub struct ImportRequest {
     pub statistic: Option<Statistic>,
     /// Day on which the results were read, YYYY-MM-DD, for the source of a scenario.
     pub retrieved: Option<String>,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 /// What was read of result files; `--format json` prints it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Refused;
 use crate::app::numbers::Numbers;
-use crate::app::request::{NoMore, Values, matching};
+use crate::app::request::{Values, matching};
 use crate::app::system::{
     NamedScenario, OpenedCalibration, ParametersRequest, changed_since_fit, default_estimator, shell_word,
 };
@@ -71,10 +71,6 @@ pub struct PlanRequest {
     /// Where parameter values come from.
     #[serde(flatten)]
     pub parameters: ParametersRequest,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 impl PlanRequest {
@@ -109,7 +105,6 @@ impl Default for PlanRequest {
             max_sequences: None,
             max_tokens_per_step: None,
             parameters: ParametersRequest::default(),
-            no_more: NoMore,
         }
     }
 }

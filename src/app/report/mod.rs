@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 pub use about::{About, ResultKind};
 
-use super::request::NoMore;
 use crate::bench::Results;
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result};
@@ -35,10 +34,6 @@ const CALIBRATION: &str = "calibration.toml";
 pub struct ReportRequest {
     /// The folder that holds them, in folders of their own.
     pub folder: PathBuf,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 impl ReportRequest {
@@ -48,7 +43,7 @@ impl ReportRequest {
 
 impl Default for ReportRequest {
     fn default() -> Self {
-        Self { folder: Self::FOLDER.into(), no_more: NoMore }
+        Self { folder: Self::FOLDER.into() }
     }
 }
 

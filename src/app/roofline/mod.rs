@@ -10,7 +10,6 @@ pub use answer::{
 
 use super::numbers::Numbers;
 use super::predict::cautions;
-use super::request::NoMore;
 use super::system::{ResolvedSystem, SystemRequest};
 use crate::calibration::Origin;
 use crate::engine::memory::kv_bytes;
@@ -46,10 +45,6 @@ pub struct RooflineRequest {
     pub batches: Numbers,
     /// Contexts and prompt lengths of the sweep; none: 128,256..32768, up to the context of the model.
     pub contexts: Numbers,
-    #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    #[doc(hidden)]
-    pub no_more: NoMore,
 }
 
 impl RooflineRequest {
@@ -96,7 +91,6 @@ impl Default for RooflineRequest {
             context: 1000.0,
             batches: Self::BATCHES.parse().expect("this is a list"),
             contexts: Numbers::default(),
-            no_more: NoMore,
         }
     }
 }

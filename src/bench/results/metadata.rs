@@ -6,6 +6,7 @@ use crate::bench::DataType;
 
 /// Sizes of a model, so that a file can be fitted without its model's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelDims {
     /// Hidden width d.
     pub hidden_size: u64,
@@ -25,6 +26,7 @@ pub struct ModelDims {
 
 /// How the rows were made. The first fields are the original's; its files have no others.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Metadata {
     /// When the run ended: ISO, local, without a zone.

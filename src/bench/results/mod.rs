@@ -19,6 +19,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Timings of one row in ms: all, those without outliers, and the summary of the latter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Timing {
     /// Every measured call, in order.
     pub raw_ms: Vec<f64>,
@@ -128,6 +129,7 @@ pub struct GammaRun {
 
 /// Counters of the measured calls of a γ.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counts {
     /// Emitted tokens of a call.
     pub tokens_per_call: f64,

@@ -6,26 +6,21 @@ mod progress;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chrono::Local;
 use clap::Args;
 
 use self::progress::{Counter, Progress, interruption};
-use super::live_text::results_text;
-use super::names;
+use super::json::json_line;
 use super::terminal::{print, remark};
-use super::{Format, json::json_line};
-use crate::bench::{BenchConfig, DataType, Results, Variant, next_run};
+use super::{Format, names};
+use crate::app::{BenchRequest, BenchRun};
+use crate::bench::{DataType, DeviceChoice, Variant, next_run};
 use crate::error::{Error, Result};
-use crate::evaluation::live::{DevicePeaks, LiveRecord, LiveRun, live_run, predict_results};
-use crate::live::{DeviceChoice, LiveDevice, LiveTarget, ModelShape, Outcome, ProbePlan, WeightPaths};
-use crate::passes::LiveParameters;
 use crate::poe::Rule;
-use crate::report::text::written_lines;
+use crate::report::text::live_run::text;
 use crate::report::{browser, write_live_page, write_live_rows};
-use crate::spec::{Catalog, Kind, hf_config_at};
-use crate::units::{BytesPerSec, FlopsPerSec};
+use crate::spec::{Catalog, Kind};
 
 /// Folder of all live runs.
 const RUNS: &str = "evaluations_results/live";
@@ -167,127 +162,75 @@ pub struct BenchArgs {
 }
 
 impl BenchArgs {
-    /// The configuration: the file or the defaults, and the flags above it.
-    fn configuration(&self) -> Result<BenchConfig> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(BenchConfig::default()), BenchConfig::read)?;
-        fn set<T: Clone>(field: &mut T, flag: Option<&T>) {
-            if let Some(value) = flag {
-                *field = value.clone();
-            }
+    fn request(&self) -> BenchRequest {
+        BenchRequest {
+            config: self.config.clone(),
+            model: self.model.clone(),
+            weights: self.weights.clone(),
+            heads_manifest: self.heads_manifest.clone(),
+            variants: self.variants.clone(),
+            heads: self.heads,
+            heads_depth: self.heads_depth,
+            prompt_length: self.prompt_length,
+            generation_length: self.generation_length,
+            step_interval: self.step_interval,
+            gammas: self.gammas.clone(),
+            rule: self.rule,
+            temperature: self.temperature,
+            beta: self.beta,
+            draft_head: self.draft_head,
+            max_new_tokens: self.max_new_tokens,
+            perturbation: self.perturbation,
+            warmup_ms: self.warmup_ms,
+            rounds: self.rounds,
+            rep_ms: self.rep_ms,
+            poe_rep_ms: self.poe_rep_ms,
+            device: self.device,
+            dtype: self.dtype,
+            seed: self.seed,
+            hardware: self.hardware.clone(),
+            calibration: self.calibration.clone(),
         }
-        set(&mut config.model, self.model.as_ref());
-        set(&mut config.variants, self.variants.as_ref());
-        set(&mut config.heads, self.heads.as_ref());
-        set(&mut config.heads_depth, self.heads_depth.as_ref());
-        set(&mut config.prompt_length, self.prompt_length.as_ref());
-        set(&mut config.generation_length, self.generation_length.as_ref());
-        set(&mut config.step_interval, self.step_interval.as_ref());
-        set(&mut config.gammas, self.gammas.as_ref());
-        set(&mut config.rule, self.rule.as_ref());
-        set(&mut config.beta, self.beta.as_ref());
-        set(&mut config.draft_head, self.draft_head.as_ref());
-        set(&mut config.max_new_tokens, self.max_new_tokens.as_ref());
-        set(&mut config.perturbation, self.perturbation.as_ref());
-        set(&mut config.budget.warmup_ms, self.warmup_ms.as_ref());
-        set(&mut config.budget.rep_ms, self.rep_ms.as_ref());
-        set(&mut config.poe_rep_ms, self.poe_rep_ms.as_ref());
-        set(&mut config.rounds, self.rounds.as_ref());
-        set(&mut config.seed, self.seed.as_ref());
-        config.temperature = self.temperature.or(config.temperature);
-        config.dtype = self.dtype.or(config.dtype);
-        config.check()?;
-        Ok(config)
     }
 }
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: BenchArgs) -> Result<()> {
-    let config = args.configuration()?;
     if args.png {
-        // Better now than after the run.
         browser()?;
     }
     if let Some(threads) = args.threads {
         use_threads(threads)?;
     }
-    let device = LiveDevice::open(args.device)?;
-    if let Some(note) = &device.note {
+    let mut bench = BenchRun::open(catalog, &args.request())?;
+    if let Some(note) = bench.note() {
         remark(&format!("Note: {note}"));
     }
-    let target = target(catalog, &args, &config, device)?;
-    target.check(&config)?;
+    names::remark_on(catalog, Kind::Model, &bench.config.model);
+    args.hardware.iter().for_each(|name| names::remark_on(catalog, Kind::Hardware, name));
     let flag = interruption("rows measured so far are kept")?;
-    let prediction = Prediction::new(catalog, &args, &target, Arc::clone(&flag))?;
+    if let Some(plan) = bench.probe_plan()? {
+        let mut counter = Counter::new(plan.points(), Arc::clone(&flag));
+        bench.probe(&plan, &mut counter)?;
+        counter.finish();
+    }
     // A folder that cannot be written is found before the run, too.
     let folder = RunFolder::make(args.out.as_deref())?;
-    let mut progress = Progress::new(&config, flag);
-    let outcome = target.run(&config, &mut progress).and_then(|outcome| {
-        if outcome.results.rows() > 0 {
-            Ok(outcome)
-        } else {
-            Err(Error::failed("stopped before the first row was measured"))
-        }
-    });
+    let mut progress = Progress::new(&bench.config, flag);
+    let outcome = bench.run(&mut progress);
     progress.finish();
-    let Outcome { mut results, failure } = outcome.inspect_err(|_| folder.abandon())?;
-    results.metadata.timestamp = Some(Local::now().naive_local().format("%Y-%m-%dT%H:%M:%S%.6f").to_string());
+    let outcome = outcome.inspect_err(|_| folder.abandon())?;
     // What was measured is safe before anything else can fail.
-    write_live_rows(&results, &folder.path)?;
-    let results = predict_results(&prediction.run(catalog, results)?, prediction.parameters, &prediction.basis);
-    let mut files = write_live_rows(&results, &folder.path)?;
-    files.extend(write_live_page(&results, &folder.path, args.png)?);
+    write_live_rows(&outcome.results, &folder.path)?;
+    let mut answer = bench.answer(catalog, outcome)?;
+    answer.files = write_live_rows(&answer.results, &folder.path)?;
+    answer.files.extend(write_live_page(&answer.results, &folder.path, args.png)?);
+    answer.folder = Some(folder.path);
     match args.format {
-        Format::Json => print(&json_line(&Output { folder: &folder.path, results: &results, files: &files })?)?,
-        Format::Table => print(&format!("{}\n{}", results_text(&results), written_lines(&files)))?,
+        Format::Json => print(&json_line(&answer)?)?,
+        Format::Table => print(&text(&answer.results, &answer.files))?,
     }
-    failure.map_or(Ok(()), |error| Err(error.help("the rows measured before are kept")))
-}
-
-/// What the rows are predicted from.
-struct Prediction {
-    peaks: DevicePeaks,
-    parameters: LiveParameters,
-    basis: String,
-}
-
-impl Prediction {
-    fn new(catalog: &Catalog, args: &BenchArgs, target: &LiveTarget, flag: Arc<AtomicBool>) -> Result<Self> {
-        let (peaks, roofs) = match &args.hardware {
-            Some(hardware) => {
-                let hardware = names::hardware(catalog, hardware)?;
-                (DevicePeaks::of(&hardware, target.dtype)?, hardware.name)
-            }
-            None => (quick_peaks(target, flag)?, "roofs probed before the run".to_owned()),
-        };
-        let (parameters, shares) = match &args.calibration {
-            Some(path) => (LiveRecord::open(path)?.parameters(), format!("the calibration {}", path.display())),
-            None => (LiveParameters::default(), "priors, without a calibration".to_owned()),
-        };
-        Ok(Self { peaks, parameters, basis: format!("{roofs}; {shares}") })
-    }
-
-    fn run(&self, catalog: &Catalog, results: Results) -> Result<LiveRun> {
-        live_run("bench", results, self.peaks, None, catalog)
-    }
-}
-
-fn quick_peaks(target: &LiveTarget, flag: Arc<AtomicBool>) -> Result<DevicePeaks> {
-    let plan = ProbePlan::quick(&target.device, target.dtype)?;
-    let mut counter = Counter::new(plan.points(), flag);
-    let found = crate::live::probe(&target.device, &plan, &mut counter)?;
-    counter.finish();
-    Ok(DevicePeaks {
-        bandwidth: BytesPerSec::from_giga(found.bandwidth_gb_per_s()),
-        compute: FlopsPerSec::from_tera(found.peak_tflop_per_s(target.dtype).unwrap_or(f64::MIN_POSITIVE)),
-    })
-}
-
-/// The JSON object on stdout.
-#[derive(serde::Serialize)]
-struct Output<'a> {
-    folder: &'a Path,
-    results: &'a Results,
-    files: &'a [PathBuf],
+    answer.failure.map_or(Ok(()), |error| Err(error.help("the rows measured before are kept")))
 }
 
 fn use_threads(threads: usize) -> Result<()> {
@@ -299,33 +242,6 @@ fn use_threads(threads: usize) -> Result<()> {
         .num_threads(threads)
         .build_global()
         .map_err(|error| wrong(format!("cannot start {threads} threads ({error})")))
-}
-
-/// Shape, weights and number format.
-fn target(catalog: &Catalog, args: &BenchArgs, config: &BenchConfig, device: LiveDevice) -> Result<LiveTarget> {
-    let given = Path::new(&config.model);
-    let configuration = if given.is_dir() { given.join("config.json") } else { given.to_owned() };
-    let shape = match hf_config_at(&config.model)? {
-        Some(architecture) => ModelShape::new(&architecture)?.with_constants_of(&configuration)?,
-        None => {
-            let model = catalog.model(&config.model)?;
-            names::remark_on(catalog, Kind::Model, &config.model);
-            ModelShape::new(&model)?
-        }
-    };
-    let has_weights = given.is_dir()
-        && ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| given.join(name).is_file());
-    let folder = args.weights.clone().or_else(|| has_weights.then(|| given.to_owned()));
-    // A flag that the device cannot follow is an error, a configuration file is translated.
-    let wish = if args.dtype.is_some() || !device.is_cpu() { config.dtype } else { None };
-    let dtype = device.dtype(wish)?;
-    Ok(LiveTarget {
-        shape,
-        weights: WeightPaths { folder, heads: args.heads_manifest.clone() },
-        dtype_requested: config.dtype.filter(|requested| *requested != dtype),
-        dtype,
-        device,
-    })
 }
 
 /// The folder of a run.

@@ -6,7 +6,7 @@ use plotly::Plot;
 
 use crate::app::About;
 use crate::report::html::figure::Figure;
-use crate::report::tables::roofline::ReportTable;
+use crate::report::tables::ReportTable;
 
 const STYLE: &str = include_str!("page.css");
 

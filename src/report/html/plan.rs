@@ -12,7 +12,7 @@ use crate::planning::{CurvePoint, Latency, Outcome, Plan, SloMetric, front};
 use crate::report::html::charts::distinct;
 use crate::report::html::figure::{Figure, axis, colour, layout, plot};
 use crate::report::html::page::{html_table, page, section};
-use crate::report::tables::roofline::ReportTable;
+use crate::report::tables::ReportTable;
 use crate::units::Seconds;
 use crate::workload::LoadKind;
 

@@ -2,7 +2,7 @@
 
 use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Filter, LevelFigures, PairStudy, Settings, Side};
 use crate::number::{counted, number, number_or_dash, with_sign};
-use crate::report::tables::roofline::ReportTable;
+use crate::report::tables::ReportTable;
 use crate::requests::{Dimension, Run};
 use crate::stats::{IntervalMethod, cliff_words};
 

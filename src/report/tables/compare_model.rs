@@ -2,7 +2,7 @@
 
 use crate::comparison::{CompareGroup, CompareReport, DimensionStudy, Predicted};
 use crate::number::{number, short, with_sign};
-use crate::report::tables::roofline::ReportTable;
+use crate::report::tables::ReportTable;
 
 /// Every latency of a group that is both predicted and measured: side, prediction, median and mean in the unit that people read.
 fn held(group: &CompareGroup) -> impl Iterator<Item = (usize, &DimensionStudy, Predicted, f64, f64)> {

@@ -3,8 +3,7 @@
 use crate::insights::dial::{Dial, SliceDial, Spread};
 use crate::insights::{AttentionType, Rule};
 use crate::number::{counted, number, short};
-use crate::report::tables::insights::table;
-use crate::report::tables::roofline::ReportTable;
+use crate::report::tables::ReportTable;
 
 fn spread(spread: Option<Spread>) -> String {
     spread.map_or_else(
@@ -25,7 +24,7 @@ pub fn dial_table(dial: &Dial) -> ReportTable {
         .points
         .iter()
         .map(|point| vec![short(point.rank), point.count.to_string(), spread(point.loss), spread(point.cache)]);
-    table(&["down_dim_kv", "n", "loss", "cache MB"], rows.collect())
+    ReportTable::new(&["down_dim_kv", "n", "loss", "cache MB"], rows.collect())
 }
 
 /// The loss over the dial, in a sentence.
@@ -125,7 +124,7 @@ pub fn equal_table(dial: &SliceDial) -> ReportTable {
             },
         ]
     });
-    table(
+    ReportTable::new(
         &["type", "key/value heads", "elements per token and layer", "rank by 2·K·h − rope", "rank by the runs"],
         rows.collect(),
     )

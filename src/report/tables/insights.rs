@@ -1,60 +1,10 @@
 //! What runs with other attention cost and buy, as tables and findings for terminals and pages.
 
-use crate::insights::budget::{MatchedRatio, Quartiles, TypeSpeed};
-use crate::insights::study::{ServingStudy, TableStudy};
-use crate::insights::{AttentionType, Panel, Rule, SweepTable};
+use crate::insights::budget::{MatchedRatio, Quartiles};
+use crate::insights::study::TableStudy;
+use crate::insights::{AttentionType, Panel, Rule, TABLED_GB};
 use crate::number::{counted, number, number_or_dash};
-use crate::report::tables::roofline::ReportTable;
-use crate::report::tables::variants::{devices, sweep_cautions};
-
-/// Everything that was found.
-#[derive(Debug, Clone)]
-pub struct InsightsReport {
-    /// The file that was read.
-    pub source: Option<String>,
-    /// A table of runs.
-    pub table: Option<TableStudy>,
-    /// A sweep over batches.
-    pub sweep: Option<SweepTable>,
-    /// Variants of a model on devices.
-    pub serving: Vec<ServingStudy>,
-}
-
-impl InsightsReport {
-    /// What it is about.
-    pub fn title(&self) -> String {
-        let mut parts: Vec<String> = self.source.iter().cloned().collect();
-        for study in &self.serving {
-            parts.push(format!("{} on {}", study.model, devices(study)));
-        }
-        let title = parts.join(" · ");
-        match &self.table {
-            Some(study) if study.rule == Rule::Original => format!("{title} · as first published"),
-            _ => title,
-        }
-    }
-
-    /// What a reader must know, each once.
-    pub fn cautions(&self) -> Vec<String> {
-        let mut cautions = self.table.as_ref().map_or_else(Vec::new, TableStudy::cautions);
-        if let Some(sweep) = &self.sweep {
-            cautions.extend(sweep_cautions(sweep));
-        }
-        for caution in self.serving.iter().flat_map(|study| &study.cautions) {
-            if !cautions.contains(caution) {
-                cautions.push(caution.clone());
-            }
-        }
-        cautions
-    }
-}
-
-/// Cache memory in GB (10⁹ bytes) for which totals are tabled.
-pub const TABLED_GB: [f64; 3] = [24.0, 40.0, 80.0];
-
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> ReportTable {
-    ReportTable { header: header.iter().map(|name| (*name).to_owned()).collect(), rows }
-}
+use crate::report::tables::ReportTable;
 
 /// How many of each kind, such as `MLA 4, GQA 1`.
 fn counts<'a>(types: impl Iterator<Item = &'a AttentionType>) -> String {
@@ -105,18 +55,11 @@ pub fn front_table(panel: &Panel<'_>) -> ReportTable {
             number_or_dash(run.params_m),
         ]
     });
-    table(&["run", "type", "experts", "cache MB", "loss", "parameters M"], rows.collect())
+    ReportTable::new(&["run", "type", "experts", "cache MB", "loss", "parameters M"], rows.collect())
 }
 
 fn between(quartiles: Quartiles) -> String {
     format!("{} ({}–{})", number(quartiles.median), number(quartiles.low), number(quartiles.high))
-}
-
-/// Ratio of the totals to those of multi-head attention at a budget in MB.
-pub fn pooled_ratio(study: &TableStudy, speed: &TypeSpeed, budget_mb: f64) -> Option<f64> {
-    let base = study.speeds.iter().find(|speed| speed.attention == AttentionType::Mha)?;
-    let base = base.total(budget_mb, study.rule).median;
-    (base > 0.0).then(|| speed.total(budget_mb, study.rule).median / base)
 }
 
 /// Speeds by kind of attention, and what they make of a budget.
@@ -130,10 +73,10 @@ pub fn speeds_table(study: &TableStudy) -> ReportTable {
             between(speed.cache),
             between(speed.per_mb),
         ];
-        let ratio = number_or_dash(pooled_ratio(study, speed, 1e3 * TABLED_GB[2]));
+        let ratio = number_or_dash(study.pooled_ratio(speed, 1e3 * TABLED_GB[2]));
         first.into_iter().chain(totals).chain([ratio]).collect()
     });
-    table(
+    ReportTable::new(
         &[
             "type",
             "n",
@@ -168,7 +111,7 @@ pub fn ratio_title(study: &TableStudy) -> String {
     let budget = 1e3 * TABLED_GB[2];
     let mut parts = Vec::new();
     for speed in study.speeds.iter().filter(|speed| speed.attention != AttentionType::Mha) {
-        let Some(pooled) = pooled_ratio(study, speed, budget) else { continue };
+        let Some(pooled) = study.pooled_ratio(speed, budget) else { continue };
         let matched = matched(study, &speed.attention);
         let matched = match (matched.first(), matched.last()) {
             (Some(first), Some(last)) if study.rule == Rule::Right => {
@@ -207,5 +150,5 @@ pub fn matched_table(ratios: &[MatchedRatio]) -> ReportTable {
             number(ratio.ratio),
         ]
     });
-    table(&["architecture", "type", "n", "n of MHA", "tokens/s per MB to MHA"], rows.collect())
+    ReportTable::new(&["architecture", "type", "n", "n of MHA", "tokens/s per MB to MHA"], rows.collect())
 }

@@ -1,16 +1,9 @@
 //! Rooflines as tables, for terminals and pages.
 
+use super::ReportTable;
 use crate::number::{number, short};
 use crate::roofline::{Crossing, DeviceRoofs, OperatorPoint, Step, Sweep, machine_balance};
 use crate::units::{Bytes, Flops, FlopsPerSec, Seconds};
-
-/// Header and rows.
-pub struct ReportTable {
-    /// Names of the columns.
-    pub header: Vec<String>,
-    /// Cells.
-    pub rows: Vec<Vec<String>>,
-}
 
 /// What a table shows where there is nothing.
 const NOTHING: &str = "–";

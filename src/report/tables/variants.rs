@@ -4,8 +4,7 @@ use crate::insights::SweepTable;
 use crate::insights::study::{ServingStudy, VariantCurve};
 use crate::insights::sweep::{BatchSeries, Growth};
 use crate::number::{number, number_or_dash, short};
-use crate::report::tables::insights::table;
-use crate::report::tables::roofline::ReportTable;
+use crate::report::tables::ReportTable;
 
 /// The name of a configuration of a sweep.
 pub fn series_name(series: &BatchSeries) -> String {
@@ -39,7 +38,7 @@ pub fn batch_sweep_table(sweep: &SweepTable) -> ReportTable {
             fit.map_or("too few batches for a line", |fit| fit.growth.words()).to_owned(),
         ]
     });
-    table(
+    ReportTable::new(
         &[
             "configuration",
             "context",
@@ -71,23 +70,6 @@ pub fn sweep_title(sweep: &SweepTable) -> String {
     format!("Steps of {} configurations: {}", sweep.series.len(), parts.join(", "))
 }
 
-pub(super) fn sweep_cautions(sweep: &SweepTable) -> Vec<String> {
-    let mut cautions: Vec<String> = sweep.dirty.iter().map(crate::insights::table::dirty_in_words).collect();
-    if sweep.skipped > 0 {
-        cautions.push(format!(
-            "{} of {} rows are left out: without a batch or a cache, or with neither a step nor the mark of running out of memory",
-            sweep.skipped, sweep.rows
-        ));
-    }
-    cautions
-}
-
-/// The devices of a study.
-pub fn devices(study: &ServingStudy) -> String {
-    let gpus = study.deployment.parallelism.tp();
-    if gpus == 1 { study.hardware.name.clone() } else { format!("{gpus}x {}", study.hardware.name) }
-}
-
 /// What the devices serve with each variant at a context.
 pub fn serving_table(study: &ServingStudy, context: usize) -> ReportTable {
     let base = study.multi_head().and_then(|index| study.variants[index].at_device[context]);
@@ -117,7 +99,7 @@ pub fn serving_table(study: &ServingStudy, context: usize) -> ReportTable {
         }
         row
     });
-    table(
+    ReportTable::new(
         &[
             "attention",
             "weights GB",
@@ -138,7 +120,7 @@ pub fn serving_table(study: &ServingStudy, context: usize) -> ReportTable {
 /// What a study found, in a sentence.
 pub fn serving_title(study: &ServingStudy) -> String {
     let limit = study.slowest.map_or_else(String::new, |slowest| format!(" and {} tokens/s each", short(slowest)));
-    let place = format!("{} at contexts of {}{limit}", devices(study), short(study.contexts[0]));
+    let place = format!("{} at contexts of {}{limit}", study.devices(), short(study.contexts[0]));
     let Some((best, point)) = study.best() else {
         let fits = study.variants.iter().any(|variant| variant.fits[0] > 0);
         return format!("{place}: {}", if fits { "every variant is too slow" } else { "no variant fits" });

@@ -7,9 +7,12 @@ mod explain;
 pub mod fit;
 pub mod fit_live;
 pub mod import;
+pub mod insights;
 pub mod list;
+pub mod live_run;
 pub mod plan;
 pub mod predict;
+pub mod probe;
 pub mod report;
 pub mod roofline;
 

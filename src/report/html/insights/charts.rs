@@ -4,12 +4,13 @@ use plotly::common::{DashType, Fill, HoverInfo, Line, LineShape, Marker, MarkerS
 use plotly::layout::{Axis, AxisType, RangeMode, Shape, ShapeLine, ShapeType, TraceOrder};
 use plotly::{Plot, Scatter};
 
+use crate::insights::TABLED_GB;
 use crate::insights::budget::budgets_mb;
 use crate::insights::study::TableStudy;
 use crate::insights::{AttentionType, Panel, Rule, Run};
 use crate::number::{number, number_or_dash};
 use crate::report::html::figure::{Figure, INK, colour, dash, layout, legend, plain_axis, plot, translucent};
-use crate::report::tables::insights::{TABLED_GB, budget_title, front_title, pooled_ratio, ratio_title};
+use crate::report::tables::insights::{budget_title, front_title, ratio_title};
 
 pub(super) const HEIGHT: usize = 520;
 const GREY: &str = "#8A9199";
@@ -248,7 +249,7 @@ fn ratios(study: &TableStudy) -> Figure {
     );
     for speed in &study.speeds {
         let index = place(&speed.attention);
-        let ratio = |budget: &f64| pooled_ratio(study, speed, *budget).unwrap_or(f64::NAN);
+        let ratio = |budget: &f64| study.pooled_ratio(speed, *budget).unwrap_or(f64::NAN);
         chart.add_trace(
             Scatter::new(x.clone(), budgets.iter().map(ratio).collect())
                 .mode(Mode::Lines)

@@ -2,7 +2,7 @@
 
 use crate::app::{About, ResultKind};
 use crate::insights::Rule;
-use crate::insights::study::{ServingStudy, TableStudy};
+use crate::insights::study::{InsightsStudy, ServingStudy, TableStudy};
 use crate::number::short;
 use crate::report::html::figure::Figure;
 use crate::report::html::insights::charts::table_figures;
@@ -14,44 +14,44 @@ use crate::report::tables::dial::{
     dial_cache_title, dial_loss_title, dial_table, equal_table, slice_lines, slice_title,
 };
 use crate::report::tables::insights::{
-    InsightsReport, budget_title, front_table, front_title, matched_table, ratio_title, runs_in_words, speeds_table,
+    budget_title, front_table, front_title, matched_table, ratio_title, runs_in_words, speeds_table,
 };
 use crate::report::tables::variants::{
-    batch_sweep_table, devices, linear_lines, serving_basis, serving_table, serving_title, sweep_title,
+    batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title,
 };
 
 /// The figures of the page; `log` makes the axis of caches logarithmic.
-pub fn insights_figures(report: &InsightsReport, log: bool) -> Vec<Figure> {
+pub fn insights_figures(insights: &InsightsStudy, log: bool) -> Vec<Figure> {
     let mut figures = Vec::new();
-    if let Some(study) = &report.table {
+    if let Some(study) = &insights.table {
         figures.extend(table_figures(study, log));
         figures.extend(dial_figures(study));
     }
-    figures.extend(report.sweep.iter().flat_map(sweep_figures));
-    for study in &report.serving {
+    figures.extend(insights.sweep.iter().flat_map(sweep_figures));
+    for study in &insights.serving {
         figures.extend(serving_figures(study, &format!("serving_{}", study.hardware.id)));
     }
     figures
 }
 
 /// The page.
-pub fn insights_page(report: &InsightsReport, figures: &[Figure]) -> String {
-    let title = format!("{} · attention", report.title());
-    let mut words: Vec<String> = report.table.iter().flat_map(findings).collect();
-    words.extend(report.sweep.iter().map(|sweep| format!("{}.", sweep_title(sweep))));
-    words.extend(report.serving.iter().map(|study| format!("{}.", serving_title(study))));
+pub fn insights_page(insights: &InsightsStudy, figures: &[Figure]) -> String {
+    let title = format!("{} · attention", insights.title());
+    let mut words: Vec<String> = insights.table.iter().flat_map(findings).collect();
+    words.extend(insights.sweep.iter().map(|sweep| format!("{}.", sweep_title(sweep))));
+    words.extend(insights.serving.iter().map(|study| format!("{}.", serving_title(study))));
     let about = About {
         kind: ResultKind::Insights,
         title,
         below: "What attention variants cost and buy.".to_owned(),
         findings: words,
-        cautions: report.cautions(),
+        cautions: insights.cautions(),
     };
-    let mut body = report.table.as_ref().map_or_else(String::new, table_sections);
-    if let Some(sweep) = &report.sweep {
+    let mut body = insights.table.as_ref().map_or_else(String::new, table_sections);
+    if let Some(sweep) = &insights.sweep {
         body += &section("Steps over the batch, t(B) = a + b·B", &html_table(batch_sweep_table(sweep)));
     }
-    body += &report.serving.iter().map(serving_sections).collect::<String>();
+    body += &insights.serving.iter().map(serving_sections).collect::<String>();
     page(&about, &body, figures)
 }
 
@@ -92,7 +92,7 @@ fn table_sections(study: &TableStudy) -> String {
 fn serving_sections(study: &ServingStudy) -> String {
     let basis = format!("<p>{}</p>\n", escaped(&serving_basis(study)));
     let tables = study.contexts.iter().enumerate().map(|(index, context)| {
-        let heading = format!("{}: sequences of {} tokens", devices(study), short(*context));
+        let heading = format!("{}: sequences of {} tokens", study.devices(), short(*context));
         let limits: String = linear_lines(study).iter().map(|line| format!("<p>{}</p>\n", escaped(line))).collect();
         let limits = if index == 0 { limits } else { String::new() };
         section(&heading, &(basis.clone() + &html_table(serving_table(study, index)) + &limits))

@@ -10,7 +10,7 @@ use crate::insights::study::{ServingStudy, VariantCurve};
 use crate::number::{number, short};
 use crate::report::html::figure::{Figure, INK, colour, layout, plot, symbol};
 use crate::report::html::insights::charts::{scaled, upright};
-use crate::report::tables::variants::{devices, serving_title};
+use crate::report::tables::variants::serving_title;
 use crate::units::Bytes;
 
 pub(super) const HEIGHT: usize = 540;
@@ -43,7 +43,7 @@ fn marks(study: &ServingStudy) -> (Vec<Shape>, Vec<Annotation>) {
         .filter(|size| (first..=last).contains(size) && (size / device - 1.0).abs() > 0.1)
         .map(|size| (size, short(size)))
         .collect();
-    at.push((device, format!("{} GiB: {}", short(device.round()), devices(study))));
+    at.push((device, format!("{} GiB: {}", short(device.round()), study.devices())));
     let label = |(x, text): &(f64, String)| {
         Annotation::new()
             .x(x.log10())
@@ -61,7 +61,7 @@ fn frame(study: &ServingStudy, y: &str) -> Plot {
     let (shapes, labels) = marks(study);
     plot(
         layout(HEIGHT)
-            .x_axis(scaled(&format!("memory, GiB, at the rates of {}", devices(study)), true))
+            .x_axis(scaled(&format!("memory, GiB, at the rates of {}", study.devices()), true))
             .y_axis(scaled(y, true))
             .shapes(shapes)
             .annotations(labels),
@@ -209,9 +209,9 @@ fn ratio(study: &ServingStudy, prefix: &str) -> Figure {
     Figure {
         id: format!("{prefix}_ratio"),
         title: if found.is_empty() {
-            format!("No ratio to MHA on {}: it serves nothing there", devices(study))
+            format!("No ratio to MHA on {}: it serves nothing there", study.devices())
         } else {
-            format!("Against MHA on {}: {}", devices(study), found.join(", "))
+            format!("Against MHA on {}: {}", study.devices(), found.join(", "))
         },
         caption: "Where the caches of a batch outweigh all else, a step reads all of the memory whatever the attention, and the ratio is that of \
                   the caches of a token."
@@ -244,9 +244,9 @@ fn per_sequence(study: &ServingStudy, prefix: &str) -> Figure {
     Figure {
         id: format!("{prefix}_sequence"),
         title: if found.is_empty() {
-            format!("{}: no variant serves a sequence", devices(study))
+            format!("{}: no variant serves a sequence", study.devices())
         } else {
-            format!("Tokens/s of each sequence on {}, {what}: {}", devices(study), found.join(", "))
+            format!("Tokens/s of each sequence on {}, {what}: {}", study.devices(), found.join(", "))
         },
         caption: format!("Tokens/s of one sequence among all that run.{}", limit(study)),
         height: HEIGHT,
@@ -280,7 +280,7 @@ fn map(study: &ServingStudy, prefix: &str) -> Option<Figure> {
     }
     let mut chart = plot(
         layout(HEIGHT)
-            .x_axis(scaled(&format!("memory, GiB, at the rates of {}", devices(study)), true))
+            .x_axis(scaled(&format!("memory, GiB, at the rates of {}", study.devices()), true))
             .y_axis(
                 scaled("context, tokens", true)
                     .tick_values(study.map_contexts.clone())

@@ -2,35 +2,37 @@
 
 use std::fmt::Write;
 
+use super::{caution_lines, written_lines};
+use crate::app::InsightsAnswer;
 use crate::insights::Rule;
 use crate::insights::study::{ServingStudy, TableStudy};
-use crate::report::text::{self, caution_lines};
 use crate::report::{
-    InsightsReport, ReportTable, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table,
-    equal_table, front_table, front_title, linear_lines, matched_table, ratio_title, runs_in_words, serving_basis,
-    serving_table, serving_title, slice_lines, slice_title, speeds_table, sweep_title,
+    ReportTable, batch_sweep_table, budget_title, dial_cache_title, dial_loss_title, dial_table, equal_table,
+    front_table, front_title, linear_lines, matched_table, ratio_title, runs_in_words, serving_basis, serving_table,
+    serving_title, slice_lines, slice_title, speeds_table, sweep_title,
 };
 
 /// A table below an empty line; nothing where there are no rows.
 fn report_table(content: ReportTable, numbers: std::ops::Range<usize>) -> String {
-    if content.rows.is_empty() { String::new() } else { format!("\n{}", text::report_table(content, numbers)) }
+    if content.rows.is_empty() { String::new() } else { format!("\n{}", super::report_table(content, numbers)) }
 }
 
-/// The whole report.
-pub fn report_text(report: &InsightsReport) -> String {
-    let mut text = format!("{}\n", report.title());
-    if let Some(study) = &report.table {
+/// The whole answer on the terminal.
+pub fn text(answer: &InsightsAnswer) -> String {
+    let found = &answer.study;
+    let mut text = format!("{}\n", found.title());
+    if let Some(study) = &found.table {
         table_text(&mut text, study);
     }
-    if let Some(sweep) = &report.sweep {
+    if let Some(sweep) = &found.sweep {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}.\n\nSteps over the batch, t(B) = a + b·B", sweep_title(sweep));
         text += &report_table(batch_sweep_table(sweep), 1..9);
     }
-    for study in &report.serving {
+    for study in &found.serving {
         serving_text(&mut text, study);
     }
-    text + &caution_lines(&report.cautions())
+    text + &caution_lines(&answer.cautions) + &written_lines(&answer.files)
 }
 
 fn table_text(text: &mut String, study: &TableStudy) {

@@ -1,13 +1,19 @@
 //! A live run in words and tables.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
+use super::{table, written_lines};
 use crate::bench::{Results, Timing, Variant};
 use crate::number::{number, number_or_dash};
-use crate::report::text::table;
+
+/// A live run and the files that were written on the terminal.
+pub fn text(results: &Results, files: &[PathBuf]) -> String {
+    format!("{}\n{}", results_text(results), written_lines(files))
+}
 
 /// What was run, latencies, and what PoE gains or loses.
-pub fn results_text(results: &Results) -> String {
+fn results_text(results: &Results) -> String {
     let metadata = &results.metadata;
     let shown = |value: Option<&str>| value.unwrap_or("?").to_owned();
     let mut text = format!(
