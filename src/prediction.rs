@@ -244,8 +244,8 @@ impl Prediction {
     }
 
     /// Time from request to last token, TTFT + (O − 1)·ITL.
-    pub fn end_to_end(&self, decode_steps: f64) -> Seconds {
-        self.ttft + self.itl * decode_steps
+    pub fn end_to_end(&self, later_tokens: f64) -> Seconds {
+        self.ttft + self.itl * later_tokens
     }
 }
 

@@ -70,8 +70,8 @@ fn genai_perf_is_the_same_from_json_and_csv_but_for_the_load() {
     let refused = import("import/profile_export_genai_perf.csv");
     assert_refused(
         &refused,
-        "no row is left: import/profile_export_genai_perf.csv: the file tells no load; give --clients",
-        "--clients",
+        "no row is left: import/profile_export_genai_perf.csv: the file tells no load; give --concurrency",
+        "--concurrency",
     );
     let csv = object("import/profile_export_genai_perf.csv --clients 4");
     assert_eq!((row(&csv, 0), &csv["tools"]), (row(&value, 0), &value["tools"]));
@@ -100,7 +100,7 @@ fn aiperf_is_the_same_from_json_and_csv_but_for_the_load() {
     assert_eq!(value["tools"][0], "aiperf");
     // inter_chunk_latency is 10.25.
     assert_row(&value, 0, [200.5, 90.0, 8.0, 42.5, 5.125, 180.0]);
-    let csv = object("import/profile_export_aiperf.csv --clients 8");
+    let csv = object("import/profile_export_aiperf.csv --concurrency 8");
     assert_eq!(row(&csv, 0), row(&value, 0));
 }
 
@@ -158,7 +158,7 @@ fn llmeter_is_summed_up_from_its_requests() {
 fn logs_of_llmeter_in_a_folder_are_read_when_they_are_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(Path::new(FIXTURES).join("llmeter/run_a/responses.jsonl"), folder.path().join("log.jsonl")).unwrap();
-    let result = run(folder.path(), "import . --as llmeter --clients 4 --format json");
+    let result = run(folder.path(), "import . --as llmeter --concurrency 4 --format json");
     assert_eq!(result.code, 0, "{}", result.stderr);
     assert_eq!(json(&result.stdout)["rows"].as_array().unwrap().len(), 1);
 }

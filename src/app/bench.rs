@@ -113,6 +113,8 @@ pub struct BenchAnswer {
     pub folder: Option<PathBuf>,
     /// The rows with their predictions.
     pub results: Results,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// Files that were written.
     pub files: Vec<PathBuf>,
     /// What ended the run before all rows were measured, other than a stop.
@@ -127,12 +129,13 @@ mod live {
     use chrono::Local;
 
     use super::{BenchAnswer, BenchRequest};
+    use crate::app::remarks::Remarks;
     use crate::bench::{BenchConfig, Results, Watch};
     use crate::error::{Error, Result};
     use crate::evaluation::live::{DevicePeaks, LiveRecord, live_run, predict_results};
     use crate::live::{LiveDevice, LiveTarget, ModelShape, Outcome, ProbePlan, WeightPaths, probe};
     use crate::passes::LiveParameters;
-    use crate::spec::{Catalog, hf_config_at};
+    use crate::spec::{Catalog, Kind, hf_config_at};
     use crate::units::{BytesPerSec, FlopsPerSec};
 
     /// A benchmark that is ready to run: everything that was asked for is there and goes together.
@@ -144,6 +147,7 @@ mod live {
         /// Roofs of the device and whose they are.
         peaks: Option<(DevicePeaks, String)>,
         parameters: (LiveParameters, String),
+        remarks: Vec<String>,
     }
 
     impl BenchRun {
@@ -166,12 +170,21 @@ mod live {
                 Some(path) => (LiveRecord::open(path)?.parameters(), format!("the calibration {}", path.display())),
                 None => (LiveParameters::default(), "priors, without a calibration".to_owned()),
             };
-            Ok(Self { config, target, peaks, parameters })
+            let remarks = Remarks::new(catalog)
+                .names(Kind::Model, [&config.model])
+                .names(Kind::Hardware, &request.hardware)
+                .said();
+            Ok(Self { config, target, peaks, parameters, remarks })
         }
 
         /// Why the device is another one than the best that `auto` could mean.
         pub fn note(&self) -> Option<&str> {
             self.target.device.note.as_deref()
+        }
+
+        /// What names were taken for.
+        pub fn remarks(&self) -> &[String] {
+            &self.remarks
         }
 
         /// What must be measured before rows can be predicted; nothing where the device is named.
@@ -226,7 +239,13 @@ mod live {
             let (parameters, shares) = &self.parameters;
             let run = live_run("bench", outcome.results, *peaks, None, catalog)?;
             let results: Results = predict_results(&run, *parameters, &format!("{roofs}; {shares}"));
-            Ok(BenchAnswer { folder: None, results, files: Vec::new(), failure: outcome.failure })
+            Ok(BenchAnswer {
+                folder: None,
+                results,
+                remarks: self.remarks.clone(),
+                files: Vec::new(),
+                failure: outcome.failure,
+            })
         }
     }
 

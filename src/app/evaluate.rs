@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measured::MeasuredRequest;
 use super::parameter::ParameterAnswer;
+use super::remarks::Remarks;
 use super::system::{ParametersRequest, default_estimator};
 use crate::calibration::{ErrorSummary, FitOptions, Origin};
 use crate::dataset::RowFilter;
@@ -82,6 +83,8 @@ pub struct EvaluateAnswer {
     pub parameters: Vec<ParameterAnswer>,
     /// What to know before trusting the numbers.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// What was read from where.
     pub notes: Vec<String>,
     /// Files that were written.
@@ -169,6 +172,7 @@ pub fn evaluate(catalog: &Catalog, request: &EvaluateRequest) -> Result<Evaluate
         from_priors: asked.forecaster.from_origin(Origin::Prior),
         parameters: ParameterAnswer::carried(&asked.forecaster),
         cautions: study.cautions(),
+        remarks: Remarks::new(catalog).measured(&request.measured).said(),
         notes: opened.notes,
         files: Vec::new(),
         elapsed_s: started.elapsed().as_secs_f64(),

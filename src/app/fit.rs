@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::measured::MeasuredRequest;
 use super::parameter::ParameterAnswer;
+use super::remarks::Remarks;
 use super::request::Values;
 use super::system::default_estimator;
 use crate::calibration::{Coverage, ErrorSummary, FitOptions, GroupKind};
@@ -111,6 +112,8 @@ pub struct FitAnswer {
     pub unknown: Vec<String>,
     /// What to know before trusting the parameters.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// Files that were written.
     pub files: Vec<PathBuf>,
     /// Time it took, files included.
@@ -307,6 +310,7 @@ pub fn fit(catalog: &Catalog, request: &FitRequest, progress: &(dyn Fn(usize, us
         left_out: study.left_out.iter().map(LeftOutAnswer::from).collect(),
         unknown: measured.unknown,
         cautions: study.cautions(),
+        remarks: Remarks::new(catalog).measured(&request.measured).said(),
         files: Vec::new(),
         elapsed_s: started.elapsed().as_secs_f64(),
         study,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::fit::FitRequest;
 use super::measured::LiveMeasured;
 use super::parameter::ParameterAnswer;
+use super::remarks::Remarks;
 use crate::error::{Error, Result};
 use crate::evaluation::live::{BreakEven, KindErrors, LiveErrors, LiveStudy, LiveStudyInput, run_live_study};
 use crate::spec::Catalog;
@@ -34,6 +35,8 @@ pub struct FitLiveAnswer {
     pub break_even: Vec<BreakEvenAnswer>,
     /// What to know before trusting the numbers.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// Files that were written.
     pub files: Vec<PathBuf>,
     /// Time it took, files included.
@@ -134,6 +137,7 @@ pub fn fit_live(catalog: &Catalog, request: &FitRequest) -> Result<FitLiveAnswer
         unseen: unseen.collect(),
         break_even: study.break_even.iter().map(BreakEvenAnswer::from).collect(),
         cautions: study.cautions(),
+        remarks: Remarks::new(catalog).measured(&request.measured).said(),
         files: Vec::new(),
         elapsed_s: started.elapsed().as_secs_f64(),
         study,

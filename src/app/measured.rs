@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-use super::matching;
+use super::request::matching;
 use super::system::{NamedScenario, PlacementRequest};
 use crate::bench::Results;
 use crate::calibration::Provenance;

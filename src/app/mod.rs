@@ -77,6 +77,7 @@ mod fit_live;
 pub mod import;
 mod init;
 mod insights;
+mod lengths;
 mod list;
 mod measured;
 mod numbers;
@@ -85,12 +86,13 @@ mod plan;
 mod plot;
 mod predict;
 mod probe;
+mod remarks;
 mod report;
 mod request;
 mod roofline;
 #[cfg(feature = "schema")]
 mod schema;
-mod system;
+pub(crate) mod system;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +117,7 @@ pub use insights::{
     MissingAnswer, PanelAnswer, QuartilesAnswer, RatioAnswer, ReferenceAnswer, SliceAnswer, SpeedAnswer, SpreadAnswer,
     TotalAnswer, VariantCurveAnswer, VariantPointAnswer, VariantsAnswer, insights,
 };
+pub use lengths::LengthList;
 pub use list::{HardwareListed, ListAnswer, ListRequest, ListedKind, ModelListed, ScenarioListed, list};
 pub use measured::{LiveMeasured, Measured, MeasuredRequest};
 pub use numbers::Numbers;
@@ -124,8 +127,6 @@ pub use plan::{
     Refused, SloAnswer, TightestAnswer, plan,
 };
 pub use plot::{PlotAnswer, PlotRequest, plot};
-#[cfg(feature = "logs")]
-pub(crate) use predict::cautions;
 pub use predict::{
     OpenLoopAnswer, PartsMs, PredictAnswer, PredictRequest, PredictStudy, PredictedWorkload, WorkloadRequest, predict,
 };
@@ -133,7 +134,6 @@ pub use probe::{ProbeAnswer, ProbeRequest};
 #[cfg(feature = "live")]
 pub use probe::{ProbeRun, probe};
 pub use report::{About, FoundResult, ReportAnswer, ReportRequest, ResultKind, report};
-pub(crate) use request::matching;
 pub use request::{Values, from_json};
 pub use roofline::{
     CeilingAnswer, OperatorAnswer, RoofAnswer, RooflineAnswer, RooflineRequest, RooflineStudy, StepAnswer, SweepAnswer,
@@ -145,7 +145,6 @@ pub use system::{
     NamedScenario, OpenedCalibration, ParametersRequest, PlacementRequest, ResolvedSystem, SystemAnswer, SystemRequest,
     results_folder,
 };
-pub(crate) use system::{as_scenario, computed_wider, default_estimator, served_precision, shell_word};
 
 use crate::forecast::Forecast;
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::lengths::LengthList;
 use super::numbers::Numbers;
+use super::remarks::Remarks;
 use super::system::{ResolvedSystem, SystemAnswer, SystemRequest, fit_command};
 use super::{Status, finite};
 use crate::calibration::Origin;
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::forecast::{Capacity, Forecast, Forecaster};
 use crate::prediction::{OpenLoop, Part, Parts};
 use crate::spec::Catalog;
-use crate::workload::{LoadKind, Workload};
+use crate::workload::{LengthDistribution, Lengths, Load, LoadKind, Workload};
 
 /// More workloads than this in one call look like a slip.
 const MOST_WORKLOADS: usize = 1_000_000;
@@ -27,9 +29,9 @@ pub struct PredictRequest {
     #[serde(flatten)]
     pub system: SystemRequest,
     /// Prompt lengths in tokens.
-    pub input_tokens: Numbers,
+    pub input_tokens: LengthList,
     /// Answer lengths in tokens.
-    pub output_tokens: Numbers,
+    pub output_tokens: LengthList,
     /// Clients of a closed loop, each of which sends its next request when its last one ends; 1 where no load is given.
     pub concurrency: Numbers,
     /// Requests per second of independent users (Poisson arrivals).
@@ -41,14 +43,14 @@ pub struct PredictRequest {
 }
 
 /// One workload; one of the loads.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WorkloadRequest {
     /// Prompt length in tokens.
-    pub input_tokens: f64,
+    pub input_tokens: LengthDistribution,
     /// Answer length in tokens.
-    pub output_tokens: f64,
+    pub output_tokens: LengthDistribution,
     /// Clients of a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<f64>,
@@ -62,10 +64,10 @@ pub struct WorkloadRequest {
 
 impl From<&Workload> for WorkloadRequest {
     fn from(workload: &Workload) -> Self {
-        let under = |kind: LoadKind| (workload.kind() == kind).then(|| workload.load());
+        let under = |kind: LoadKind| (workload.kind() == kind).then(|| workload.amount());
         Self {
-            input_tokens: workload.input_tokens(),
-            output_tokens: workload.output_tokens(),
+            input_tokens: LengthDistribution::Fixed(workload.input_tokens()),
+            output_tokens: LengthDistribution::Fixed(workload.output_tokens()),
             concurrency: under(LoadKind::ClosedLoop),
             rate: under(LoadKind::OpenLoop),
             batch: under(LoadKind::StaticBatch),
@@ -84,7 +86,7 @@ impl WorkloadRequest {
         let (kind, load) = given.next().unwrap_or((LoadKind::ClosedLoop, 1.0));
         match given.next() {
             Some(_) => Err(several_loads()),
-            None => Workload::under(kind, self.input_tokens, self.output_tokens, load),
+            None => workload(self.input_tokens, self.output_tokens, kind, load),
         }
     }
 }
@@ -128,15 +130,25 @@ impl PredictRequest {
                 .help(format!("give shorter lists, {MOST_WORKLOADS} workloads at most")));
         }
         let mut workloads = Vec::with_capacity(count);
-        for input in inputs {
-            for output in outputs {
+        for input in inputs.values() {
+            for output in outputs.values() {
                 for load in loads {
-                    workloads.push(Workload::under(kind, input, output, load)?);
+                    workloads.push(workload(*input, *output, kind, load)?);
                 }
             }
         }
         Ok((kind, workloads))
     }
+}
+
+/// Lengths under a load.
+pub(super) fn workload(
+    input: LengthDistribution,
+    output: LengthDistribution,
+    kind: LoadKind,
+    amount: f64,
+) -> Result<Workload> {
+    Workload::of(Lengths::of(input.moments(), output.moments()), Load::new(kind, amount))
 }
 
 /// The workloads of a list, which share one kind of load.
@@ -169,6 +181,8 @@ pub struct PredictAnswer {
     pub predictions: Vec<PredictedWorkload>,
     /// What to know before trusting the numbers.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// What was read from where.
     pub notes: Vec<String>,
     /// Files that were written.
@@ -358,6 +372,7 @@ pub fn predict(catalog: &Catalog, request: &PredictRequest) -> Result<PredictAns
         kv_cache_bytes: capacity.kv_cache.get(),
         predictions: forecasts.iter().map(|forecast| predicted(forecast, &capacity, &target)).collect(),
         cautions: cautions(&target, &forecaster, &workloads),
+        remarks: Remarks::new(catalog).system(&request.system).said(),
         notes: target.notes.clone(),
         files: Vec::new(),
         study: PredictStudy { target, kind, capacity, forecasts, is_calibrated: forecaster.is_calibrated() },
@@ -366,7 +381,7 @@ pub fn predict(catalog: &Catalog, request: &PredictRequest) -> Result<PredictAns
 
 fn predicted(forecast: &Forecast, capacity: &Capacity, target: &ResolvedSystem) -> PredictedWorkload {
     let (workload, p) = (&forecast.workload, &forecast.prediction);
-    let under = |kind: LoadKind| (workload.kind() == kind).then(|| workload.load());
+    let under = |kind: LoadKind| (workload.kind() == kind).then(|| workload.amount());
     let e2e = forecast.end_to_end_interval();
     PredictedWorkload {
         input_tokens: workload.input_tokens(),

@@ -212,7 +212,7 @@ impl FittedScenario {
             measured_sha256: data.measured_sha256.to_owned(),
             input_tokens: range(Workload::input_tokens),
             output_tokens: range(Workload::output_tokens),
-            load_range: range(Workload::load),
+            load_range: range(Workload::amount),
             errors,
             coverage,
             uncertainty,

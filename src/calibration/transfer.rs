@@ -257,7 +257,7 @@ pub fn workload_outside<'a>(
         Some(LoadKind::StaticBatch) => "batch",
         _ => "concurrency",
     };
-    compare(axis, loads, Workload::load);
+    compare(axis, loads, Workload::amount);
     outside
 }
 
@@ -269,7 +269,7 @@ pub fn nearest_inside(scenarios: &[FittedScenario], workload: &Workload) -> Opti
         workload.kind(),
         inside(workload.input_tokens(), inputs),
         inside(workload.output_tokens(), outputs),
-        inside(workload.load(), loads),
+        inside(workload.amount(), loads),
     );
     nearest.ok().filter(|nearest| nearest != workload)
 }

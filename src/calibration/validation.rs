@@ -67,7 +67,7 @@ pub fn validate(
 ) -> Result<Validation> {
     let options = FitOptions { starts: options.starts.min(FOLD_STARTS), ..options.clone() };
     let workload = |row: &Measurement| [row.workload.input_tokens().to_bits(), row.workload.output_tokens().to_bits()];
-    let load = |row: &Measurement| [row.workload.load().to_bits(), 0];
+    let load = |row: &Measurement| [row.workload.amount().to_bits(), 0];
     let kinds = [groups(members, workload), groups(members, load)];
     let usable = kinds.map(|groups| {
         let fits = |group: &Group| {

@@ -7,8 +7,7 @@ use clap::{Args, ValueEnum, builder::PossibleValue};
 use super::fit::estimator_names;
 use super::json::json_line;
 use super::measured_args::with_folders;
-use super::names::remark_on_folders;
-use super::terminal::{print, spinner};
+use super::terminal::{print, remarks, spinner};
 use crate::app::{self, CheckRequest, LimitsRequest};
 use crate::error::{Error, Result};
 use crate::evaluation::CheckMode;
@@ -160,14 +159,13 @@ impl CheckArgs {
 
 /// Checks and prints; a failed comparison is an error after the report is printed.
 pub fn run(catalog: &Catalog, args: &CheckArgs) -> Result<()> {
-    let request = args.request();
-    remark_on_folders(catalog, request.scenario_folders(catalog));
     let bar = spinner("checking");
-    let answer = app::check(catalog, &request, &|name, done, total| {
+    let answer = app::check(catalog, &args.request(), &|name, done, total| {
         let fold = if total > 0 { format!(", fold {done} of {total}") } else { String::new() };
         bar.set_message(format!("checking {name}{fold}"));
     })?;
     bar.finish_and_clear();
+    remarks(&answer.remarks);
     print(&match args.format {
         CheckFormat::Table => text(&answer),
         CheckFormat::Github => format!("{}{}", text(&answer), github(&answer)),

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::system_args::SystemArgs;
-use super::terminal::{notes, print, renamed, spinner};
-use super::{Format, names};
+use super::terminal::{notes, print, remarks, renamed, spinner};
 use crate::app::{self, CompareRequest};
 use crate::comparison::{CompareReport, Filter};
 use crate::error::{Result, named};
@@ -207,15 +207,14 @@ fn id(report: &CompareReport) -> String {
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &CompareArgs) -> Result<()> {
     args.page.check()?;
-    let request = args.request();
     let progress = spinner("reading and comparing");
-    let mut answer = app::compare(catalog, &request)?;
+    let mut answer = app::compare(catalog, &args.request())?;
     let drawing = CompareDrawing { log: args.log, bins: args.bins.map(usize::from) };
     answer.files = args.page.write("comparisons", &id(&answer.report), |folder, png| {
         write_comparison(&answer.report, drawing, folder, png)
     })?;
     progress.finish_and_clear();
-    names::remark_on_request(catalog, &request.system);
+    remarks(&answer.remarks);
     notes(&answer.notes);
     match args.format {
         Format::Json => print(&json_line(&answer)?)?,

@@ -8,9 +8,8 @@ use clap::Args;
 use super::Format;
 use super::json::json_line;
 use super::measured_args::MeasuredArgs;
-use super::names::remark_on_measured;
 use super::system_args::ParametersArgs;
-use super::terminal::{notes, print, spinner};
+use super::terminal::{notes, print, remarks, spinner};
 use crate::app::{self, EvaluateRequest, results_folder};
 use crate::calibration::FitOptions;
 use crate::dataset::RowFilter;
@@ -101,19 +100,18 @@ impl EvaluateArgs {
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &EvaluateArgs) -> Result<()> {
     let started = Instant::now();
-    let request = args.request();
     if args.png {
         browser()?;
     }
-    remark_on_measured(catalog, &request.measured);
     let bar = spinner("evaluating");
-    let mut answer = app::evaluate(catalog, &request)?;
+    let mut answer = app::evaluate(catalog, &args.request())?;
     notes(&answer.notes);
     let from = format!("{}_from_{}", answer.estimator, answer.basis);
     let folder = args.out.clone().unwrap_or_else(|| results_folder(&[&answer.scenario, &from]));
     bar.set_message("writing");
     answer.files = write_transfer(&answer.study, &answer.basis, &folder, args.png)?;
     bar.finish_and_clear();
+    remarks(&answer.remarks);
     answer.elapsed_s = started.elapsed().as_secs_f64();
     print(&match args.format {
         Format::Json => json_line(&answer)?,

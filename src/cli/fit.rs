@@ -9,9 +9,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::Format;
 use super::json::json_line;
 use super::measured_args::MeasuredArgs;
-use super::names::remark_on_measured;
 use super::system_args::name_and_value;
-use super::terminal::{print, spinner};
+use super::terminal::{print, remarks, spinner};
 use crate::app::{self, FitRequest, MOST_STARTS, Values, results_folder};
 use crate::calibration::{FitOptions, GroupKind};
 use crate::dataset::RowFilter;
@@ -137,7 +136,6 @@ pub fn run(catalog: &Catalog, args: &FitArgs) -> Result<()> {
         // Better now than after the fit.
         browser()?;
     }
-    remark_on_measured(catalog, &request.measured);
     let bar = spinner("fitting");
     if !request.measured.live.is_empty() {
         let mut answer = app::fit_live(catalog, &request)?;
@@ -146,6 +144,7 @@ pub fn run(catalog: &Catalog, args: &FitArgs) -> Result<()> {
         bar.set_message("writing");
         answer.files = write_live_study(&answer.study, &folder, args.png)?;
         bar.finish_and_clear();
+        remarks(&answer.remarks);
         answer.elapsed_s = started.elapsed().as_secs_f64();
         return print(&match args.format {
             Format::Json => json_line(&answer)?,
@@ -158,6 +157,7 @@ pub fn run(catalog: &Catalog, args: &FitArgs) -> Result<()> {
     bar.set_message("writing");
     answer.files = write_study(&answer.study, &folder, args.png)?;
     bar.finish_and_clear();
+    remarks(&answer.remarks);
     answer.elapsed_s = started.elapsed().as_secs_f64();
     print(&match args.format {
         Format::Json => json_line(&answer)?,

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Format;
 use super::json::json_line;
-use super::terminal::print;
-use super::{Format, names};
+use super::terminal::{print, remarks, renamed};
 use crate::app::import::{MEASURED_FILE, SCENARIO_FILE, ScenarioTexts, place};
 use crate::app::{self, ImportAnswer, ImportRequest};
 use crate::error::{Result, named};
 use crate::import::Tool;
 use crate::report::OutputFolder;
 use crate::report::text::import::text;
-use crate::spec::{Catalog, Kind, Precision, Statistic};
+use crate::spec::{Catalog, Precision, Statistic};
 use crate::workload::LoadKind;
 
 /// Arguments of `import`.
@@ -22,7 +22,7 @@ use crate::workload::LoadKind;
     perfmodel import results/                                                what is there, and what it means\n  \
     perfmodel import results/ --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --out tested_benchmarks/my_server\n  \
     perfmodel import more.json --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --out tested_benchmarks/my_server\n  \
-    perfmodel import profile_export_genai_perf.csv --as genai-perf --clients 16\n  \
+    perfmodel import profile_export_genai_perf.csv --as genai-perf --concurrency 16\n  \
     perfmodel fit --scenario-dir tested_benchmarks/my_server\n\n\
     Reads AIPerf and GenAI-Perf (JSON, CSV), vLLM bench serve and SGLang bench_serving (JSON, JSON lines), GuideLLM (JSON, CSV), \
     inference-perf (stages), LLMeter (runs, load tests) and InferenceMAX; files or folders of them, also .gz and .zst. \
@@ -66,6 +66,11 @@ pub struct ImportArgs {
 
     /// Clients, where the files do not tell them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    concurrency: Option<u32>,
+
+    /// The old name of --concurrency
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), hide = true,
+        conflicts_with = "concurrency")]
     clients: Option<u32>,
 
     /// Loads to take: closed_loop (clients) or open_loop (requests a second) [default: that of most]
@@ -117,7 +122,7 @@ impl ImportArgs {
             weights: self.weights,
             kv: self.kv,
             engine: self.engine.clone(),
-            concurrency: self.clients,
+            concurrency: renamed(self.concurrency, "--concurrency", self.clients, "--clients"),
             load: self.load,
             statistic: self.statistic,
             retrieved: Some(chrono::Local::now().format("%Y-%m-%d").to_string()),
@@ -130,8 +135,7 @@ impl ImportArgs {
 pub fn run(catalog: &Catalog, args: &ImportArgs) -> Result<()> {
     let request = args.request();
     let mut answer = app::import(catalog, &request)?;
-    request.model.iter().for_each(|name| names::remark_on(catalog, Kind::Model, name));
-    request.hardware.iter().for_each(|name| names::remark_on(catalog, Kind::Hardware, name));
+    remarks(&answer.remarks);
     if let Some(folder) = &args.out {
         answer = write(catalog, &request, answer, folder)?;
     }
@@ -146,10 +150,6 @@ fn write(catalog: &Catalog, request: &ImportRequest, answer: ImportAnswer, folde
     let placed = || place(catalog, request, &answer.study, ScenarioTexts::read(folder)?.as_ref());
     // What cannot be placed leaves no folder behind.
     placed()?;
-    if request.model.is_none() {
-        let named = answer.study.imported.facts().model;
-        named.iter().for_each(|name| names::remark_on(catalog, Kind::Model, name));
-    }
     let mut output = OutputFolder::create(folder)?;
     // Rows are added to those that are there, so nobody else may add some meanwhile.
     output.hold();

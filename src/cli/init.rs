@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::terminal::print;
 use crate::app;
-use crate::app::as_scenario;
+use crate::app::system::as_scenario;
 use crate::error::{Error, Result};
 use crate::report::OutputFolder;
 

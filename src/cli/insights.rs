@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
+use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
-use super::terminal::print;
-use super::{Format, names};
+use super::terminal::{print, remarks};
 use crate::app::{self, InsightsAnswer, InsightsRequest, Numbers};
 use crate::error::Result;
 use crate::insights::{Rule, VariantKind};
 use crate::report::text::insights::text;
 use crate::report::write_insights;
-use crate::spec::{Catalog, Kind, Precision};
+use crate::spec::{Catalog, Precision};
 
 /// Arguments of `insights`.
 #[derive(Debug, Args)]
@@ -141,8 +141,7 @@ impl InsightsArgs {
 pub fn run(catalog: &Catalog, args: &InsightsArgs) -> Result<()> {
     args.page.check()?;
     let mut answer = app::insights(catalog, &args.request())?;
-    args.model.iter().for_each(|name| names::remark_on(catalog, Kind::Model, name));
-    args.hardware.iter().for_each(|name| names::remark_on(catalog, Kind::Hardware, name));
+    remarks(&answer.remarks);
     answer.files =
         args.page.write("insights", &id(&answer), |folder, png| write_insights(&answer, args.log, folder, png))?;
     match args.format {

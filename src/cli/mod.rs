@@ -18,7 +18,6 @@ mod json;
 mod list;
 mod man;
 mod measured_args;
-mod names;
 mod page_args;
 mod plan;
 mod plot;

@@ -2,17 +2,18 @@
 
 use clap::{ArgGroup, Args, ValueEnum, builder::PossibleValue};
 
+use super::TableFormat;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::system_args::ParametersArgs;
-use super::terminal::{caution_remarks, files_remark, notes, print, progress_bar, remark};
-use super::{TableFormat, names};
-use crate::app::{self, Numbers, PlanRequest, SystemRequest, Values};
+use super::terminal::{caution_remarks, files_remark, notes, print, progress_bar, remark, remarks};
+use crate::app::{self, Numbers, PlanRequest, Values};
 use crate::error::{Error, Result};
 use crate::planning::TtftStatistic;
 use crate::report::text::plan::{csv, nearest, text};
 use crate::report::write_plan;
-use crate::spec::{Catalog, Kind, Precision};
+use crate::spec::{Catalog, Precision};
+use crate::workload::LengthDistribution;
 
 impl ValueEnum for TtftStatistic {
     fn value_variants<'a>() -> &'a [Self] {
@@ -56,11 +57,11 @@ pub struct PlanArgs {
 
     /// Prompt length
     #[arg(long, value_name = "N")]
-    input_tokens: f64,
+    input_tokens: LengthDistribution,
 
     /// Answer length
     #[arg(long, value_name = "N")]
-    output_tokens: f64,
+    output_tokens: LengthDistribution,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -180,27 +181,16 @@ impl PlanArgs {
     }
 }
 
-/// Says what the names in a request are taken for.
-fn remark_on_names(catalog: &Catalog, request: &PlanRequest) {
-    let PlanRequest { scenario, model, .. } = request;
-    let system = SystemRequest { scenario: scenario.clone(), model: model.clone(), ..SystemRequest::default() };
-    names::remark_on_request(catalog, &system);
-    let devices = request.hardware.iter().filter(|name| !name.contains(['*', '?']));
-    let priced = request.prices.iter().map(|(name, _)| name).filter(|name| *name != PlanRequest::ALL);
-    devices.chain(priced).for_each(|name| names::remark_on(catalog, Kind::Hardware, name));
-}
-
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &PlanArgs) -> Result<()> {
     args.page.check()?;
     let bar = progress_bar("planning", 0);
-    let request = args.request();
-    let mut answer = app::plan(catalog, &request, &|done, of| {
+    let mut answer = app::plan(catalog, &args.request(), &|done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    remark_on_names(catalog, &request);
+    remarks(&answer.remarks);
     notes(&answer.notes);
     let id = &answer.study.model.id;
     answer.files = args.page.write("plans", id, |folder, png| write_plan(&answer, folder, png))?;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::TableFormat;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::system_args::SystemArgs;
-use super::terminal::{caution_remarks, files_remark, notes, print};
-use super::{TableFormat, names};
-use crate::app::{self, Numbers, PredictRequest, WorkloadRequest};
+use super::terminal::{caution_remarks, files_remark, notes, print, remarks};
+use crate::app::{self, LengthList, Numbers, PredictRequest, WorkloadRequest};
 use crate::dataset::read_workloads;
 use crate::error::{Error, Result};
 use crate::report::text::predict::{csv, text};
@@ -32,11 +32,11 @@ pub struct PredictArgs {
 
     /// Prompt lengths
     #[arg(long, value_name = "LIST", required_unless_present = "workload", allow_negative_numbers = true)]
-    input_tokens: Option<Numbers>,
+    input_tokens: Option<LengthList>,
 
     /// Answer lengths
     #[arg(long, value_name = "LIST", required_unless_present = "workload", allow_negative_numbers = true)]
-    output_tokens: Option<Numbers>,
+    output_tokens: Option<LengthList>,
 
     /// Clients in a closed loop: each sends its next request when its last one ends [default: 1]
     #[arg(long, value_name = "LIST", conflicts_with = "rate", allow_negative_numbers = true)]
@@ -75,8 +75,8 @@ impl PredictArgs {
         }
         Ok(PredictRequest {
             system: self.system.request(),
-            input_tokens: list(&self.input_tokens),
-            output_tokens: list(&self.output_tokens),
+            input_tokens: self.input_tokens.clone().unwrap_or_default(),
+            output_tokens: self.output_tokens.clone().unwrap_or_default(),
             concurrency: list(&self.concurrency),
             rate: list(&self.rate),
             batch: list(&self.batch),
@@ -92,9 +92,8 @@ pub fn run(catalog: &Catalog, args: &PredictArgs) -> Result<()> {
         return Err(Error::input("--explain has no place in a CSV").help("--format json gives the parts as numbers"));
     }
     args.page.check()?;
-    let request = args.request()?;
-    let mut answer = app::predict(catalog, &request)?;
-    names::remark_on_request(catalog, &request.system);
+    let mut answer = app::predict(catalog, &args.request()?)?;
+    remarks(&answer.remarks);
     notes(&answer.notes);
     answer.files =
         args.page.write("predictions", &answer.system.system, |folder, png| write_prediction(&answer, folder, png))?;

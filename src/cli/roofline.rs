@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use super::Format;
 use super::json::json_line;
 use super::page_args::PageArgs;
 use super::system_args::SystemArgs;
-use super::terminal::{notes, print};
-use super::{Format, names};
+use super::terminal::{notes, print, remarks};
 use crate::app::{self, Numbers, RooflineRequest};
 use crate::error::Result;
 use crate::report::text::roofline::text;
@@ -66,9 +66,8 @@ impl RooflineArgs {
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &RooflineArgs) -> Result<()> {
     args.page.check()?;
-    let request = args.request();
-    let mut answer = app::roofline(catalog, &request)?;
-    names::remark_on_request(catalog, &request.system);
+    let mut answer = app::roofline(catalog, &args.request())?;
+    remarks(&answer.remarks);
     notes(&answer.notes);
     answer.files =
         args.page.write("rooflines", &answer.system.system, |folder, png| write_roofline(&answer, folder, png))?;

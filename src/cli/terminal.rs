@@ -47,6 +47,11 @@ pub fn notes(texts: &[String]) {
     }
 }
 
+/// Says what names were taken for.
+pub fn remarks(texts: &[String]) {
+    texts.iter().for_each(|text| remark(text));
+}
+
 /// Says something on standard error, unless nothing is wanted there (`--quiet`).
 pub fn remark(text: &str) {
     if talk() != Talk::Quiet {

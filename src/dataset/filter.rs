@@ -33,7 +33,7 @@ impl Column {
         match self {
             Self::Input => row.workload.input_tokens(),
             Self::Output => row.workload.output_tokens(),
-            Self::Load => row.workload.load(),
+            Self::Load => row.workload.amount(),
             Self::Ttft => row.ttft.as_ms(),
             Self::Itl => row.itl.as_ms(),
         }

@@ -20,6 +20,6 @@ mod table;
 mod workloads;
 
 pub use filter::RowFilter;
-pub use read::{COLUMNS, Dataset, Measurement, columns_of, load_column, read_measurements, sha256};
+pub use read::{COLUMNS, Dataset, Measurement, columns_of, read_measurements, sha256};
 pub use table::{SystemKey, TableGroup, read_table};
 pub use workloads::read_workloads;

@@ -17,16 +17,7 @@ pub const COLUMNS: [&str; 6] = columns_of(LoadKind::ClosedLoop);
 
 /// The columns of measurements under a kind of load.
 pub const fn columns_of(load: LoadKind) -> [&'static str; 6] {
-    ["input_tokens", "output_tokens", load_column(load), "ttft_ms", "itl_ms", "throughput_tok_s"]
-}
-
-/// The column that holds the load.
-pub const fn load_column(load: LoadKind) -> &'static str {
-    match load {
-        LoadKind::ClosedLoop => "concurrency",
-        LoadKind::OpenLoop => "rate_rps",
-        LoadKind::StaticBatch => "batch",
-    }
+    ["input_tokens", "output_tokens", load.column(), "ttft_ms", "itl_ms", "throughput_tok_s"]
 }
 
 /// Spellings of other tools, after lower-casing and turning blanks and brackets into underscores.
@@ -132,7 +123,7 @@ pub fn sha256(file: &SpecFile) -> String {
 
 /// Equal for equal workloads.
 pub(super) fn workload_key(workload: &Workload) -> [u64; 3] {
-    [workload.input_tokens(), workload.output_tokens(), workload.load()].map(f64::to_bits)
+    [workload.input_tokens(), workload.output_tokens(), workload.amount()].map(f64::to_bits)
 }
 
 /// Two rows of one workload.
@@ -142,8 +133,8 @@ pub(super) fn second_row(row: &Measurement, first: usize) -> Error {
         "a second row for {} input tokens, {} output tokens, {} {} (the first is in line {first})",
         workload.input_tokens(),
         workload.output_tokens(),
-        load_column(workload.kind()),
-        workload.load(),
+        workload.kind().column(),
+        workload.amount(),
     ))
     .line(row.line)
     .help("keep one of them, or write their mean")
@@ -349,7 +340,7 @@ mod tests {
             let text = format!("input_tokens,output_tokens,{column},ttft_ms,itl_ms\n200,200,4,10.26,4.63\n");
             let file = SpecFile { label: "m.csv".into(), text };
             let workload = read_measurements(&file, load).unwrap().rows[0].workload;
-            assert_eq!((workload.kind(), workload.load()), (load, 4.0), "{column}");
+            assert_eq!((workload.kind(), workload.amount()), (load, 4.0), "{column}");
         }
         let message = read_measurements(
             &SpecFile { label: "m.csv".into(), text: "input_tokens,output_tokens,concurrency,ttft_ms,itl_ms\n".into() },

@@ -1,6 +1,6 @@
 //! A file of workloads to predict: the columns of a measured file without the measurements.
 
-use super::read::{Lines, csv_error, load_column, normalised};
+use super::read::{Lines, csv_error, normalised};
 use crate::error::{Error, Result, did_you_mean};
 use crate::spec::SpecFile;
 use crate::workload::{LoadKind, Workload};
@@ -23,16 +23,16 @@ pub fn read_workloads(file: &SpecFile) -> Result<(LoadKind, Vec<Workload>)> {
         (_, None) => String::new(),
     };
     let at_header = |message: String| Error::input(message).at(&file.label).line(line);
-    let loads: Vec<LoadKind> = LoadKind::ALL.into_iter().filter(|kind| place(load_column(*kind)).is_some()).collect();
+    let loads: Vec<LoadKind> = LoadKind::ALL.into_iter().filter(|kind| place(kind.column()).is_some()).collect();
     let [kind] = loads.as_slice() else {
         let which = if loads.is_empty() { "none" } else { "more than one" };
-        let columns = LoadKind::ALL.map(|kind| format!("`{}`", load_column(kind))).join(", ");
-        let hint = if loads.is_empty() { hint(load_column(LoadKind::ClosedLoop)) } else { String::new() };
+        let columns = LoadKind::ALL.map(|kind| format!("`{}`", kind.column())).join(", ");
+        let hint = if loads.is_empty() { hint(LoadKind::ClosedLoop.column()) } else { String::new() };
         return Err(at_header(format!("the header has {which} of {columns}")).help(format!(
             "{hint}give one of them: clients in a closed loop, requests per second of independent users, or a static batch"
         )));
     };
-    let wanted = ["input_tokens", "output_tokens", load_column(*kind)];
+    let wanted = ["input_tokens", "output_tokens", kind.column()];
     let mut places = [0; 3];
     for (slot, name) in places.iter_mut().zip(wanted) {
         *slot = place(name).ok_or_else(|| {
@@ -82,7 +82,7 @@ mod tests {
     fn the_header_says_which_load_it_is() {
         let (kind, workloads) =
             read("input_tokens,output_tokens,concurrency,ttft_ms\n200,100,4,9\n300,100,8,9\n").unwrap();
-        assert_eq!((kind, workloads.len(), workloads[1].load()), (LoadKind::ClosedLoop, 2, 8.0));
+        assert_eq!((kind, workloads.len(), workloads[1].amount()), (LoadKind::ClosedLoop, 2, 8.0));
         assert_eq!(read("rate_rps,output_tokens,input_tokens\n0.5,100,4\n").unwrap().0, LoadKind::OpenLoop);
     }
 

@@ -73,6 +73,7 @@ impl Estimator for Notebook {
             return Err(Error::input("the roofline estimator knows clients or a batch, not a rate of requests")
                 .help("use --estimator serving"));
         }
+        system.deployment.check_modelled()?;
         let constants = match system.notebook {
             Some(constants) => constants,
             None => derive(system)?,
@@ -188,7 +189,7 @@ impl Prepared {
             gpus: g,
             ..
         } = self.constants;
-        let (s, i, x) = (workload.load(), workload.input_tokens(), workload.total_tokens());
+        let (s, i, x) = (workload.amount(), workload.input_tokens(), workload.total_tokens());
         let running = s.min(values[DECODE_CAP] / x);
         let traffic = l * b * values[DECODE_TRAFFIC] / (w * g);
         Terms {
@@ -232,9 +233,9 @@ impl Predictor for Prepared {
             itl.add(Part::Launch, Seconds::new(terms.t_min));
             Roof::Memory
         };
-        let decoding = itl.total() * workload.decode_steps();
+        let decoding = itl.total() * workload.later_tokens();
         let request = ttft.total() + decoding;
-        let clients = workload.load();
+        let clients = workload.amount();
         let running = clients * (decoding / request);
         Prediction {
             ttft: ttft.total(),
@@ -259,8 +260,8 @@ impl Predictor for Prepared {
         let ttft = terms.total_prefill() * ms;
         let itl = terms.decode_compute.max(terms.decode_memory()) * ms;
         let (measured_ttft, measured_itl) = (row.ttft.as_ms(), row.itl.as_ms());
-        let prompts = workload.load() * workload.input_tokens();
-        let cached = workload.load() * workload.total_tokens();
+        let prompts = workload.amount() * workload.input_tokens();
+        let cached = workload.amount() * workload.total_tokens();
         vec![
             ("prefill_compute_ms", terms.prefill_compute * ms),
             ("prefill_memory_ms", terms.prefill_memory * ms),

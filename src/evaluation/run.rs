@@ -13,7 +13,7 @@ use crate::prediction::Prediction;
 
 /// Rows sorted by input tokens, output tokens and load.
 pub(super) fn sorted(mut rows: Vec<Measurement>) -> Vec<Measurement> {
-    let key = |row: &Measurement| [row.workload.input_tokens(), row.workload.output_tokens(), row.workload.load()];
+    let key = |row: &Measurement| [row.workload.input_tokens(), row.workload.output_tokens(), row.workload.amount()];
     rows.sort_by(|a, b| key(a).partial_cmp(&key(b)).expect("workloads hold no NaN"));
     rows
 }

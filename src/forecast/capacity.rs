@@ -45,11 +45,11 @@ impl Capacity {
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
         if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment.limits.max_sequences)
-            && workload.load() > f64::from(most)
+            && workload.amount() > f64::from(most)
         {
             return Err(Error::input(format!(
                 "a batch of {} is more than the {most} sequences that the engine runs at once",
-                workload.load()
+                workload.amount()
             ))
             .help("give smaller batches, or raise max_sequences (--max-sequences)"));
         }
@@ -57,7 +57,7 @@ impl Capacity {
         let (what, count) = match workload.kind() {
             LoadKind::ClosedLoop | LoadKind::OpenLoop => (format!("a request of {tokens} tokens"), 1.0),
             LoadKind::StaticBatch => {
-                (format!("a batch of {} requests of {tokens} tokens", workload.load()), workload.load())
+                (format!("a batch of {} requests of {tokens} tokens", workload.amount()), workload.amount())
             }
         };
         let needed = kv_bytes(&self.system, tokens) * count;
@@ -106,7 +106,7 @@ impl Capacity {
     /// Share of the cache that a predicted operating point reserves.
     pub fn used(&self, workload: &Workload, prediction: &Prediction) -> f64 {
         let requests = match workload.kind() {
-            LoadKind::ClosedLoop | LoadKind::StaticBatch => workload.load(),
+            LoadKind::ClosedLoop | LoadKind::StaticBatch => workload.amount(),
             LoadKind::OpenLoop => prediction.running + prediction.waiting,
         };
         (kv_bytes(&self.system, workload.total_tokens()) * requests / self.kv_cache).min(1.0)

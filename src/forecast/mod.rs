@@ -98,12 +98,12 @@ impl Forecast {
 
     /// Time from request to last token.
     pub fn end_to_end(&self) -> Seconds {
-        self.prediction.end_to_end(self.workload.decode_steps())
+        self.prediction.end_to_end(self.workload.later_tokens())
     }
 
     /// Interval of the time from request to last token: both latencies at their ends at once.
     pub fn end_to_end_interval(&self) -> Interval {
-        let steps = self.workload.decode_steps();
+        let steps = self.workload.later_tokens();
         Interval { low: self.ttft.low + self.itl.low * steps, high: self.ttft.high + self.itl.high * steps }
     }
 }

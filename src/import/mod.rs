@@ -17,7 +17,7 @@
 //! let imported = read(&path, None)?;
 //! assert!(imported.tools.contains(&Tool::Vllm)); // the file told
 //! let found = rows(&imported.points, None, None, None)?;
-//! assert_eq!((found.load, found.rows[0].workload.load()), (LoadKind::ClosedLoop, 2.0));
+//! assert_eq!((found.load, found.rows[0].workload.amount()), (LoadKind::ClosedLoop, 2.0));
 //! assert_eq!(found.rows[0].workload.output_tokens(), 50.0); // 500 tokens in 10 answers
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

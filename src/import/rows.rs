@@ -38,14 +38,14 @@ impl Row {
     pub fn workload_in_words(&self) -> String {
         let workload = &self.workload;
         let (input, output) = (workload.input_tokens(), workload.output_tokens());
-        format!("{input} input and {output} output tokens at {} {}", workload.kind().axis(), workload.load())
+        format!("{input} input and {output} output tokens at {} {}", workload.kind().axis(), workload.amount())
     }
 
     /// The most tokens a second that clients can have which wait for their answers, at these latencies.
     fn most_throughput(&self) -> f64 {
         let workload = &self.workload;
-        let request_ms = self.ttft_ms + workload.decode_steps() * self.itl_ms;
-        1e3 * workload.load() * workload.output_tokens() / request_ms
+        let request_ms = self.ttft_ms + workload.later_tokens() * self.itl_ms;
+        1e3 * workload.amount() * workload.output_tokens() / request_ms
     }
 }
 
@@ -160,7 +160,7 @@ fn row(point: &Point, own: Load, kind: LoadKind, statistic: Statistic) -> std::r
         Load::Scheduled => {
             format!("requests were sent at times of their own, as a ramp or a trace has them, {NEITHER}")
         }
-        Load::Unknown => "the file tells no load; give --clients".to_owned(),
+        Load::Unknown => "the file tells no load; give --concurrency".to_owned(),
     })?;
     let of = |latency: super::point::Latency| match statistic {
         Statistic::Mean => latency.mean,
@@ -202,12 +202,12 @@ fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
     let Ok(row) = row else { return doubts };
     if let Some(completed) = point.completed
         && row.workload.kind() == LoadKind::ClosedLoop
-        && completed < WAVES * row.workload.load()
+        && completed < WAVES * row.workload.amount()
     {
         doubts.push(format!(
             "{}: {completed} answers for {} clients, fewer than {WAVES} each; the beginning and the end weigh much",
             point.origin,
-            row.workload.load()
+            row.workload.amount()
         ));
     }
     if let (Some(rate), None) = (point.throughput.filter(|rate| *rate != 0.0), row.throughput) {
@@ -222,17 +222,17 @@ fn doubts(point: &Point, row: &Result<Row>) -> Vec<String> {
             "{}: {rate:.1} tokens/s are {why} what {} clients have at these latencies, {most:.1}; the tool counted another time than \
              that of the requests, or clients paused",
             point.origin,
-            row.workload.load()
+            row.workload.amount()
         ));
     }
     if let Some(rate) = row.throughput.filter(|_| row.workload.kind() == LoadKind::OpenLoop) {
-        let asked = row.workload.load() * row.workload.output_tokens();
+        let asked = row.workload.amount() * row.workload.output_tokens();
         if rate < KEPT_UP * asked {
             doubts.push(format!(
                 "{}: {rate:.1} tokens/s were answered where {} requests a second ask for {asked:.1}: the server did not keep up, or \
                  the run was too short to tell; a rate beyond the capacity has no mean latency that a fit could use",
                 point.origin,
-                row.workload.load()
+                row.workload.amount()
             ));
         }
     }

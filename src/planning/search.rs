@@ -195,7 +195,7 @@ impl Plan {
 /// # Errors
 /// The share is no workload: a rate below 10⁻⁶ per second.
 pub fn share(demand: &Workload, replicas: u32) -> Result<Workload> {
-    let load = demand.load() / f64::from(replicas);
+    let load = demand.amount() / f64::from(replicas);
     let load = if demand.kind() == LoadKind::OpenLoop { load } else { load.ceil() };
     Workload::under(demand.kind(), demand.input_tokens(), demand.output_tokens(), load)
 }
@@ -319,7 +319,7 @@ impl Search<'_> {
         let forecast = self.forecaster.forecast(&share(demand, replicas)?);
         let gpus = replicas * self.placement.system.deployment.parallelism.devices();
         // Where clients do not divide evenly the replicas have fewer in the mean.
-        let replicas_busy = demand.load() / forecast.workload.load();
+        let replicas_busy = demand.amount() / forecast.workload.amount();
         Ok(Configuration {
             replicas,
             gpus,
@@ -361,7 +361,7 @@ impl Search<'_> {
     /// How much more a replica could be asked within the objective.
     fn headroom(&self, workload: &Workload) -> Option<f64> {
         let meets = |factor: f64| {
-            let load = workload.load() * factor;
+            let load = workload.amount() * factor;
             Workload::under(workload.kind(), workload.input_tokens(), workload.output_tokens(), load)
                 .is_ok_and(|more| self.question.slo.is_met(&self.forecaster.forecast(&more)))
         };

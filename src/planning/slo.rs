@@ -126,7 +126,7 @@ impl Slo {
         let limited = [
             (self.statistic.of(prediction), self.ttft),
             (prediction.itl, self.itl),
-            (prediction.end_to_end(workload.decode_steps()), self.end_to_end),
+            (prediction.end_to_end(workload.later_tokens()), self.end_to_end),
         ];
         limited.into_iter().filter_map(|(value, limit)| Some(value / limit?)).fold(0.0, f64::max)
     }

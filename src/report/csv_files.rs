@@ -30,7 +30,7 @@ pub fn evaluation(scenarios: &[TableRows<'_>]) -> Result<Vec<u8>> {
     table.number("output_tokens", |row| row.measured.workload.output_tokens());
     let mut load = scenarios.iter().map(|scenario| scenario.load_column);
     let first = load.next().unwrap_or("load");
-    table.number(if load.all(|name| name == first) { first } else { "load" }, |row| row.measured.workload.load());
+    table.number(if load.all(|name| name == first) { first } else { "load" }, |row| row.measured.workload.amount());
     table.number("ttft_ms", |row| row.measured.ttft.as_ms());
     table.number("itl_ms", |row| row.measured.itl.as_ms());
     table.optional("throughput_tok_s", |row| Some(row.measured.throughput?.get()));

@@ -47,7 +47,6 @@ use crate::app::{
 use crate::bench::{Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
 use crate::comparison::CompareReport;
-use crate::dataset::load_column;
 use crate::error::Result;
 use crate::evaluation::live::LiveStudy;
 use crate::evaluation::{Study, TransferStudy};
@@ -67,7 +66,7 @@ pub fn write_study(study: &Study, folder: &Path, png: bool) -> Result<Vec<PathBu
         .iter()
         .map(|scenario| TableRows {
             scenario: &scenario.id,
-            load_column: load_column(scenario.load),
+            load_column: scenario.load.column(),
             rows: &scenario.rows,
             extra: scenario.extra_columns(),
         })
@@ -93,7 +92,7 @@ pub fn write_transfer(study: &TransferStudy, basis: &str, folder: &Path, png: bo
     let mut output = OutputFolder::create(folder)?;
     let rows = TableRows {
         scenario: &study.member.id,
-        load_column: load_column(study.member.load),
+        load_column: study.member.load.column(),
         rows: &study.rows,
         extra: Vec::new(),
     };

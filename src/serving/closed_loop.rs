@@ -56,16 +56,16 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         outside: overhead + alone.total() - prefill,
         costs,
         // The others decode no longer than that.
-        wait_steps: parameters.get(Quantity::BoundaryWaitSteps).min(workload.decode_steps()),
+        wait_steps: parameters.get(Quantity::BoundaryWaitSteps).min(model.decode_steps(workload)),
         extra_chunks: model.extra_chunks(workload),
-        decode_steps: workload.decode_steps(),
+        decode_steps: model.decode_steps(workload),
         full_steps: batch_of_full_steps(
             model.system().deployment.limits.max_tokens_per_step.map(f64::from),
             workload.input_tokens(),
-            workload.decode_steps(),
+            model.decode_steps(workload),
         ),
     };
-    let clients = workload.load();
+    let clients = workload.amount();
     let (admitted, limit) = model.admitted(clients, workload, parameters);
     let active = state.within_budget(admitted);
     let limit = if active < admitted { Limit::TokenBudget } else { limit };

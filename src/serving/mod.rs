@@ -16,7 +16,7 @@
 //! let prediction = ServingModel::new(&system)?.predict(&workload, &parameters);
 //! println!("TTFT {:.1} ms, ITL {:.2} ms", prediction.ttft.as_ms(), prediction.itl.as_ms());
 //! // Little's law: each of 32 clients gets 200 tokens every time a request takes from its start to its end.
-//! let by_little = 32.0 * 200.0 / prediction.end_to_end(workload.decode_steps()).get();
+//! let by_little = 32.0 * 200.0 / prediction.end_to_end(workload.later_tokens()).get();
 //! assert!((prediction.throughput.get() / by_little - 1.0).abs() < 1e-6);
 //! # Ok::<(), perfmodel::error::Error>(())
 //! ```

@@ -78,6 +78,11 @@ impl ServingModel {
         )
     }
 
+    /// Decode steps of a request after its first token.
+    pub(super) fn decode_steps(&self, workload: &Workload) -> f64 {
+        workload.later_tokens() / self.system.deployment.tokens_per_step()
+    }
+
     /// Steps beyond the first that a prompt longer than the engine's token budget takes.
     pub(super) fn extra_chunks(&self, workload: &Workload) -> f64 {
         let budget = self.system.deployment.limits.max_tokens_per_step.map_or(f64::INFINITY, f64::from);

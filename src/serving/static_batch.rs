@@ -11,13 +11,13 @@ use crate::workload::Workload;
 /// The batch is taken to fit: whoever ran it had the memory.
 pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
     let costs = model.costs(workload, parameters);
-    let batch = workload.load();
+    let batch = workload.amount();
     let mut ttft_parts = costs.prefill_step(batch);
     ttft_parts.add(Part::Overhead, Seconds::from_ms(parameters.get(Quantity::BatchOverhead)));
     let step = costs.decode_step(batch);
     let (ttft, itl) = (ttft_parts.total(), step.parts.total());
-    let run = ttft + itl * workload.decode_steps();
-    let running = batch * (itl * workload.decode_steps() / run);
+    let run = ttft + itl * model.decode_steps(workload);
+    let running = batch * (itl * model.decode_steps(workload) / run);
     Prediction {
         ttft,
         itl,

@@ -60,6 +60,14 @@ pub struct Speculation {
     pub acceptance: f64,
 }
 
+impl Speculation {
+    /// Tokens that a step gives in the mean: the drafted ones up to the first that is rejected, and one of the model's own,
+    /// `1 + α + α² + … + αᵞ`.
+    pub fn tokens_per_step(&self) -> f64 {
+        (0..=self.draft_tokens).map(|place| self.acceptance.powf(f64::from(place))).sum()
+    }
+}
+
 /// How a model is placed on the devices of a replica, and how its engine runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Deployment {
@@ -85,6 +93,11 @@ impl Deployment {
             limits: Limits::default(),
             speculation: None,
         })
+    }
+
+    /// Tokens that a decode step gives a sequence in the mean: 1 without speculation.
+    pub fn tokens_per_step(&self) -> f64 {
+        self.speculation.map_or(1.0, |speculation| speculation.tokens_per_step())
     }
 
     /// Devices in use.

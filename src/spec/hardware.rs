@@ -39,10 +39,19 @@ struct HardwareFile {
     interconnect: Option<String>,
     interconnect_gpus: Option<u32>,
     pcie_gb_per_s: Option<f64>,
+    node: Option<NodeFile>,
     peak_tflop_per_s: Peaks,
     price: Option<Price>,
     #[serde(default)]
     source: Vec<Source>,
+}
+
+/// The node as written.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeFile {
+    gpus: u32,
+    network_gb_per_s: f64,
 }
 
 /// Dense peaks in TFLOP/s (TOP/s for the integer formats) by precision.
@@ -85,6 +94,15 @@ pub struct Interconnect {
     pub gpus: u32,
 }
 
+/// The machine in which devices stand, and what joins several of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Node {
+    /// Devices of one.
+    pub gpus: u32,
+    /// Network to other nodes: one direction, of one device.
+    pub network: BytesPerSec,
+}
+
 /// What the traffic between the devices of a group runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkClass {
@@ -124,6 +142,8 @@ pub struct Hardware {
     pub interconnect: Option<Interconnect>,
     /// PCIe, one direction; `None`: nothing joins it to another device.
     pub pcie: Option<BytesPerSec>,
+    /// The usual machine; `None`: not known, so no group spans several.
+    pub node: Option<Node>,
     /// Second-level cache.
     pub l2_cache_mib: Option<f64>,
     /// Streaming multiprocessors or compute units.
@@ -157,6 +177,8 @@ impl Hardware {
             ("tdp_w", raw.tdp_w),
             ("interconnect_gb_per_s", raw.interconnect_gb_per_s),
             ("interconnect_gpus", raw.interconnect_gpus.map(f64::from)),
+            ("node.gpus", raw.node.map(|node| node.gpus.into())),
+            ("node.network_gb_per_s", raw.node.map(|node| node.network_gb_per_s)),
         ];
         figures.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         for precision in Precision::ALL {
@@ -211,6 +233,7 @@ impl Hardware {
                 .zip(raw.interconnect_gpus)
                 .map(|(bandwidth, gpus)| Interconnect { bandwidth: BytesPerSec::from_giga(bandwidth), gpus }),
             pcie: raw.pcie_gb_per_s.map(BytesPerSec::from_giga),
+            node: raw.node.map(|node| Node { gpus: node.gpus, network: BytesPerSec::from_giga(node.network_gb_per_s) }),
             l2_cache_mib: raw.l2_cache_mib,
             multiprocessors: raw.multiprocessors,
             tdp_w: raw.tdp_w,
@@ -285,6 +308,30 @@ mod tests {
         ] {
             let link = catalog.hardware(id).unwrap().group_link(gpus);
             assert_eq!(link, Link { class, bandwidth: BytesPerSec::from_giga(gb_per_s) }, "{id} at {gpus}");
+        }
+    }
+
+    #[test]
+    fn a_node_needs_both_its_figures_with_their_source() {
+        let read = |node: &str, covers: &str| {
+            let text = format!(
+                "name = \"x\"\nvendor = \"x\"\nmemory_bytes = 1\nmemory_bandwidth_gb_per_s = 1.0\n[peak_tflop_per_s]\n\
+                 [node]\n{node}\n[[source]]\nurl = \"x\"\nretrieved = \"2026-01-01\"\ncovers = [\"memory_bytes\", \
+                 \"memory_bandwidth_gb_per_s\"{covers}]\n"
+            );
+            Hardware::read("x", &SpecFile { label: "x".into(), text })
+        };
+        let covers = ", \"node.gpus\", \"node.network_gb_per_s\"";
+        let both = "gpus = 8\nnetwork_gb_per_s = 50.0";
+        let node = read(both, covers).unwrap().node;
+        assert_eq!(node, Some(Node { gpus: 8, network: BytesPerSec::from_giga(50.0) }));
+        for (node, covers, want) in [
+            (both, "", "`node.gpus` has no source"),
+            ("gpus = 0\nnetwork_gb_per_s = 50.0", covers, "`node.gpus` is 0"),
+            ("gpus = 8", covers, "missing field `network_gb_per_s`"),
+        ] {
+            let message = read(node, covers).unwrap_err().to_string();
+            assert!(message.contains(want), "{message}");
         }
     }
 

@@ -36,7 +36,7 @@ mod weights;
 pub use catalog::{Catalog, Kind, ScenarioFolder};
 pub use deployment::{Deployment, DeploymentFile, Formats, Limits, Speculation};
 pub use file::{Problems, SpecFile, check_size};
-pub use hardware::{Hardware, Interconnect, Link, LinkClass, Price};
+pub use hardware::{Hardware, Interconnect, Link, LinkClass, Node, Price};
 pub use hf_config::{hf_config_at, read_hf_config};
 pub use model::{
     Attention, DenseFfn, ExtraTensors, Ffn, GroupedAttention, LatentAttention, LayerGroup, ModelArchitecture, MoeFfn,

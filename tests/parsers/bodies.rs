@@ -111,7 +111,7 @@ fn line(row: &Measurement) -> String {
         "{},{},{},{},{},{throughput}",
         workload.input_tokens(),
         workload.output_tokens(),
-        workload.load(),
+        workload.amount(),
         ttft.as_ms(),
         itl.as_ms()
     )
@@ -419,7 +419,7 @@ fn assert_imported(imported: &Imported) {
                 columns_of(rows.load).join(","),
                 workload.input_tokens(),
                 workload.output_tokens(),
-                workload.load(),
+                workload.amount(),
                 throughput.map_or_else(String::new, |rate| rate.to_string())
             );
             let read = read_measurements(&SpecFile { label: "imported.csv".into(), text }, rows.load).unwrap();

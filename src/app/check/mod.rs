@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use self::selection::Selection;
+use super::remarks::Remarks;
 use crate::error::{Error, Result};
 use crate::estimator::{self, Estimator};
 use crate::evaluation::{
@@ -115,6 +116,8 @@ pub struct CheckAnswer {
     pub passed: bool,
     /// Each scenario.
     pub scenarios: Vec<CheckedScenario>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// Time it took.
     pub elapsed_s: f64,
     /// What texts are made from.
@@ -201,7 +204,7 @@ impl CheckAnswer {
     /// Of finished checks.
     pub fn new(report: CheckReport, elapsed_s: f64) -> Self {
         let scenarios = report.scenarios.iter().map(CheckedScenario::from).collect();
-        Self { passed: report.passed(), scenarios, elapsed_s, report }
+        Self { passed: report.passed(), scenarios, remarks: Vec::new(), elapsed_s, report }
     }
 }
 
@@ -223,5 +226,6 @@ pub fn check(
         progress(&name, 0, 0);
         report.scenarios.extend(run_check(input, &|done, total| progress(&name, done, total))?);
     }
-    Ok(CheckAnswer::new(report, started.elapsed().as_secs_f64()))
+    let remarks = Remarks::new(catalog).folders(request.scenario_folders(catalog)).said();
+    Ok(CheckAnswer { remarks, ..CheckAnswer::new(report, started.elapsed().as_secs_f64()) })
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::CheckRequest;
-use crate::app::matching;
 use crate::app::measured::{each_once, scenario_member};
+use crate::app::request::matching;
 use crate::app::system::{NamedScenario, default_estimator, results_folder};
 use crate::calibration::CalibrationRecord;
 use crate::error::{Error, Result};

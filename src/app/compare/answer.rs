@@ -30,6 +30,8 @@ pub struct CompareAnswer {
     pub model: Option<HeldModelAnswer>,
     /// Whether a latency is slower than is allowed; null where nobody asks.
     pub gate: Option<Gate>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// What was read from where.
     pub notes: Vec<String>,
     /// Files that were written.
@@ -310,6 +312,7 @@ impl CompareAnswer {
             cautions: report.cautions.clone(),
             model: held_model(&report, target),
             gate,
+            remarks: Vec::new(),
             notes: target.map_or_else(Vec::new, |target| target.notes.clone()),
             files: Vec::new(),
             report,

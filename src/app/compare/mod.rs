@@ -12,6 +12,7 @@ pub use self::answer::{
     SettingsAnswer, SideAnswer, SimilarityAnswer,
 };
 pub use self::model::{HeldModelAnswer, LatencyAnswer, PredictionAnswer};
+use super::remarks::Remarks;
 use super::system::{ResolvedSystem, SystemRequest};
 use crate::comparison::{Filter, Gate, Given, LatencyLimits, Settings};
 use crate::error::{Error, Result};
@@ -241,7 +242,8 @@ pub fn compare(catalog: &Catalog, request: &CompareRequest) -> Result<CompareAns
     let gate = slowest
         .map(|slowest| Gate::of(&report, slowest, &probabilities("--fail-at", &request.fail_at)?))
         .transpose()?;
-    Ok(CompareAnswer::new(report, target.as_ref(), gate))
+    let remarks = Remarks::new(catalog).system(&request.system).said();
+    Ok(CompareAnswer { remarks, ..CompareAnswer::new(report, target.as_ref(), gate) })
 }
 
 #[cfg(test)]

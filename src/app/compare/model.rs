@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::app::{ResolvedSystem, SystemAnswer, cautions};
+use crate::app::predict::cautions;
+use crate::app::{ResolvedSystem, SystemAnswer};
 use crate::calibration::Interval;
 use crate::comparison::{Asked, CompareGroup, CompareReport, HeldModel, ModelLatencies, Predicted};
 use crate::error::Result;

@@ -32,9 +32,10 @@ use serde::{Deserialize, Serialize};
 pub use self::place::{Placed, place};
 pub use self::texts::{MEASURED_FILE, SCENARIO_FILE, ScenarioTexts};
 use super::compare::check_clients;
+use super::remarks::Remarks;
 use crate::error::{Error, Result};
 use crate::import::{Imported, OfSystem, Row, Rows, Tool, Wanted, mixed, of_system, read, rows};
-use crate::spec::{Catalog, Precision, ScenarioFile, Statistic};
+use crate::spec::{Catalog, Kind, Precision, ScenarioFile, Statistic};
 use crate::workload::LoadKind;
 
 /// Which result files are to be read, and what of them is to be taken.
@@ -90,6 +91,8 @@ pub struct ImportAnswer {
     pub conversions: Vec<String>,
     /// What to beware of.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// scenario.toml of the rows; null where none is asked for.
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
     pub scenario: Option<ScenarioFile>,
@@ -136,7 +139,7 @@ impl From<&Row> for ImportedRow {
         Self {
             input_tokens: row.workload.input_tokens(),
             output_tokens: row.workload.output_tokens(),
-            load: row.workload.load(),
+            load: row.workload.amount(),
             ttft_ms: row.ttft_ms,
             itl_ms: row.itl_ms,
             throughput_tok_s: row.throughput,
@@ -178,6 +181,8 @@ pub fn import(catalog: &Catalog, request: &ImportRequest) -> Result<ImportAnswer
     rows.left_out.extend(left_out);
     let mixed = mixed(catalog, &imported.points);
     imported.warnings.extend(mixed.iter().map(|(_, what)| what.clone()));
+    let named = if request.model.is_some() { request.model.clone() } else { imported.facts().model };
+    let remarks = Remarks::new(catalog).names(Kind::Model, &named).names(Kind::Hardware, &request.hardware).said();
     let study = ImportStudy { imported, rows, mixed };
     Ok(ImportAnswer {
         tools: study.imported.tools.iter().copied().collect(),
@@ -186,6 +191,7 @@ pub fn import(catalog: &Catalog, request: &ImportRequest) -> Result<ImportAnswer
         rows: study.rows.rows.iter().map(ImportedRow::from).collect(),
         conversions: study.imported.conversions(study.rows.load),
         cautions: study.cautions(),
+        remarks,
         scenario: None,
         files: Vec::new(),
         study,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::texts::{ScenarioTexts, UNKNOWN, texts};
 use super::{ImportRequest, ImportStudy};
-use crate::app::{computed_wider, default_estimator, served_precision};
+use crate::app::system::{computed_wider, default_estimator, served_precision};
 use crate::error::{Error, Result};
 use crate::import::precision;
 use crate::spec::{Campaign, Catalog, Deployment, Formats, ScenarioFile, Source, System};

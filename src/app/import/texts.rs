@@ -155,7 +155,7 @@ fn line(row: &Row) -> String {
         "{},{},{},{},{},{throughput}\n",
         workload.input_tokens(),
         workload.output_tokens(),
-        workload.load(),
+        workload.amount(),
         row.ttft_ms,
         row.itl_ms
     )

@@ -18,6 +18,7 @@ pub use served::{
 };
 
 use super::numbers::Numbers;
+use super::remarks::Remarks;
 use super::system::PlacementRequest;
 use crate::error::{Error, Result};
 use crate::insights::csv_table::CsvTable;
@@ -25,7 +26,7 @@ use crate::insights::slice::Slice;
 use crate::insights::study::{InsightsStudy, ServingQuestion, ServingStudy, TableStudy};
 use crate::insights::variant::{architecture, default_kinds, kinds_of_runs};
 use crate::insights::{BenchmarkTable, Rule, ServingRates, SweepTable, VariantKind};
-use crate::spec::{Catalog, Hardware, ModelArchitecture, Precision};
+use crate::spec::{Catalog, Hardware, Kind, ModelArchitecture, Precision};
 use crate::units::{Bytes, Seconds};
 
 /// Context unless given, in tokens; that of the model if it is shorter.
@@ -106,6 +107,8 @@ pub struct InsightsAnswer {
     pub source: Option<String>,
     /// What to know before trusting the numbers.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// A table of runs; null: none was read.
     pub table: Option<InsightsTableAnswer>,
     /// A sweep over batches; null: none was read.
@@ -144,6 +147,10 @@ pub fn insights(catalog: &Catalog, request: &InsightsRequest) -> Result<Insights
     Ok(InsightsAnswer {
         source: study.source.clone(),
         cautions: study.cautions(),
+        remarks: Remarks::new(catalog)
+            .names(Kind::Model, &request.model)
+            .names(Kind::Hardware, &request.hardware)
+            .said(),
         table: study.table.as_ref().map(InsightsTableAnswer::from),
         sweep: study.sweep.as_ref().map(BatchSweepAnswer::from),
         serving: study.serving.iter().map(VariantsAnswer::from).collect(),

@@ -48,6 +48,8 @@ pub struct PlanAnswer {
     pub remedy: Option<String>,
     /// What to know before trusting the numbers.
     pub cautions: Vec<String>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// What was read from where.
     pub notes: Vec<String>,
     /// Files that were written.
@@ -232,7 +234,7 @@ impl PlanStudy {
     /// The answer; `named` are the flags that name the model to `predict`.
     pub(super) fn answer(self, named: &str, changed: Option<String>) -> PlanAnswer {
         let Question { demand, slo, .. } = &self.question;
-        let under = |kind: LoadKind| (demand.kind() == kind).then(|| demand.load());
+        let under = |kind: LoadKind| (demand.kind() == kind).then(|| demand.amount());
         let nearest = self.plan.nearest();
         PlanAnswer {
             model: self.model.name.clone(),
@@ -255,6 +257,7 @@ impl PlanStudy {
             pareto: self.pareto(),
             remedy: self.plan.options.is_empty().then(|| self.remedy()),
             cautions: self.cautions(changed),
+            remarks: Vec::new(),
             notes: Vec::new(),
             files: Vec::new(),
             study: self,
@@ -284,7 +287,7 @@ impl PlanStudy {
             placement: PlacementAnswer::of(placement),
             replicas: c.replicas,
             gpus: c.gpus,
-            load_per_replica: f.workload.load(),
+            load_per_replica: f.workload.amount(),
             status: Status::of(f),
             ttft_at: slo.statistic,
             ttft_ms: finite(ttft.as_ms()),

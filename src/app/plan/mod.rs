@@ -12,10 +12,11 @@ pub use answer::{
 };
 pub use request::PlanRequest;
 
-use super::system::default_estimator;
+use super::remarks::Remarks;
+use super::system::{SystemRequest, default_estimator};
 use crate::error::Result;
 use crate::planning::{self, Question};
-use crate::spec::Catalog;
+use crate::spec::{Catalog, Kind};
 
 /// Searches all placements and numbers of replicas; `progress` is called when a placement is done, with how many are, and of how
 /// many. That nothing meets the limits is an answer, too.
@@ -42,7 +43,17 @@ pub fn plan(catalog: &Catalog, request: &PlanRequest, progress: &(dyn Fn(usize, 
     let named = request.named(catalog, &subject.model);
     let study = PlanStudy { model: subject.model, question, calibration: path, plan, refused };
     let mut answer = study.answer(&named, subject.changed);
+    answer.remarks = remarks(catalog, request);
     answer.notes = subject.opened.notes;
     answer.elapsed_s = started.elapsed().as_secs_f64();
     Ok(answer)
+}
+
+/// What the names in a request are taken for.
+fn remarks(catalog: &Catalog, request: &PlanRequest) -> Vec<String> {
+    let PlanRequest { scenario, model, .. } = request;
+    let system = SystemRequest { scenario: scenario.clone(), model: model.clone(), ..SystemRequest::default() };
+    let devices = request.hardware.iter().filter(|name| !name.contains(['*', '?']));
+    let priced = request.prices.iter().map(|(name, _)| name).filter(|name| *name != PlanRequest::ALL);
+    Remarks::new(catalog).system(&system).names(Kind::Hardware, devices.chain(priced)).said()
 }

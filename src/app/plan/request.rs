@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Refused;
 use crate::app::numbers::Numbers;
+use crate::app::predict::workload;
 use crate::app::request::{Values, matching};
 use crate::app::system::{
     NamedScenario, OpenedCalibration, ParametersRequest, changed_since_fit, default_estimator, shell_word,
@@ -17,7 +18,7 @@ use crate::spec::{
     Campaign, Catalog, Deployment, Formats, Hardware, Kind, Limits, ModelArchitecture, Precision, System,
 };
 use crate::units::Seconds;
-use crate::workload::{LoadKind, Workload};
+use crate::workload::{LengthDistribution, LoadKind, Workload};
 
 /// More devices or replicas than this look like a slip.
 const MOST: u32 = 1_000_000;
@@ -36,9 +37,9 @@ pub struct PlanRequest {
     /// Instead of users: requests per second of independent users, all replicas together.
     pub rate: Option<f64>,
     /// Prompt length in tokens.
-    pub input_tokens: Option<f64>,
+    pub input_tokens: Option<LengthDistribution>,
     /// Answer length in tokens.
-    pub output_tokens: Option<f64>,
+    pub output_tokens: Option<LengthDistribution>,
     /// Largest time to first token. One limit at least must be given; each holds at the pessimistic end of the 90 % interval.
     pub slo_ttft_ms: Option<f64>,
     /// Which time to first token that limits; percentiles need a rate. The mean by default.
@@ -177,7 +178,7 @@ impl PlanRequest {
             }
             (None, None) => return Err(Error::input("no load is given").help("give --users or --rate")),
         };
-        Workload::under(kind, input_tokens, output_tokens, load)
+        workload(input_tokens, output_tokens, kind, load)
     }
 
     /// The limits.

@@ -14,9 +14,9 @@ impl PlanStudy {
     pub fn title(&self) -> String {
         let demand = &self.question.demand;
         let load = match demand.kind() {
-            LoadKind::OpenLoop => format!("{} requests/s of independent users", demand.load()),
+            LoadKind::OpenLoop => format!("{} requests/s of independent users", demand.amount()),
             LoadKind::ClosedLoop | LoadKind::StaticBatch => {
-                format!("{} in a closed loop", counted(demand.load(), "client"))
+                format!("{} in a closed loop", counted(demand.amount(), "client"))
             }
         };
         format!(
@@ -153,7 +153,7 @@ impl PlanStudy {
             self.calibration.as_ref().map_or_else(String::new, |path| format!(" --calibration {}", shell_word(path))),
             workload.input_tokens(),
             workload.output_tokens(),
-            workload.load()
+            workload.amount()
         );
         for (name, value) in &self.question.given {
             let _ = write!(command, " --set {name}={value}");

@@ -39,6 +39,8 @@ pub struct RooflineAnswer {
     pub steps: Vec<StepAnswer>,
     /// Prefill, then decode.
     pub sweeps: Vec<SweepAnswer>,
+    /// What names were taken for.
+    pub remarks: Vec<String>,
     /// What was read from where.
     pub notes: Vec<String>,
     /// Files that were written.
@@ -204,6 +206,7 @@ impl RooflineStudy {
                 .collect(),
             steps: self.steps.iter().map(StepAnswer::from).collect(),
             sweeps: self.sweeps.iter().map(SweepAnswer::from).collect(),
+            remarks: Vec::new(),
             notes: self.target.notes.clone(),
             files: Vec::new(),
             study: self,

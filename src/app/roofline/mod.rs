@@ -10,6 +10,7 @@ pub use answer::{
 
 use super::numbers::Numbers;
 use super::predict::cautions;
+use super::remarks::Remarks;
 use super::system::{ResolvedSystem, SystemRequest};
 use crate::calibration::Origin;
 use crate::engine::memory::kv_bytes;
@@ -175,7 +176,9 @@ pub fn roofline(catalog: &Catalog, request: &RooflineRequest) -> Result<Roofline
         target,
     };
     let cautions = all_cautions(&study, &forecaster, &capacity, &contexts);
-    Ok(study.answer(from_priors(&forecaster), cautions))
+    let mut answer = study.answer(from_priors(&forecaster), cautions);
+    answer.remarks = Remarks::new(catalog).system(&request.system).said();
+    Ok(answer)
 }
 
 /// The load of the calibration: the operators do not depend on it, their parameters do.

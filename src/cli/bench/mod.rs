@@ -11,16 +11,16 @@ use chrono::Local;
 use clap::Args;
 
 use self::progress::{Counter, Progress, interruption};
+use super::Format;
 use super::json::json_line;
-use super::terminal::{print, remark};
-use super::{Format, names};
+use super::terminal::{print, remark, remarks};
 use crate::app::{BenchRequest, BenchRun};
 use crate::bench::{DataType, DeviceChoice, Variant, next_run};
 use crate::error::{Error, Result};
 use crate::poe::Rule;
 use crate::report::text::live_run::text;
 use crate::report::{browser, write_live_page, write_live_rows};
-use crate::spec::{Catalog, Kind};
+use crate::spec::Catalog;
 
 /// Folder of all live runs.
 const RUNS: &str = "evaluations_results/live";
@@ -206,8 +206,7 @@ pub fn run(catalog: &Catalog, args: BenchArgs) -> Result<()> {
     if let Some(note) = bench.note() {
         remark(&format!("Note: {note}"));
     }
-    names::remark_on(catalog, Kind::Model, &bench.config.model);
-    args.hardware.iter().for_each(|name| names::remark_on(catalog, Kind::Hardware, name));
+    remarks(bench.remarks());
     let flag = interruption("rows measured so far are kept")?;
     if let Some(plan) = bench.probe_plan()? {
         let mut counter = Counter::new(plan.points(), Arc::clone(&flag));

@@ -126,7 +126,7 @@ pub(super) fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> 
 }
 
 fn loads(rows: Rows<'_>) -> Vec<f64> {
-    let mut found = distinct(rows.rows.iter().map(|row| row.measured.workload.load()));
+    let mut found = distinct(rows.rows.iter().map(|row| row.measured.workload.amount()));
     found.sort_by(f64::total_cmp);
     found
 }
@@ -140,7 +140,7 @@ fn error_heatmap(rows: Rows<'_>, metric: Metric) -> Figure {
     for row in rows.rows {
         let label = workload_label(row);
         let at_y = workloads.iter().position(|w| *w == label).expect("every label is listed");
-        let at_x = clients.iter().position(|c| *c == row.measured.workload.load()).expect("every load is listed");
+        let at_x = clients.iter().position(|c| *c == row.measured.workload.amount()).expect("every load is listed");
         map.put(at_x, at_y, (metric.error_pct)(row));
     }
     let load = rows.load.axis();
@@ -178,14 +178,14 @@ fn value_axis(rows: Rows<'_>, metric: Metric) -> Axis {
 
 fn over_load(rows: Rows<'_>, metric: Metric) -> Figure {
     let height = 460;
-    let clients = rows.rows.iter().map(|row| row.measured.workload.load());
+    let clients = rows.rows.iter().map(|row| row.measured.workload.amount());
     let mut chart = plot(layout(height).x_axis(axis(rows.load.axis(), clients)).y_axis(value_axis(rows, metric)));
     for (index, label) in distinct(rows.rows.iter().map(workload_label)).iter().enumerate() {
         let series: Vec<(f64, &EvaluatedRow)> = rows
             .rows
             .iter()
             .filter(|row| workload_label(row) == *label)
-            .map(|row| (row.measured.workload.load(), row))
+            .map(|row| (row.measured.workload.amount(), row))
             .collect();
         add_series(&mut chart, metric, index, label, &series);
     }
@@ -211,7 +211,7 @@ fn over_context(rows: Rows<'_>, metric: Metric) -> Figure {
         let series: Vec<(f64, &EvaluatedRow)> = rows
             .rows
             .iter()
-            .filter(|row| row.measured.workload.load() == clients)
+            .filter(|row| row.measured.workload.amount() == clients)
             .map(|row| (context(row), row))
             .collect();
         add_series(&mut chart, metric, index, &format!("{} = {}", load_symbol(rows.load), short(clients)), &series);
@@ -259,7 +259,7 @@ fn parity(rows: Rows<'_>) -> Figure {
                             "{}, {} = {}",
                             workload_label(row),
                             load_symbol(rows.load),
-                            short(row.measured.workload.load())
+                            short(row.measured.workload.amount())
                         )
                     })
                     .collect(),
@@ -282,7 +282,7 @@ fn breakdown(rows: Rows<'_>, metric: Metric) -> Figure {
     let labels: Vec<String> = rows
         .rows
         .iter()
-        .map(|row| format!("{} · {}", workload_label(row), short(row.measured.workload.load())))
+        .map(|row| format!("{} · {}", workload_label(row), short(row.measured.workload.amount())))
         .collect();
     let mut chart = plot(
         layout(height)

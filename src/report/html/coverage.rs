@@ -32,7 +32,8 @@ fn figure(prefix: &str, suffix: &str, rows: &[CoveredRow], metric: &Metric, shar
         .iter()
         .map(|row| {
             let workload = &row.measured.workload;
-            let [input, output, load] = [workload.input_tokens(), workload.output_tokens(), workload.load()].map(short);
+            let [input, output, load] =
+                [workload.input_tokens(), workload.output_tokens(), workload.amount()].map(short);
             format!("{input} / {output} · {load}")
         })
         .collect();

@@ -214,7 +214,7 @@ pub fn plan_options_table(study: &PlanStudy) -> ReportTable {
             deployment.formats.weights.to_string(),
             deployment.formats.kv.to_string(),
             c.replicas.to_string(),
-            number(c.forecast.workload.load()),
+            number(c.forecast.workload.amount()),
             with_end(ttft, ttft_high),
             with_end(c.forecast.prediction.itl, c.forecast.itl.high),
             number(c.throughput.get()),

@@ -72,7 +72,7 @@ impl Across {
         let varies = |value: fn(&Workload) -> f64| {
             forecasts.windows(2).any(|pair| value(&pair[0].workload) != value(&pair[1].workload))
         };
-        if !varies(Workload::load) && varies(Workload::input_tokens) {
+        if !varies(Workload::amount) && varies(Workload::input_tokens) {
             return Self {
                 axis: "input tokens",
                 value: Workload::input_tokens,
@@ -80,7 +80,7 @@ impl Across {
                 line_is: "one answer length",
             };
         }
-        if !varies(Workload::load) && varies(Workload::output_tokens) {
+        if !varies(Workload::amount) && varies(Workload::output_tokens) {
             return Self {
                 axis: "output tokens",
                 value: Workload::output_tokens,
@@ -90,7 +90,7 @@ impl Across {
         }
         Self {
             axis: kind(forecasts).axis(),
-            value: Workload::load,
+            value: Workload::amount,
             line: label,
             line_is: "one pair of lengths (input / output tokens)",
         }
@@ -265,7 +265,7 @@ fn predictions(forecasts: &[Forecast]) -> String {
         let p = &forecast.prediction;
         let mut row = vec![
             label(forecast),
-            forecast.workload.load().to_string(),
+            forecast.workload.amount().to_string(),
             with_interval(p.ttft, forecast.ttft.low, forecast.ttft.high),
         ];
         row.extend(quantile_cells(forecast));
@@ -320,7 +320,7 @@ fn in_words(forecasts: &[Forecast]) -> Vec<String> {
 }
 
 fn load_in_words(workload: &Workload) -> String {
-    let load = workload.load();
+    let load = workload.amount();
     match workload.kind() {
         LoadKind::ClosedLoop => counted(load, "client"),
         LoadKind::OpenLoop => format!("{load} requests/s"),
@@ -331,7 +331,7 @@ fn load_in_words(workload: &Workload) -> String {
 /// From which rate on it is overloaded, if it is.
 fn overloaded_in_words(forecasts: &[Forecast]) -> Option<String> {
     let overloaded = || forecasts.iter().filter(|forecast| forecast.prediction.is_overloaded());
-    let first = overloaded().min_by(|a, b| a.workload.load().total_cmp(&b.workload.load()))?;
+    let first = overloaded().min_by(|a, b| a.workload.amount().total_cmp(&b.workload.amount()))?;
     let rate = load_in_words(&first.workload);
     Some(if distinct(forecasts.iter().map(label)).len() == 1 {
         format!("At {rate} and more it is overloaded: the queue grows without end.")

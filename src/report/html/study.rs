@@ -172,7 +172,7 @@ pub fn worst_table(rows: &[&EvaluatedRow]) -> String {
             vec![
                 workload.input_tokens().to_string(),
                 workload.output_tokens().to_string(),
-                workload.load().to_string(),
+                workload.amount().to_string(),
                 format!("{:.1}", row.measured.ttft.as_ms()),
                 format!("{:.1}", predicted.ttft.as_ms()),
                 with_sign(row.ttft_error_pct(), 1),

@@ -22,7 +22,7 @@ pub fn explain(forecast: &Forecast) -> String {
         workload.input_tokens(),
         workload.output_tokens(),
         workload.kind().axis(),
-        workload.load()
+        workload.amount()
     );
     for (name, parts, words) in
         [("TTFT", &p.ttft_parts, first_token_in_words(forecast)), ("ITL", &p.itl_parts, step_in_words(forecast))]
@@ -76,7 +76,7 @@ fn first_token_in_words(forecast: &Forecast) -> String {
     let own: f64 = own.into_iter().map(|part| p.ttft_parts.get(part).as_ms()).sum();
     let prompts = match workload.kind() {
         LoadKind::StaticBatch => {
-            format!("the prompts of the batch, {} of {} tokens, take", workload.load(), workload.input_tokens())
+            format!("the prompts of the batch, {} of {} tokens, take", workload.amount(), workload.input_tokens())
         }
         LoadKind::ClosedLoop | LoadKind::OpenLoop => {
             format!("the own prompt of {} tokens takes", workload.input_tokens())

@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{caution_lines, report_table, written_lines};
+use crate::app::ImportAnswer;
 use crate::app::import::Placed;
-use crate::app::{ImportAnswer, shell_word};
+use crate::app::system::shell_word;
 use crate::import::Rows;
 use crate::number::{counted, number, number_or_dash};
 use crate::report::ReportTable;
@@ -36,7 +37,7 @@ fn rows_table(rows: &Rows) -> ReportTable {
         vec![
             number(row.workload.input_tokens()),
             number(row.workload.output_tokens()),
-            number(row.workload.load()),
+            number(row.workload.amount()),
             number(row.ttft_ms),
             number(row.itl_ms),
             number_or_dash(row.throughput),

@@ -76,7 +76,7 @@ pub fn worst_rows(rows: &[&EvaluatedRow], load: LoadKind) -> String {
         vec![
             workload.input_tokens().to_string(),
             workload.output_tokens().to_string(),
-            workload.load().to_string(),
+            workload.amount().to_string(),
             number(row.measured.ttft.as_ms()),
             number(row.predicted.ttft.as_ms()),
             with_sign(row.ttft_error_pct(), 1),

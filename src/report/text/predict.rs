@@ -64,7 +64,7 @@ fn predictions_table(study: &PredictStudy) -> String {
         let mut row = vec![
             workload.input_tokens().to_string(),
             workload.output_tokens().to_string(),
-            workload.load().to_string(),
+            workload.amount().to_string(),
             with_interval(p.ttft, forecast.ttft.low, forecast.ttft.high),
         ];
         row.extend(quantile_cells(forecast));

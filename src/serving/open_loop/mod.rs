@@ -147,14 +147,14 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         prefill: costs.prefill(),
         alone: ttft_parts.total(),
         input_tokens: workload.input_tokens(),
-        decode_steps: workload.decode_steps(),
+        decode_steps: model.decode_steps(workload),
         slots,
         step_tokens: model.system().deployment.limits.max_tokens_per_step.map(f64::from),
     };
     ttft_parts.add(Part::Overhead, overhead);
     let floor = ttft_parts.total();
 
-    let rate = workload.load();
+    let rate = workload.amount();
     let capacity = Capacity::of(&engine);
     let overloaded = rate >= capacity.rate;
     let served = rate.min(capacity.rate);
@@ -176,7 +176,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
     }
 
     let step = costs.decode_step(seen_batch(batch, capacity.batch));
-    let itl = Seconds::new(batch / (served * workload.decode_steps())).max(step.parts.total());
+    let itl = Seconds::new(batch / (served * model.decode_steps(workload))).max(step.parts.total());
     let mut itl_parts = step.parts;
     itl_parts.add(Part::PrefillInterference, itl - step.parts.total());
     let ttft = ttft_parts.total();
