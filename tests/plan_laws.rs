@@ -17,8 +17,8 @@ fn question() -> PlanRequest {
     PlanRequest {
         model: Some("llama31_8b".to_owned()),
         users: Some(150),
-        input_tokens: Some(1000.0),
-        output_tokens: Some(300.0),
+        input_tokens: Some(1000.0.into()),
+        output_tokens: Some(300.0.into()),
         slo_ttft_ms: Some(1500.0),
         slo_itl_ms: Some(25.0),
         hardware: DEVICES.map(str::to_owned).to_vec(),
@@ -60,8 +60,8 @@ fn replica(request: &PlanRequest, placement: &PlacementAnswer, replicas: u32) ->
             parameters: ParametersRequest::default(),
             ..SystemRequest::default()
         },
-        input_tokens: Numbers::one(request.input_tokens.unwrap()),
-        output_tokens: Numbers::one(request.output_tokens.unwrap()),
+        input_tokens: request.input_tokens.unwrap().into(),
+        output_tokens: request.output_tokens.unwrap().into(),
         concurrency: request.users.map(of_users).unwrap_or_default(),
         rate: request.rate.map(|rate| Numbers::one(rate / f64::from(replicas))).unwrap_or_default(),
         ..PredictRequest::default()

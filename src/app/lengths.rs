@@ -37,9 +37,9 @@ impl From<Numbers> for LengthList {
     }
 }
 
-impl From<f64> for LengthList {
-    fn from(tokens: f64) -> Self {
-        Self(vec![LengthDistribution::Fixed(tokens)])
+impl From<LengthDistribution> for LengthList {
+    fn from(length: LengthDistribution) -> Self {
+        Self(vec![length])
     }
 }
 
@@ -83,7 +83,7 @@ enum Form {
 impl<'de> Deserialize<'de> for LengthList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         match Form::deserialize(deserializer)? {
-            Form::One(tokens) => Ok(tokens.into()),
+            Form::One(tokens) => Ok(LengthDistribution::Fixed(tokens).into()),
             Form::Text(text) => text.parse().map_err(serde::de::Error::custom),
             Form::Several(list) => Ok(Self(list)),
         }
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn every_form_in_json_is_read_and_what_is_written_reads_back() {
         let read = |text| serde_json::from_str::<LengthList>(text).unwrap();
-        assert_eq!(read("800"), 800.0.into());
+        assert_eq!(read("800"), LengthDistribution::Fixed(800.0).into());
         assert_eq!(read("\"1,2..4\""), read("[1, 2, 4]"));
         let mixed = read("[1000, \"lognormal:1000:cv=1.2\"]");
         assert_eq!(read(&serde_json::to_string(&mixed).unwrap()), mixed);

@@ -128,6 +128,12 @@ impl LengthDistribution {
     }
 }
 
+impl From<f64> for LengthDistribution {
+    fn from(tokens: f64) -> Self {
+        Self::Fixed(tokens)
+    }
+}
+
 impl fmt::Display for LengthDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
