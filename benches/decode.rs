@@ -1,8 +1,8 @@
 //! How near a decode step on the CPU comes to the bandwidth of the memory: `cargo bench --features live --bench decode`.
 
-use perfmodel::bench::{BenchConfig, Budget, Variant, Watch};
+use perfmodel::bench::{BenchConfig, Budget, DeviceChoice, Variant, Watch};
 use perfmodel::error::Result;
-use perfmodel::live::{DeviceChoice, LiveDevice, LiveTarget, ModelShape, ProbePlan, WeightPaths, probe};
+use perfmodel::live::{LiveDevice, LiveTarget, ModelShape, ProbePlan, WeightPaths, probe};
 use perfmodel::spec::Catalog;
 
 /// Nobody waits for it.

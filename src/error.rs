@@ -5,35 +5,59 @@
 //!
 //! let error = Error::input("cannot read `N/A`").at("measured.csv").line(3).help("write a number");
 //! assert_eq!(error.to_string(), "measured.csv:3: cannot read `N/A`\n  help: write a number");
+//! assert_eq!((error.place().line, error.message()), (Some(3), "cannot read `N/A`"));
 //! assert_eq!(error.exit_code(), 2); // wrong input; a computation that failed has 1
 //! assert_eq!(did_you_mean("lama31_8b", ["llama31_8b", "qwen3_32b"]), Some("llama31_8b"));
 //! ```
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// What kind of failure it is; it decides the exit code of the command line.
+/// What kind of failure it is. The exit code of the command line is 1 for [`ErrorKind::Failed`], 2 for all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Something given to the program is missing, unreadable or wrong: exit code 2.
+    /// Something given is missing or wrong.
     Input,
-    /// The computation ran and did not succeed (a fit that did not converge): exit code 1.
+    /// A file or folder cannot be read or written.
+    File,
+    /// Nothing has this name: a device, a model, a scenario, a parameter, a format.
+    UnknownName,
+    /// Weights or the cache of a request take more memory than there is.
+    DoesNotFit,
+    /// A device has no peak for a number format.
+    NoPeak,
+    /// What is asked for can be, and is not modelled yet.
+    NotModelled,
+    /// The computation ran and did not succeed, such as a fit that did not converge.
     Failed,
+}
+
+/// Where an error is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// Its line, from 1.
+    pub line: Option<usize>,
+    /// The column of that line in characters, from 1.
+    pub column: Option<usize>,
 }
 
 /// An error with its place, its message and its remedy.
 ///
 /// The message begins in lower case and ends without a full stop; [`fmt::Display`] prints
-/// `file:line:column: message` and, on a line of its own, `help: remedy`.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+/// `file:line:column: message` and, on a line of its own, `help: remedy`. Two errors are equal if they say the same.
+#[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
-    path: Option<PathBuf>,
-    line: Option<usize>,
-    column: Option<usize>,
+    place: Place,
     message: String,
     help: Option<String>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// Shorthand for results of this crate.
@@ -51,39 +75,51 @@ impl Error {
     }
 
     fn new(kind: ErrorKind, message: String) -> Self {
-        Self { kind, path: None, line: None, column: None, message, help: None }
+        Self { kind, place: Place::default(), message, help: None, source: None }
+    }
+
+    /// Says of which kind it is.
+    pub fn of(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Keeps the error that caused it for [`StdError::source`]; what it says belongs into the message, too.
+    pub fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
     }
 
     /// Names the file.
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
-        self.path = Some(path.as_ref().to_owned());
+        self.place.file = Some(path.as_ref().to_owned());
         self
     }
 
     /// Names the file if none is named yet: what a caller knows of an error from further down.
     pub fn or_at(self, path: impl AsRef<Path>) -> Self {
-        if self.path.is_some() { self } else { self.at(path) }
+        if self.place.file.is_some() { self } else { self.at(path) }
     }
 
     /// Names the line if none is named yet.
     pub fn or_line(self, line: usize) -> Self {
-        if self.line.is_some() { self } else { self.line(line) }
+        if self.place.line.is_some() { self } else { self.line(line) }
     }
 
-    /// Whether it is about a line of a file.
-    pub fn has_line(&self) -> bool {
-        self.line.is_some()
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Names the line, from 1.
     pub fn line(mut self, line: usize) -> Self {
-        self.line = Some(line);
+        self.place.line = Some(line);
         self
     }
 
     /// Names the column (in characters, from 1) of the line given with [`Error::line`].
     pub fn column(mut self, column: usize) -> Self {
-        self.column = Some(column);
+        self.place.column = Some(column);
         self
     }
 
@@ -118,16 +154,21 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             ErrorKind::Failed => 1,
-            ErrorKind::Input => 2,
+            ErrorKind::Input
+            | ErrorKind::File
+            | ErrorKind::UnknownName
+            | ErrorKind::DoesNotFit
+            | ErrorKind::NoPeak
+            | ErrorKind::NotModelled => 2,
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(path) = &self.path {
+        if let Some(path) = &self.place.file {
             write!(f, "{}:", path.display())?;
-            for number in [self.line, self.column].into_iter().flatten() {
+            for number in [self.place.line, self.place.column].into_iter().flatten() {
                 write!(f, "{number}:")?;
             }
             f.write_str(" ")?;
@@ -137,6 +178,21 @@ impl fmt::Display for Error {
             write!(f, "\n  help: {help}")?;
         }
         Ok(())
+    }
+}
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |error: &Self| (error.kind, error.place.clone(), error.message.clone(), error.help.clone());
+        said(self) == said(other)
+    }
+}
+
+impl Eq for Error {}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
     }
 }
 
@@ -207,7 +263,9 @@ pub fn named<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str, w
     all.iter().copied().find(|item| name(*item).eq_ignore_ascii_case(text)).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|item| name(*item)).collect();
         let near = nearest_hint(text, names.iter().copied());
-        Error::input(format!("{wrong} `{text}`")).help(format!("{near}known: {}", names.join(", ")))
+        Error::input(format!("{wrong} `{text}`"))
+            .of(ErrorKind::UnknownName)
+            .help(format!("{near}known: {}", names.join(", ")))
     })
 }
 
@@ -222,6 +280,11 @@ mod tests {
         assert_eq!(format!("{error:?}"), error.to_string());
         assert_eq!(error.exit_code(), 2);
         assert_eq!(Error::failed("no start converged").exit_code(), 1);
+        let cause = std::io::Error::other("broken disk");
+        let error = Error::input("cannot read it (broken disk)").of(ErrorKind::File).because(cause);
+        assert_eq!((error.kind(), error.exit_code()), (ErrorKind::File, 2));
+        assert_eq!(StdError::source(&error).unwrap().to_string(), "broken disk");
+        assert_eq!(error, Error::input("cannot read it (broken disk)").of(ErrorKind::File));
     }
 
     #[test]

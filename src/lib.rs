@@ -27,11 +27,13 @@
 //! requests (logs)   logs of single requests: LLMeter's folders, JSON lines, tables
 //! comparison (logs) measured runs held against each other
 //! import  (logs)    result files of measuring tools → rows of a scenario
-//! report  (feature) tables, charts, page
-//! cli     (feature) one file a subcommand
+//! app               for every command a request, a function, an answer
+//! report  (feature) answers as text, tables, charts, pages
+//! cli     (feature) words → requests, answers → standard output
 //! ```
 //!
-//! A prediction needs a [`spec::System`], a [`workload::Workload`] and [`serving::ServingParameters`]:
+//! [`prelude`] has what most programs need, [`app`] what the command line can do. Below them a prediction needs a [`spec::System`],
+//! a [`workload::Workload`] and [`serving::ServingParameters`]:
 //!
 //! ```
 //! use perfmodel::serving::{ServingModel, ServingParameters};
@@ -72,6 +74,7 @@ pub mod passes;
 pub mod planning;
 pub mod poe;
 pub mod prediction;
+pub mod prelude;
 #[cfg(feature = "report")]
 pub mod report;
 #[cfg(feature = "logs")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules and what each may use of the crate, lowest first. A module may use every module that stands before it in
 /// its list; nothing may use a module that is not listed for it.
-const LAYERS: [(&str, &[&str]); 28] = [
+const LAYERS: [(&str, &[&str]); 29] = [
     ("units", &[]),
     ("error", &[]),
     ("number", &["units"]),
@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
     ("requests", &["error"]),
     ("comparison", &["error", "stats", "requests"]),
     ("poe", &["error"]),
-    ("workload", &["error"]),
+    ("workload", &["error", "units"]),
     ("spec", &["error", "units", "workload"]),
     ("import", &["error", "stats", "requests", "spec", "workload"]),
     ("dataset", &["error", "units", "spec", "workload"]),
@@ -29,7 +29,18 @@ const LAYERS: [(&str, &[&str]); 28] = [
     ("calibration", &["error", "units", "spec", "workload", "dataset", "prediction", "parameter", "estimator"]),
     (
         "forecast",
-        &["error", "units", "spec", "workload", "prediction", "parameter", "engine", "estimator", "calibration"],
+        &[
+            "error",
+            "units",
+            "spec",
+            "workload",
+            "prediction",
+            "parameter",
+            "engine",
+            "serving",
+            "estimator",
+            "calibration",
+        ],
     ),
     ("planning", &["error", "units", "spec", "workload", "prediction", "estimator", "calibration", "forecast"]),
     (
@@ -45,6 +56,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
             "dataset",
             "prediction",
             "parameter",
+            "serving",
             "estimator",
             "calibration",
             "forecast",
@@ -140,6 +152,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
             "report",
         ],
     ),
+    ("prelude", &["app", "error", "serving", "spec", "workload"]),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -5,6 +5,7 @@ mod common;
 mod schema;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -193,15 +194,16 @@ fn a_folder_with_weights_and_a_manifest_of_heads_is_run() {
 fn ctrl_c_keeps_what_was_measured_and_says_so() {
     let home = tempfile::tempdir().unwrap();
     let arguments = "bench --device cpu --variants baseline --prompt-length 16 --generation-length 60 --step-interval 1 \
-                     --warmup-ms 1 --rep-ms 1000 --hardware h100_sxm_80gb --out r";
+                     --warmup-ms 1 --rep-ms 1000 --hardware h100_sxm_80gb --out r --verbose";
     let mut child = perfmodel(home.path())
         .args(arguments.split_whitespace())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The first rows take a second each; the whole run would take a minute.
-    std::thread::sleep(Duration::from_secs(8));
+    // The rows take a second each, so the whole run a minute; when the third begins, the first decode step is measured.
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    said.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("note: row 3 of "))).unwrap().unwrap();
     let began = Instant::now();
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let status = child.wait().unwrap();

@@ -561,7 +561,7 @@ fn compressed_files_with_a_byte_order_mark_and_names_with_blanks_are_read() {
         .output()
         .unwrap();
     let written = Run::from(written).stdout;
-    assert!(written.contains("then: perfmodel evaluate --scenario-dir 'mein ordner' --uncalibrated\n"), "{written}");
+    assert!(written.contains("then: perfmodel evaluate --scenario './mein ordner' --uncalibrated\n"), "{written}");
     assert_eq!(row(&json(&result.stdout), 0), row(&object("import/guidellm.json"), 0));
 }
 

@@ -44,19 +44,23 @@ fn asked(request: &PlanRequest) -> PlanAnswer {
     plan(&Catalog::built_in(), request, &|_, _| ()).unwrap()
 }
 
+fn placement(tp: u32, weights: Precision, kv: Precision) -> PlacementRequest {
+    PlacementRequest { tp: Some(tp), weights: Some(weights), kv: Some(kv), ..PlacementRequest::default() }
+}
+
+/// A placement that was chosen, as it is asked for.
+fn of(chosen: &PlacementAnswer) -> (&str, PlacementRequest) {
+    (&chosen.hardware, placement(chosen.tensor_parallel, chosen.weight_precision, chosen.kv_precision))
+}
+
 /// What one replica does; `None` where the placement cannot be or does not hold a request.
-fn replica(request: &PlanRequest, placement: &PlacementAnswer, replicas: u32) -> Option<PredictedWorkload> {
+fn replica(request: &PlanRequest, placed: (&str, PlacementRequest), replicas: u32) -> Option<PredictedWorkload> {
     let of_users = |users| Numbers::one((f64::from(users) / f64::from(replicas)).ceil());
     let request = PredictRequest {
         system: SystemRequest {
             model: request.model.clone(),
-            hardware: Some(placement.hardware.clone()),
-            placement: PlacementRequest {
-                tp: Some(placement.tensor_parallel),
-                weights: Some(placement.weight_precision),
-                kv: Some(placement.kv_precision),
-                ..PlacementRequest::default()
-            },
+            hardware: Some(placed.0.to_owned()),
+            placement: placed.1,
             parameters: ParametersRequest::default(),
             ..SystemRequest::default()
         },
@@ -90,7 +94,7 @@ fn limits_hold_at_the_pessimistic_end_of_what_predict_says_of_a_replica() {
         assert!(answer.options.len() > 3 && answer.remedy.is_none(), "{request:?}");
         for option in &answer.options {
             let c: &ConfigurationAnswer = &option.configuration;
-            let row = replica(&request, &c.placement, c.replicas).unwrap();
+            let row = replica(&request, of(&c.placement), c.replicas).unwrap();
             assert!(holds(&request, &row), "{c:?}");
             assert_eq!((c.itl_ms, c.itl_high_ms, c.e2e_high_ms), (row.itl_ms, row.itl_high_ms, row.e2e_high_ms));
             assert!(c.status == Status::Ok && c.tightest.used_pct.unwrap() <= 100.0, "{c:?}");
@@ -104,26 +108,21 @@ fn whatever_is_cheaper_or_smaller_misses_a_limit() {
     for request in questions() {
         let answer = asked(&request);
         let least = answer.options[0].configuration.usd_per_hour.unwrap();
-        let chosen = |placement: &PlacementAnswer| {
-            answer.options.iter().map(|option| &option.configuration).find(|c| c.placement == *placement)
+        let chosen = |placed: &(&str, PlacementRequest)| {
+            answer.options.iter().map(|option| &option.configuration).find(|c| of(&c.placement) == *placed)
         };
         for hardware in DEVICES {
             let price = catalog.hardware(hardware).unwrap().price.unwrap().usd_per_gpu_hour;
             for tensor_parallel in DEGREES {
-                for (weight_precision, kv_precision) in FORMATS.into_iter().flat_map(|w| FORMATS.map(|kv| (w, kv))) {
-                    let placement = PlacementAnswer {
-                        hardware: hardware.to_owned(),
-                        tensor_parallel,
-                        weight_precision,
-                        kv_precision,
-                    };
-                    let smallest = chosen(&placement).map(|c| c.replicas);
+                for (weights, kv) in FORMATS.into_iter().flat_map(|w| FORMATS.map(|kv| (w, kv))) {
+                    let placed = (hardware, placement(tensor_parallel, weights, kv));
+                    let smallest = chosen(&placed).map(|c| c.replicas);
                     for replicas in 1..=request.max_gpus / tensor_parallel {
                         let is_cheaper = price * f64::from(replicas * tensor_parallel) < least;
                         let is_smaller = smallest.is_some_and(|smallest| replicas < smallest);
                         if is_cheaper || is_smaller {
-                            let row = replica(&request, &placement, replicas);
-                            assert!(row.is_none_or(|row| !holds(&request, &row)), "{replicas} × {placement:?}");
+                            let row = replica(&request, placed.clone(), replicas);
+                            assert!(row.is_none_or(|row| !holds(&request, &row)), "{replicas} × {placed:?}");
                         }
                     }
                 }

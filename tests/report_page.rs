@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::run;
+use perfmodel::app::ProbeAnswer;
 use perfmodel::bench::{DataType, GemmRates, Probe, RatePoint};
 use perfmodel::report::write_probe;
 
@@ -239,7 +240,7 @@ fn a_probe_draws_every_figure() {
         gemm: vec![GemmRates { dtype: DataType::Float32, points: points([0.01, 0.05, 0.09]) }],
         launch_us: 3.5,
     };
-    write_probe(&probe, &probe.to_hardware_toml("2026-11-27"), "some_cpu", home.path(), false).unwrap();
+    write_probe(&ProbeAnswer::new(probe, "some_cpu".to_owned(), "2026-11-27"), home.path(), false).unwrap();
     let (dom, log) = open(&browser, &home.path().join("evaluations_results/probes/some_cpu/probe.html"), 1280);
     assert_eq!(dom.matches("class=\"plot-container").count(), 3);
     assert!(!log.contains("CONSOLE"), "{log}");

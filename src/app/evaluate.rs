@@ -58,6 +58,7 @@ impl Default for EvaluateRequest {
 /// How well a calibration predicts a system; `--format json` prints it.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct EvaluateAnswer {
     /// Scenario id, folder name, or name of the measured file.
     pub scenario: String,
@@ -102,6 +103,7 @@ pub struct EvaluateAnswer {
 /// Share of rows inside their 90 % intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct IntervalCoverageAnswer {
     /// Of TTFT.
     pub ttft_pct: f64,
@@ -112,6 +114,7 @@ pub struct IntervalCoverageAnswer {
 /// A way to predict the system.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct VariantAnswer {
     /// What was refitted; empty: nothing.
     pub refit: Vec<String>,

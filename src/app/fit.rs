@@ -96,6 +96,7 @@ impl FitRequest {
 /// What was fitted, and how well it predicts; `--format json` prints it.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct FitAnswer {
     /// Errors of each scenario, and of all together.
     #[serde(flatten)]
@@ -173,6 +174,7 @@ impl schemars::JsonSchema for FittedScenarios {
 /// A scenario of a fit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ScenarioAnswer {
     /// Scenario id, folder name, or name of the measured file.
     pub scenario: String,
@@ -208,6 +210,7 @@ impl From<&ScenarioStudy> for ScenarioAnswer {
 /// Errors out of sample; null where the rows do not allow such folds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ValidationAnswer {
     /// Each workload predicted by a fit to the others.
     pub leave_one_workload_out: Option<ErrorSummary>,
@@ -218,6 +221,7 @@ pub struct ValidationAnswer {
 /// Errors over the rows of all scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct TogetherAnswer {
     /// Rows.
     pub rows: usize,
@@ -230,6 +234,7 @@ pub struct TogetherAnswer {
 /// Errors of systems that fits did not see.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct LeftOutAnswer {
     /// What was left out in turn.
     pub by: GroupKind,
@@ -246,6 +251,7 @@ pub struct LeftOutAnswer {
 /// Systems that were left out together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct GroupAnswer {
     /// What they have in common.
     pub name: String,

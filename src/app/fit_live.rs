@@ -16,6 +16,7 @@ use crate::spec::Catalog;
 /// What was fitted to live runs, and how well it predicts them; `fit --live --format json` prints it.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct FitLiveAnswer {
     /// Name of the device.
     pub hardware: String,
@@ -49,6 +50,7 @@ pub struct FitLiveAnswer {
 /// A run of a fit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct LiveRunAnswer {
     /// Name of its folder.
     pub id: String,
@@ -61,6 +63,7 @@ pub struct LiveRunAnswer {
 /// Errors of rows that a fit did not see.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct UnseenAnswer {
     /// What it saw.
     pub seen: String,
@@ -71,6 +74,7 @@ pub struct UnseenAnswer {
 /// Where product-of-experts decoding with some number of drafts takes no longer than another variant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BreakEvenAnswer {
     /// The run.
     pub run: String,

@@ -11,6 +11,7 @@ use crate::workload::LengthDistribution;
 /// Lengths of prompts or answers to go through, in the order in which they were given; none where nothing was given. In JSON a number,
 /// a text, or a list of them; a text is a list of [`Numbers`] or holds distributions, such as `500,lognormal:1000:cv=1.2`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LengthList(Vec<LengthDistribution>);
 
 impl LengthList {

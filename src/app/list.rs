@@ -33,6 +33,7 @@ pub enum ListedKind {
 /// What there is; a key for each kind that was asked for. `--format json` prints it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ListAnswer {
     /// Devices.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +49,7 @@ pub struct ListAnswer {
 /// A device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct HardwareListed {
     /// Its id.
     pub id: String,
@@ -72,6 +74,7 @@ pub struct HardwareListed {
 /// An architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ModelListed {
     /// What it belongs to.
     pub family: String,
@@ -92,6 +95,7 @@ pub struct ModelListed {
 /// A measured system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ScenarioListed {
     /// What served it.
     pub engine: String,

@@ -67,6 +67,8 @@
 //! ```
 
 mod bench;
+#[cfg(feature = "live")]
+mod bench_run;
 mod check;
 #[cfg(feature = "logs")]
 pub mod compare;
@@ -86,6 +88,8 @@ mod plan;
 mod plot;
 mod predict;
 mod probe;
+#[cfg(feature = "live")]
+mod probe_run;
 mod remarks;
 mod report;
 mod request;
@@ -98,7 +102,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bench::{BenchAnswer, BenchRequest};
 #[cfg(feature = "live")]
-pub use bench::{BenchRun, bench};
+pub use bench_run::{BenchRun, bench};
 pub use check::{CheckAnswer, CheckRequest, CheckedScenario, ComparisonAnswer, LimitsRequest, check};
 #[cfg(feature = "logs")]
 pub use compare::{CompareAnswer, CompareRequest, compare};
@@ -132,7 +136,7 @@ pub use predict::{
 };
 pub use probe::{ProbeAnswer, ProbeRequest};
 #[cfg(feature = "live")]
-pub use probe::{ProbeRun, probe};
+pub use probe_run::{ProbeRun, probe};
 pub use report::{About, FoundResult, ReportAnswer, ReportRequest, ResultKind, report};
 pub use request::{Values, from_json};
 pub use roofline::{
@@ -152,6 +156,7 @@ use crate::forecast::Forecast;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Status {
     /// Nothing is unbounded.
     Ok,

@@ -25,6 +25,7 @@ const SAME: f64 = 1e-9;
 ///
 /// The last three values before a range decide; a range stops at the last value that is not above its end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Numbers(Vec<f64>);
 
 impl Numbers {

@@ -9,6 +9,7 @@ use crate::parameter::Owner;
 /// A parameter with its value. What a command does not know of it is left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ParameterAnswer {
     /// Name in flags and files.
     pub name: &'static str,

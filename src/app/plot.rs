@@ -19,6 +19,7 @@ pub struct PlotRequest {
 /// What was read; `--format json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlotAnswer {
     /// The rows.
     pub results: Results,

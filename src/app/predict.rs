@@ -165,6 +165,7 @@ fn single(list: &[WorkloadRequest]) -> Result<(LoadKind, Vec<Workload>)> {
 /// What is predicted of each workload; `--format json` prints it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PredictAnswer {
     /// The system and its calibration.
     #[serde(flatten)]
@@ -210,6 +211,7 @@ pub struct PredictStudy {
 /// A predicted workload.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PredictedWorkload {
     /// Prompt length.
     pub input_tokens: f64,
@@ -272,6 +274,7 @@ pub struct PredictedWorkload {
 /// Capacity and percentiles of an open loop.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct OpenLoopAnswer {
     /// Largest rate that can be served.
     pub capacity_rps: f64,

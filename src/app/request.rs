@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use wildmatch::WildMatch;
 
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, ErrorKind, Result, nearest_hint};
 
 /// Reads a request from JSON.
 ///
@@ -16,7 +16,9 @@ use crate::error::{Error, Result, nearest_hint};
 /// Text that is no JSON, a key that the request does not have (with the nearest), or a value of another kind.
 pub fn from_json<T: DeserializeOwned + Serialize + Default>(text: &str) -> Result<T> {
     let wrong = |error: serde_json::Error| {
-        Error::input(format!("this is no request: {error}")).help("write one JSON object with the keys of the request")
+        Error::input(format!("this is no request: {error}"))
+            .because(error)
+            .help("write one JSON object with the keys of the request")
     };
     let given: Value = serde_json::from_str(text).map_err(wrong)?;
     let known = serde_json::to_value(T::default()).map_err(wrong)?;
@@ -27,6 +29,7 @@ pub fn from_json<T: DeserializeOwned + Serialize + Default>(text: &str) -> Resul
         let near = nearest_hint(key, known.keys().map(String::as_str));
         let known: Vec<&str> = known.keys().map(String::as_str).collect();
         return Err(Error::input(format!("this is no request: unknown key `{key}`"))
+            .of(ErrorKind::UnknownName)
             .help(format!("{near}known: {}", known.join(", "))));
     }
     serde_json::from_str(text).map_err(wrong)

@@ -123,6 +123,7 @@ pub fn results_folder(parts: &[&str]) -> PathBuf {
 /// What is predicted and from what.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SystemAnswer {
     /// Id of the scenario, or a name made of model, hardware and placement.
     pub system: String,

@@ -3,7 +3,7 @@
 use super::identifiability::Knowledge;
 use super::problem::Slot;
 use super::solution::FitOptions;
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, ErrorKind, Result, nearest_hint};
 use crate::parameter::Parameter;
 
 /// Scatter of a residual against which a prior is weighed: a parameter one spread away from its prior costs as much as
@@ -132,7 +132,9 @@ fn no_such_parameter(name: &str, what: &str, slots: &[Slot]) -> Error {
     let mut known: Vec<&str> = slots.iter().map(|slot| slot.parameter.name).collect();
     known.dedup();
     let near = nearest_hint(name, known.iter().copied());
-    Error::input(format!("there is no parameter `{name}` to {what}")).help(format!("{near}known: {}", known.join(", ")))
+    Error::input(format!("there is no parameter `{name}` to {what}"))
+        .of(ErrorKind::UnknownName)
+        .help(format!("{near}known: {}", known.join(", ")))
 }
 
 /// Values before the fit, and which of them it changes. A name counts for every campaign that has it.

@@ -23,7 +23,7 @@ use crate::workload::LoadKind;
     perfmodel import results/ --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --out tested_benchmarks/my_server\n  \
     perfmodel import more.json --model llama31_8b --hardware h100_sxm_80gb --weights fp8 --out tested_benchmarks/my_server\n  \
     perfmodel import profile_export_genai_perf.csv --as genai-perf --concurrency 16\n  \
-    perfmodel fit --scenario-dir tested_benchmarks/my_server\n\n\
+    perfmodel fit --scenario tested_benchmarks/my_server\n\n\
     Reads AIPerf and GenAI-Perf (JSON, CSV), vLLM bench serve and SGLang bench_serving (JSON, JSON lines), GuideLLM (JSON, CSV), \
     inference-perf (stages), LLMeter (runs, load tests) and InferenceMAX; files or folders of them, also .gz and .zst. \
     Without --out nothing is written. A folder that holds a scenario of the same system gets more rows. Runs that repeat a load are \

@@ -1,7 +1,7 @@
 //! Device memory: weights, KV cache, and how many requests fit.
 
 use crate::engine::ops::attention::{kv_bytes_per_token, visible_tokens};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::System;
 use crate::units::Bytes;
 
@@ -57,6 +57,7 @@ pub fn free_bytes(system: &System) -> Result<Bytes> {
             system.hardware.name,
             memory.as_gib()
         ))
+        .of(ErrorKind::DoesNotFit)
         .help(format!("use {split}a narrower weight precision or a larger device")));
     }
     Ok(memory - weights)

@@ -56,7 +56,7 @@ pub fn run_study(input: StudyInput, progress: &(dyn Fn(usize, usize) + Sync)) ->
     let parts = parts(members, &keep, &exclude)?;
     let of_fit: Vec<Member<'_>> = parts.iter().map(Part::of_fit).collect();
     let Fit { solution, members } = fit(estimator, &of_fit, &options)
-        .map_err(|error| if error.has_line() { error.or_at(&label) } else { error })?;
+        .map_err(|error| if error.place().line.is_some() { error.or_at(&label) } else { error })?;
     let validation =
         with_folds.then(|| validate(estimator, &of_fit, solution.free_count(), &options, progress)).transpose()?;
     let left_out =

@@ -9,6 +9,7 @@ use crate::error::{Error, Result, nearest_hint};
 use crate::estimator::Estimator;
 use crate::forecast::Forecaster;
 use crate::parameter::{Owner, Parameter};
+use crate::serving::Quantity;
 
 /// Parameters that are refitted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Refit {
 }
 
 fn is_link(parameter: &Parameter) -> bool {
-    ["link_latency_us", "link_efficiency", "pcie_latency_us", "pcie_efficiency"].contains(&parameter.name)
+    Quantity::LINKS.iter().any(|quantity| quantity.parameter().name == parameter.name)
 }
 
 /// What to evaluate.
@@ -178,7 +179,7 @@ pub fn run_transfer(input: TransferInput<'_>) -> Result<TransferStudy> {
     // Rows that cannot be predicted are named with their lines.
     estimator
         .prepare(&member.system, member.load, &rows)
-        .map_err(|error| if error.has_line() { error.or_at(&member.dataset.label) } else { error })?;
+        .map_err(|error| if error.place().line.is_some() { error.or_at(&member.dataset.label) } else { error })?;
     let target = Target {
         scenario: Some(&member.id),
         system: &member.system,

@@ -2,8 +2,9 @@
 
 use super::Forecaster;
 use crate::engine::memory::{free_bytes, kv_bytes, places, weight_bytes};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::prediction::Prediction;
+use crate::serving::Quantity;
 use crate::spec::System;
 use crate::units::Bytes;
 use crate::workload::{LoadKind, Workload};
@@ -29,7 +30,7 @@ impl Capacity {
     /// # Errors
     /// The weights do not fit.
     pub fn of(system: &System, forecaster: &Forecaster) -> Result<Self> {
-        let share = forecaster.value("kv_memory_share").unwrap_or(1.0);
+        let share = forecaster.value(Quantity::KvMemoryShare.parameter().name).unwrap_or(1.0);
         Ok(Self {
             memory: system.hardware.memory * system.deployment.gpus(),
             weights: weight_bytes(system),
@@ -77,6 +78,7 @@ impl Capacity {
                 needed.as_gib(),
                 self.kv_cache.as_gib()
             ))
+            .of(ErrorKind::DoesNotFit)
             .help(format!(
                 "use {smaller}shorter requests, more or larger devices, or a narrower KV precision{share}"
             )));

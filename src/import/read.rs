@@ -10,7 +10,7 @@ use super::json::{Telling, values};
 use super::reader::Reader;
 use super::tool::Tool;
 use super::{aiperf, bench_serving, guidellm, inference_perf, inferencemax, llmeter};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::requests::json::without_mark;
 use crate::requests::{self, read_bytes};
 
@@ -92,7 +92,11 @@ fn files(folder: &Path, depth: usize, runs: bool, found: &mut Vec<PathBuf>) -> R
         return Ok(());
     }
     let entries = fs::read_dir(folder).map_err(|error| {
-        Error::input(format!("cannot read this folder ({error})")).at(folder).help("check that you may read it")
+        Error::input(format!("cannot read this folder ({error})"))
+            .of(ErrorKind::File)
+            .because(error)
+            .at(folder)
+            .help("check that you may read it")
     })?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

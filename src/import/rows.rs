@@ -104,7 +104,7 @@ pub fn rows(
         let help = if found.left_out.iter().all(|why| why.ends_with(NEITHER)) {
             "measure with a fixed number of clients (concurrency), or at a fixed rate that the server keeps up with"
         } else {
-            "--clients gives a number of clients that the files do not tell, --load and --statistic choose other numbers; leave out \
+            "--concurrency gives a number of clients that the files do not tell, --load and --statistic choose other numbers; leave out \
              files whose numbers cannot be"
         };
         return Err(Error::input(format!("no row is left: {why}")).help(help));

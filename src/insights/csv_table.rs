@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result, nearest_hint};
+use crate::error::{Error, ErrorKind, Result, nearest_hint};
 use crate::spec::check_size;
 
 /// Cells of a column that hold no number.
@@ -55,7 +55,9 @@ impl CsvTable {
     /// # Errors
     /// It cannot be read, has no row, or a row has more or fewer cells than the header.
     pub fn open(path: &Path) -> Result<Self> {
-        let unreadable = |error| Error::input(format!("cannot read it ({error})")).help("check the path").at(path);
+        let unreadable = |error| {
+            Error::input(format!("cannot read it ({error})")).of(ErrorKind::File).help("check the path").at(path)
+        };
         check_size(path)?;
         Self::read(File::open(path).map_err(unreadable)?, path)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A folder that receives files at once: each is written beside its final name and renamed at the end, so an
 /// interrupted run leaves the last results as they were.
@@ -94,7 +94,10 @@ fn make_readable(_: &NamedTempFile) -> std::io::Result<()> {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::input(format!("cannot write here ({error})")).at(path).help("choose a folder that you may write")
+    Error::input(format!("cannot write here ({error})"))
+        .of(ErrorKind::File)
+        .at(path)
+        .help("choose a folder that you may write")
 }
 
 #[cfg(test)]

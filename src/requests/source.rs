@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDateTime};
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Endings of compressed files.
 const COMPRESSED: [&str; 2] = ["gz", "zst"];
@@ -58,6 +58,7 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::input(format!("cannot read this file ({error})"))
+        .of(ErrorKind::File)
         .at(path)
         .help("check that it is whole and that you may read it")
 }

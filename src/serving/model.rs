@@ -5,7 +5,7 @@ use super::parameters::{Quantity, ServingParameters};
 use super::{closed_loop, open_loop, static_batch};
 use crate::engine::memory::{free_bytes, kv_bytes};
 use crate::engine::{Efficiencies, StepCosts, StepModel};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::prediction::{Limit, Prediction};
 use crate::spec::{LinkClass, System};
 use crate::units::Bytes;
@@ -52,6 +52,7 @@ impl ServingModel {
                 needed.as_gib(),
                 self.free.as_gib()
             ))
+            .of(ErrorKind::DoesNotFit)
             .help("use shorter requests, more or larger devices, or a narrower kv_precision"));
         }
         Ok(())

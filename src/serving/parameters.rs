@@ -58,6 +58,9 @@ pub enum Quantity {
 pub const COUNT: usize = 20;
 
 impl Quantity {
+    /// Those of the links between devices.
+    pub const LINKS: [Self; 4] = [Self::LinkLatency, Self::LinkEfficiency, Self::PcieLatency, Self::PcieEfficiency];
+
     /// Every parameter, in order.
     pub const ALL: [Self; COUNT] = [
         Self::MemoryEfficiency,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use include_dir::{Dir, include_dir};
 
@@ -10,7 +11,7 @@ use super::file::SpecFile;
 use super::hf_config::config_path;
 use super::names::{Meaning, Named, hint, meaning};
 use super::{Deployment, Hardware, ModelArchitecture, Scenario, ScenarioFile, System, hf_config_at};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 static HARDWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hardware");
 static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
@@ -81,10 +82,12 @@ pub struct ScenarioFolder {
     pub measured: SpecFile,
 }
 
-/// The embedded specifications and, before them, those of a folder on disk.
+/// The embedded specifications and, before them, those of a folder on disk. The names in its files are read once, when one is looked
+/// up that is no id.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     root: Option<PathBuf>,
+    names: Arc<[OnceLock<Vec<Named>>; 3]>,
 }
 
 impl Catalog {
@@ -105,7 +108,7 @@ impl Catalog {
             ))
             .help("give a folder with at least one of them; `perfmodel init DIR` writes an example"));
         }
-        Ok(Self { root: Some(root.to_owned()) })
+        Ok(Self { root: Some(root.to_owned()), names: Arc::default() })
     }
 
     /// The folder whose files add to the built-in ones.
@@ -228,7 +231,7 @@ impl Catalog {
     /// A file is missing or cannot be read.
     pub fn scenario_folder_at(dir: &Path) -> Result<ScenarioFolder> {
         let absolute = fs::canonicalize(dir).map_err(|error| {
-            Error::input(format!("cannot open the folder ({error})")).at(dir).help(
+            Error::input(format!("cannot open the folder ({error})")).of(ErrorKind::File).because(error).at(dir).help(
                 "give a folder that holds scenario.toml and measured.csv; `perfmodel init DIR` writes one to fill in",
             )
         })?;
@@ -256,11 +259,11 @@ impl Catalog {
     /// What a name means, and the file.
     fn file(&self, kind: Kind, name: &str) -> Result<(Meaning, SpecFile)> {
         self.find(kind, name)?.ok_or_else(|| {
-            Error::input(format!("there is no {} `{name}`", kind.noun())).help(hint(
+            Error::input(format!("there is no {} `{name}`", kind.noun())).of(ErrorKind::UnknownName).help(hint(
                 kind,
                 name,
                 &self.ids(kind),
-                &self.names(kind),
+                self.names(kind),
             ))
         })
     }
@@ -271,15 +274,20 @@ impl Catalog {
         if plain && let Some(file) = self.read(kind, &kind.path(name))? {
             return Ok(Some((Meaning::plain(name), file)));
         }
-        match meaning(kind, name, &self.names(kind))? {
+        match meaning(kind, name, self.names(kind))? {
             Some(meant) => Ok(self.read(kind, &kind.path(&meant.id))?.map(|file| (meant, file))),
             None => Ok(None),
         }
     }
 
+    /// The names in all files of a kind.
+    fn names(&self, kind: Kind) -> &[Named] {
+        self.names[kind as usize].get_or_init(|| self.read_names(kind))
+    }
+
     /// The names in all files of a kind; files on disk come first. A file that cannot be read has none: that is an error only for
     /// who asks for this file.
-    fn names(&self, kind: Kind) -> Vec<Named> {
+    fn read_names(&self, kind: Kind) -> Vec<Named> {
         if kind == Kind::Scenario {
             return Vec::new();
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Parallelism, Precision};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Number formats of a placed model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,9 @@ impl Deployment {
             (self.speculation.is_some(), "speculative decoding is"),
         ];
         match what.into_iter().find(|(given, _)| *given) {
-            Some((_, what)) => Err(Error::input(format!("{what} not modelled yet")).help("leave it out")),
+            Some((_, what)) => {
+                Err(Error::input(format!("{what} not modelled yet")).of(ErrorKind::NotModelled).help("leave it out"))
+            }
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What a figure can be in the unit of its key. Products and quotients of several stay finite and above 0.
 const FIGURES: RangeInclusive<f64> = 1e-9..=1e24;
@@ -52,7 +52,11 @@ impl SpecFile {
                 std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
                 _ => "check the path and its permissions",
             };
-            Error::input(format!("cannot read the file ({error})")).at(path).help(help)
+            Error::input(format!("cannot read the file ({error})"))
+                .of(ErrorKind::File)
+                .because(error)
+                .at(path)
+                .help(help)
         })?;
         // Editors of Windows put a byte order mark first.
         let text = match text.strip_prefix('\u{feff}') {

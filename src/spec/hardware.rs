@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{SpecFile, is_date};
 use super::names::{DeviceWords, letters};
 use super::{Precision, Source};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::units::{Bytes, BytesPerSec, FlopsPerSec};
 
 /// Rental price of one device.
@@ -266,7 +266,7 @@ impl Hardware {
                      scenario `compute_precision = \"{wider}\"`"
                 )
             });
-            Error::input(format!("{} has no peak for {precision}", self.name)).at(&self.label).help(format!(
+            Error::input(format!("{} has no peak for {precision}", self.name)).of(ErrorKind::NoPeak).at(&self.label).help(format!(
                 "choose one of {}, or add `peak_tflop_per_s.{precision}` with its source to the file{stored}",
                 known.join(", ")
             ))

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::error::{Error, Result, named};
+use crate::error::{Error, ErrorKind, Result, named};
 
 /// A number format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -88,7 +88,9 @@ impl FromStr for Precision {
     /// By name, in any case of letters.
     fn from_str(text: &str) -> Result<Self> {
         match instead_of(&text.to_lowercase()) {
-            Some(instead) => Err(Error::input(format!("`{text}` is not modelled yet")).help(instead)),
+            Some(instead) => {
+                Err(Error::input(format!("`{text}` is not modelled yet")).of(ErrorKind::NotModelled).help(instead))
+            }
             None => named(&Self::ALL, Self::name, text, "unknown precision"),
         }
     }

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Parallelism;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Equal workers, each with devices of its own. As a text the workers and their degrees: `2xtp4`, `1xdp8,ep8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,9 @@ impl Topology {
         match self {
             Self::Unified(_) => Ok(()),
             Self::Disaggregated { .. } => {
-                Err(Error::input("separate pools for prefill and decode are not modelled yet").help("leave them out"))
+                Err(Error::input("separate pools for prefill and decode are not modelled yet")
+                    .of(ErrorKind::NotModelled)
+                    .help("leave them out"))
             }
         }
     }

@@ -17,7 +17,7 @@ mod load;
 pub use lengths::{LengthDistribution, Lengths, Moments};
 pub use load::{Arrivals, Load, LoadKind};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::units::Seconds;
 
 /// The largest length and load that is one.
@@ -61,7 +61,9 @@ impl Workload {
             (independent, "independent clients of a closed loop are", "set burst_factor to 0, or give a rate"),
         ];
         match what.into_iter().find(|(given, ..)| *given) {
-            Some((_, what, remedy)) => Err(Error::input(format!("{what} not modelled yet")).help(remedy)),
+            Some((_, what, remedy)) => {
+                Err(Error::input(format!("{what} not modelled yet")).of(ErrorKind::NotModelled).help(remedy))
+            }
             None => Ok(Self { lengths, load }),
         }
     }

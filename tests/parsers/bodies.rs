@@ -12,9 +12,7 @@ use std::sync::LazyLock;
 use perfmodel::bench::{BenchConfig, DataType, Results, Timing, Variant, measured_csv as baseline_csv, rows_csv};
 use perfmodel::calibration::{CalibrationRecord, Target};
 use perfmodel::comparison::{Filter, LatencyLimits, Sample, Settings, Side, cautions, compare, level_figures};
-use perfmodel::dataset::{
-    Dataset, Measurement, RowFilter, columns_of, load_column, read_measurements, read_table, read_workloads,
-};
+use perfmodel::dataset::{Dataset, Measurement, RowFilter, columns_of, read_measurements, read_table, read_workloads};
 use perfmodel::error::Result;
 use perfmodel::estimator;
 use perfmodel::evaluation::CheckConfig;
@@ -88,7 +86,7 @@ pub fn measured_csv(bytes: &[u8]) {
                 assert_near("ITL", row.itl.get(), again.itl.get());
                 assert_eq!(row.throughput, again.throughput);
             }
-            let some = RowFilter::from_str(&format!("{}<=8 and input_tokens>100", load_column(load))).unwrap();
+            let some = RowFilter::from_str(&format!("{}<=8 and input_tokens>100", load.column())).unwrap();
             let (kept, others) = (dataset.passing(std::slice::from_ref(&some), &[]), dataset.passing(&[], &[some]));
             assert_eq!(kept.len() + others.len(), dataset.rows.len());
         }

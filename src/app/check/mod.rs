@@ -111,6 +111,7 @@ impl CheckRequest {
 /// Whether errors have grown or are above limits; `--format json` prints it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CheckAnswer {
     /// Whether every limit of every scenario holds.
     pub passed: bool,
@@ -128,6 +129,7 @@ pub struct CheckAnswer {
 /// A scenario that was checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CheckedScenario {
     /// Scenario id or folder name.
     pub scenario: String,
@@ -152,6 +154,7 @@ pub struct CheckedScenario {
 /// An error against a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ComparisonAnswer {
     /// Which error.
     pub metric: &'static str,

@@ -17,6 +17,7 @@ use crate::stats::{BootstrapInterval, IntervalMethod, QuantileRule};
 /// those of a side against the first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CompareAnswer {
     /// How they were compared.
     pub settings: SettingsAnswer,
@@ -44,6 +45,7 @@ pub struct CompareAnswer {
 /// How runs were compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SettingsAnswer {
     /// Which values count.
     pub filter: Filter,
@@ -81,6 +83,7 @@ impl From<&Settings> for SettingsAnswer {
 /// A load test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct LoadTestAnswer {
     /// Its name.
     pub name: String,
@@ -91,6 +94,7 @@ pub struct LoadTestAnswer {
 /// Runs that were compared, or the runs of load tests at one number of clients.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct GroupAnswer {
     /// Clients of a level of load tests; null for runs.
     pub clients: Option<u32>,
@@ -109,6 +113,7 @@ pub struct GroupAnswer {
 /// A side: one run, or several of the same thing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SideAnswer {
     /// Its name.
     pub name: String,
@@ -123,6 +128,7 @@ pub struct SideAnswer {
 /// A run and what its log holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct RunAnswer {
     /// Where it was read.
     pub path: String,
@@ -165,6 +171,7 @@ pub struct RunAnswer {
 /// Token counts of a side against those of the first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SimilarityAnswer {
     /// The side.
     pub side: String,
@@ -185,6 +192,7 @@ pub struct SimilarityAnswer {
 /// One dimension on all sides.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct DimensionAnswer {
     /// Which.
     pub dimension: Dimension,
@@ -199,6 +207,7 @@ pub struct DimensionAnswer {
 /// The values of a dimension on one side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SampleAnswer {
     /// The side.
     pub side: String,
@@ -225,6 +234,7 @@ pub struct SampleAnswer {
 /// A quantile with its intervals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct QuantileAnswer {
     /// Probability.
     pub p: f64,
@@ -259,6 +269,7 @@ impl From<&QuantileEstimate> for QuantileAnswer {
 /// The values of a side against those of the first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PairAnswer {
     /// The side.
     pub side: String,

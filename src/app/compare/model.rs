@@ -18,6 +18,7 @@ const LENGTHS: u32 = 24;
 /// The system that the runs are held against.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct HeldModelAnswer {
     /// The system and its calibration.
     #[serde(flatten)]
@@ -29,6 +30,7 @@ pub struct HeldModelAnswer {
 /// What the model predicts for a side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PredictionAnswer {
     /// The side.
     pub side: String,
@@ -45,6 +47,7 @@ pub struct PredictionAnswer {
 /// A predicted latency.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct LatencyAnswer {
     /// Which.
     pub dimension: Dimension,

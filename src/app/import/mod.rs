@@ -78,6 +78,7 @@ pub struct ImportRequest {
 /// What was read of result files; `--format json` prints it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportAnswer {
     /// The tools that wrote the files.
     pub tools: Vec<Tool>,
@@ -119,6 +120,7 @@ impl ImportAnswer {
 /// A row of measured.csv.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportedRow {
     /// Mean length of the prompts.
     pub input_tokens: f64,

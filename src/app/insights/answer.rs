@@ -13,6 +13,7 @@ use crate::insights::{Panel, Rule, Run, TABLED_GB};
 /// 10⁶ and 10⁹ bytes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct InsightsTableAnswer {
     /// How the figures are computed.
     pub rule: Rule,
@@ -37,6 +38,7 @@ pub struct InsightsTableAnswer {
 /// Cells of a column that hold no number.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct MissingAnswer {
     /// Name of the column.
     pub column: String,
@@ -55,6 +57,7 @@ pub struct MissingAnswer {
 /// Loss against cache.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PanelAnswer {
     /// Whether mixtures of experts are among the runs.
     pub mixtures_of_experts: bool,
@@ -77,6 +80,7 @@ pub struct PanelAnswer {
 /// A run on the front.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct FrontRunAnswer {
     /// Row, from 0 below the header.
     pub row: usize,
@@ -95,6 +99,7 @@ pub struct FrontRunAnswer {
 /// Quartiles and median.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct QuartilesAnswer {
     /// A quarter lies below.
     pub q25: f64,
@@ -107,6 +112,7 @@ pub struct QuartilesAnswer {
 /// Speed of the dense runs of a kind of attention.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SpeedAnswer {
     /// Kind of attention.
     pub r#type: String,
@@ -125,6 +131,7 @@ pub struct SpeedAnswer {
 /// What a budget of cache holds, at the speed of one sequence alone: an upper bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct TotalAnswer {
     /// The budget.
     pub cache_gb: f64,
@@ -137,6 +144,7 @@ pub struct TotalAnswer {
 /// Speed by cache against multi-head attention within an architecture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct RatioAnswer {
     /// What the runs share.
     pub architecture: ArchitectureAnswer,
@@ -153,6 +161,7 @@ pub struct RatioAnswer {
 /// Sizes that runs share.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ArchitectureAnswer {
     /// Hidden width.
     pub dim: u32,
@@ -167,6 +176,7 @@ pub struct ArchitectureAnswer {
 /// The rank of latent attention over all architectures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct DialAnswer {
     /// By rank.
     pub points: Vec<DialPointAnswer>,
@@ -179,6 +189,7 @@ pub struct DialAnswer {
 /// Runs of one rank.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct DialPointAnswer {
     /// The rank.
     pub down_dim_kv: f64,
@@ -193,6 +204,7 @@ pub struct DialPointAnswer {
 /// Mean and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SpreadAnswer {
     /// Mean.
     pub mean: f64,
@@ -205,6 +217,7 @@ pub struct SpreadAnswer {
 /// Other attention beside the dial.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ReferenceAnswer {
     /// Kind of attention.
     pub r#type: String,
@@ -219,6 +232,7 @@ pub struct ReferenceAnswer {
 /// The rank within one architecture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SliceAnswer {
     /// What the runs share.
     pub architecture: ArchitectureAnswer,
@@ -239,6 +253,7 @@ pub struct SliceAnswer {
 /// Where latent attention caches as much as other attention.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct EqualCacheAnswer {
     /// Kind of attention.
     pub r#type: String,

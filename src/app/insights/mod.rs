@@ -102,6 +102,7 @@ impl Default for InsightsRequest {
 /// What was found; `--format json` prints it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct InsightsAnswer {
     /// Name of the file that was read.
     pub source: Option<String>,

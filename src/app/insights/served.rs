@@ -12,6 +12,7 @@ use crate::spec::Precision;
 /// Measured decode steps over the batch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BatchSweepAnswer {
     /// Rows of the file.
     pub rows: usize,
@@ -26,6 +27,7 @@ pub struct BatchSweepAnswer {
 /// Steps of one configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BatchSeriesAnswer {
     /// Name in the file.
     pub label: String,
@@ -48,6 +50,7 @@ pub struct BatchSeriesAnswer {
 /// A step at a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BatchStepAnswer {
     /// Sequences.
     pub batch: f64,
@@ -58,6 +61,7 @@ pub struct BatchStepAnswer {
 /// A line through steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BatchLineAnswer {
     /// What a step takes without sequences.
     pub intercept_ms: f64,
@@ -78,6 +82,7 @@ pub struct BatchLineAnswer {
 /// What devices serve with each variant of a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct VariantsAnswer {
     /// Name of the model.
     pub model: String,
@@ -114,6 +119,7 @@ pub struct VariantsAnswer {
 /// What is served with a variant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct VariantCurveAnswer {
     /// The variant.
     pub attention: String,
@@ -140,6 +146,7 @@ pub struct VariantCurveAnswer {
 /// What is served.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct VariantPointAnswer {
     /// Sequences that fit.
     pub fits: u64,

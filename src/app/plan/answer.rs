@@ -15,6 +15,7 @@ use crate::workload::LoadKind;
 /// Which configurations meet the limits, and why the others do not; `--format json` prints it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlanAnswer {
     /// Name of the model.
     pub model: String,
@@ -88,6 +89,7 @@ pub struct Refused {
 /// Limits on latencies; null is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SloAnswer {
     /// Largest time to first token.
     pub ttft_ms: Option<f64>,
@@ -102,6 +104,7 @@ pub struct SloAnswer {
 /// A model on one group of devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlacementAnswer {
     /// Id of the device.
     pub hardware: String,
@@ -116,6 +119,7 @@ pub struct PlacementAnswer {
 /// Equal groups that share the demand.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ConfigurationAnswer {
     /// Where each group runs.
     #[serde(flatten)]
@@ -157,6 +161,7 @@ pub struct ConfigurationAnswer {
 /// A latency against its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct TightestAnswer {
     /// Which latency.
     pub metric: SloMetric,
@@ -167,6 +172,7 @@ pub struct TightestAnswer {
 /// A configuration that meets the limits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlanOption {
     /// The smallest configuration of its placement that does.
     #[serde(flatten)]
@@ -184,6 +190,7 @@ pub struct PlanOption {
 /// A placement that does not meet the limits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlanFailure {
     /// Where it would run.
     #[serde(flatten)]
@@ -199,6 +206,7 @@ pub struct PlanFailure {
 /// A configuration as predicted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ParetoPoint {
     /// Where each group runs.
     #[serde(flatten)]

@@ -14,7 +14,7 @@ pub use about::{About, ResultKind};
 
 use crate::bench::Results;
 use crate::calibration::CalibrationRecord;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::evaluation::live::LiveRecord;
 
 /// Folders below the one that is given.
@@ -50,6 +50,7 @@ impl Default for ReportRequest {
 /// What was found; `--format json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ReportAnswer {
     /// Every result below the folder, by kind, the newest first.
     pub results: Vec<FoundResult>,
@@ -62,6 +63,7 @@ pub struct ReportAnswer {
 /// A result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct FoundResult {
     /// What it is about.
     #[serde(flatten)]
@@ -112,7 +114,11 @@ fn search(
 ) -> Result<()> {
     let folder = root.join(below);
     let entries = fs::read_dir(&folder).map_err(|error| {
-        Error::input(format!("cannot read this folder ({error})")).at(&folder).help("check that you may read it")
+        Error::input(format!("cannot read this folder ({error})"))
+            .of(ErrorKind::File)
+            .because(error)
+            .at(&folder)
+            .help("check that you may read it")
     })?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

@@ -15,6 +15,7 @@ use crate::units::FlopsPerSec;
 /// device; the others of a tensor-parallel group do the same at the same time.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct RooflineAnswer {
     /// The system and its calibration.
     #[serde(flatten)]
@@ -53,6 +54,7 @@ pub struct RooflineAnswer {
 /// A roof of arithmetic.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct RoofAnswer {
     /// Formats of equal peak.
     pub precisions: Vec<Precision>,
@@ -71,6 +73,7 @@ pub struct RoofAnswer {
 /// A ceiling of some operators.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CeilingAnswer {
     /// What it is of.
     pub name: String,
@@ -81,6 +84,7 @@ pub struct CeilingAnswer {
 /// A step of the engine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct StepAnswer {
     /// prefill or decode.
     pub phase: &'static str,
@@ -104,6 +108,7 @@ pub struct StepAnswer {
 /// An operator of a step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct OperatorAnswer {
     /// What it is.
     pub name: String,
@@ -134,6 +139,7 @@ pub struct OperatorAnswer {
 /// Steps over batch and context.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SweepAnswer {
     /// prefill or decode.
     pub phase: &'static str,
@@ -144,6 +150,7 @@ pub struct SweepAnswer {
 /// One context of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SweepContext {
     /// Context of each sequence, or length of each prompt.
     pub context_tokens: f64,
@@ -158,6 +165,7 @@ pub struct SweepContext {
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SweepCell {
     /// Sequences that decode, or prompts of one step.
     pub batch: f64,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::terminal::{say, shown};
+use crate::cli::terminal::{note, say, shown};
 
 use crate::bench::{BenchConfig, Budget, Variant, Watch};
 use crate::error::{Error, Result};
@@ -96,6 +96,8 @@ impl Watch for Progress {
             self.bar.set_position(self.begun as u64);
             self.begun += 1;
             self.row_started = Instant::now();
+            let (begun, all) = (self.begun, self.rows.len());
+            self.bar.suspend(|| note(|| format!("row {begun} of {all}: {name}")));
         }
         self.show(name);
     }

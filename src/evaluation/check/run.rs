@@ -232,7 +232,7 @@ fn refitted(
         },
         progress,
     )
-    .map_err(|error| if error.kind() == ErrorKind::Input { error.or_at(&label) } else { error })?;
+    .map_err(|error| if error.kind() == ErrorKind::Failed { error } else { error.or_at(&label) })?;
     let errors = input.checked.iter().map(|(id, _)| {
         let scenario =
             study.scenarios.iter().find(|scenario| scenario.id == *id).expect("it has rows, so it was fitted");
@@ -250,10 +250,9 @@ fn evaluated(input: &CheckInput, [keep, exclude]: [Vec<RowFilter>; 2]) -> Result
             let member = member(input, id);
             let rows = sorted(member.dataset.passing(&keep, &exclude));
             // Rows that cannot be predicted are named with their lines.
-            input
-                .estimator
-                .prepare(&member.system, member.load, &rows)
-                .map_err(|error| if error.has_line() { error.or_at(&member.dataset.label) } else { error })?;
+            input.estimator.prepare(&member.system, member.load, &rows).map_err(|error| {
+                if error.place().line.is_some() { error.or_at(&member.dataset.label) } else { error }
+            })?;
             let forecaster = Forecaster::new(input.estimator, &target(member), input.record())?;
             let predicted: Vec<_> = rows.iter().map(|row| (*row, forecaster.predict(&row.workload))).collect();
             let errors = Errors::of(input.estimator.loss(), &predicted);

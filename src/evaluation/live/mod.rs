@@ -6,5 +6,5 @@ mod rows;
 mod study;
 
 pub use record::{LiveErrors, LiveRecord, RecordedRun};
-pub use rows::{DevicePeaks, LiveMetric, LiveRow, LiveRun, data_type, live_run};
-pub use study::{BreakEven, KindErrors, LiveStudy, LiveStudyInput, Unseen, predict_results, run_live_study};
+pub use rows::{DevicePeaks, KindErrors, LiveMetric, LiveRow, LiveRun, data_type, live_run};
+pub use study::{BreakEven, LiveStudy, LiveStudyInput, Unseen, predict_results, run_live_study};

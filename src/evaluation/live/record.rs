@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::LiveRun;
-use super::study::KindErrors;
+use super::rows::{KindErrors, LiveRun};
 use crate::calibration::{FitOptions, RecordedParameter, Solution, StartResult};
 use crate::error::{Error, Result};
 use crate::passes::{LiveParameters, LiveQuantity};

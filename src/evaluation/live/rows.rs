@@ -2,6 +2,7 @@
 
 use crate::bench::{DataType, Results, Variant};
 use crate::error::{Error, Result};
+use crate::evaluation::MetricErrors;
 use crate::passes::{Kernels, LiveModel, LiveParameters, LiveRoofs, Timer};
 use crate::spec::{Catalog, Hardware, ModelArchitecture, Precision};
 use crate::units::{BytesPerSec, FlopsPerSec, Seconds};
@@ -236,4 +237,17 @@ fn rows(run: &LiveRun, prompt: f64) -> Vec<LiveRow> {
         }
     }
     rows
+}
+
+/// Errors of the rows of a kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KindErrors {
+    /// Which variant.
+    pub variant: Variant,
+    /// Which metric.
+    pub metric: LiveMetric,
+    /// Rows.
+    pub rows: usize,
+    /// Their errors in ms and percent.
+    pub errors: MetricErrors,
 }

@@ -1,7 +1,7 @@
 //! The fit to live runs, its errors, what it says of variants that it did not see, and where PoE breaks even.
 
 use super::record::{LiveErrors, LiveRecord};
-use super::rows::{LiveMetric, LiveRow, LiveRun};
+use super::rows::{KindErrors, LiveMetric, LiveRow, LiveRun};
 use crate::bench::{Results, Variant};
 use crate::calibration::{FitOptions, Flag, Slot, Solution, solve};
 use crate::error::{Error, Result};
@@ -19,19 +19,6 @@ pub struct LiveStudyInput {
     pub options: FitOptions,
     /// Whether to predict variants and runs that a fit did not see.
     pub validate: bool,
-}
-
-/// Errors of the rows of a kind.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct KindErrors {
-    /// Which variant.
-    pub variant: Variant,
-    /// Which metric.
-    pub metric: LiveMetric,
-    /// Rows.
-    pub rows: usize,
-    /// Their errors in ms and percent.
-    pub errors: MetricErrors,
 }
 
 /// Rows predicted by a fit that did not see them.

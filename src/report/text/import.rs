@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{caution_lines, report_table, written_lines};
 use crate::app::ImportAnswer;
 use crate::app::import::Placed;
-use crate::app::system::shell_word;
+use crate::app::system::as_scenario;
 use crate::import::Rows;
 use crate::number::{counted, number, number_or_dash};
 use crate::report::ReportTable;
@@ -48,13 +48,13 @@ fn rows_table(rows: &Rows) -> ReportTable {
 
 /// The command that comes next: a fit, where there are rows enough.
 fn next(folder: &Path, placed: &Placed) -> String {
-    let (folder, rows, needed) = (shell_word(folder), placed.rows, placed.parameters);
+    let (folder, rows, needed) = (as_scenario(folder), placed.rows, placed.parameters);
     if rows >= needed {
-        return format!("\nthen: perfmodel fit --scenario-dir {folder}\n");
+        return format!("\nthen: perfmodel fit --scenario {folder}\n");
     }
     format!(
-        "\nthen: perfmodel evaluate --scenario-dir {folder} --uncalibrated\n{} there: too few to fit {needed} parameters; import more of \
-         them, or hold parameters (`perfmodel fit --scenario-dir {folder}` says which)\n",
+        "\nthen: perfmodel evaluate --scenario {folder} --uncalibrated\n{} there: too few to fit {needed} parameters; import more of \
+         them, or hold parameters (`perfmodel fit --scenario {folder}` says which)\n",
         match rows {
             1 => "1 row is".to_owned(),
             several => format!("{several} rows are"),

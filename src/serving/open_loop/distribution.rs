@@ -1,11 +1,8 @@
 //! How the wait for the first token spreads over the requests.
 
-use std::f64::consts::FRAC_1_SQRT_2;
-
-use statrs::function::erf::erfc;
-
 use super::boundary::Boundary;
 use super::budget::Budget;
+use super::normal::normal_tail;
 use super::slots::Slots;
 use crate::serving::root::bracketed;
 use crate::units::Seconds;
@@ -32,11 +29,6 @@ pub const LEVELS: [Level; 3] = [
     Level { tail: 0.1, normal: 1.281_551_565_544_600_4 },
     Level { tail: 0.01, normal: 2.326_347_874_040_841 },
 ];
-
-/// Probability that a standard normal variate exceeds `x`.
-pub fn normal_tail(x: f64) -> f64 {
-    0.5 * erfc(x * FRAC_1_SQRT_2)
-}
 
 /// Distribution of the wait W of a request:
 ///

@@ -49,6 +49,7 @@ mod boundary;
 mod budget;
 mod capacity;
 mod distribution;
+mod normal;
 #[cfg(test)]
 mod simulated;
 mod slots;

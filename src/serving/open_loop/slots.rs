@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use super::Engine;
 use super::capacity::Capacity;
-use super::distribution::normal_tail;
+use super::normal::normal_tail;
 use crate::units::Seconds;
 
 /// Largest elasticity of D; at 1 the batch would have no restoring force.

@@ -31,7 +31,7 @@ use self::keys::{CONTEXT, HIDDEN_SIZE, Keys, LAYERS, VOCAB_SIZE};
 use self::object::Object;
 use self::precision::stored_precision;
 use super::{Attention, Ffn, LayerGroup, ModelArchitecture, SpecFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 const CONFIG_FILE: &str = "config.json";
 
@@ -102,7 +102,9 @@ pub(super) fn config_path(name_or_path: &str) -> Option<PathBuf> {
 pub fn hf_config_at(id_or_path: &str) -> Result<Option<ModelArchitecture>> {
     let Some(path) = config_path(id_or_path) else { return Ok(None) };
     // Not resolved further: in the cache of Hugging Face the file is a link to one named after its hash.
-    let full = absolute(&path).map_err(|error| Error::input(format!("cannot find the file ({error})")).at(&path))?;
+    let full = absolute(&path).map_err(|error| {
+        Error::input(format!("cannot find the file ({error})")).of(ErrorKind::File).because(error).at(&path)
+    })?;
     let name = match full.file_name() {
         Some(name) if name != CONFIG_FILE => full.file_stem(),
         _ => full.parent().and_then(Path::file_name),
