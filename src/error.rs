@@ -52,7 +52,10 @@ pub struct Place {
 /// The message begins in lower case and ends without a full stop; [`fmt::Display`] prints
 /// `file:line:column: message` and, on a line of its own, `help: remedy`. Two errors are equal if they say the same.
 #[derive(Clone)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+#[derive(Clone)]
+struct Details {
     kind: ErrorKind,
     place: Place,
     message: String,
@@ -75,84 +78,84 @@ impl Error {
     }
 
     fn new(kind: ErrorKind, message: String) -> Self {
-        Self { kind, place: Place::default(), message, help: None, source: None }
+        Self(Box::new(Details { kind, place: Place::default(), message, help: None, source: None }))
     }
 
     /// Says of which kind it is.
     pub fn of(mut self, kind: ErrorKind) -> Self {
-        self.kind = kind;
+        self.0.kind = kind;
         self
     }
 
     /// Keeps the error that caused it for [`StdError::source`]; what it says belongs into the message, too.
     pub fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.source = Some(Arc::new(source));
+        self.0.source = Some(Arc::new(source));
         self
     }
 
     /// Names the file.
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
-        self.place.file = Some(path.as_ref().to_owned());
+        self.0.place.file = Some(path.as_ref().to_owned());
         self
     }
 
     /// Names the file if none is named yet: what a caller knows of an error from further down.
     pub fn or_at(self, path: impl AsRef<Path>) -> Self {
-        if self.place.file.is_some() { self } else { self.at(path) }
+        if self.0.place.file.is_some() { self } else { self.at(path) }
     }
 
     /// Names the line if none is named yet.
     pub fn or_line(self, line: usize) -> Self {
-        if self.place.line.is_some() { self } else { self.line(line) }
+        if self.0.place.line.is_some() { self } else { self.line(line) }
     }
 
     /// Where it is.
     pub fn place(&self) -> &Place {
-        &self.place
+        &self.0.place
     }
 
     /// Names the line, from 1.
     pub fn line(mut self, line: usize) -> Self {
-        self.place.line = Some(line);
+        self.0.place.line = Some(line);
         self
     }
 
     /// Names the column (in characters, from 1) of the line given with [`Error::line`].
     pub fn column(mut self, column: usize) -> Self {
-        self.place.column = Some(column);
+        self.0.place.column = Some(column);
         self
     }
 
     /// Says which column of a table it is about.
     pub fn column_named(mut self, name: &str) -> Self {
-        self.message = format!("column `{name}`: {}", self.message);
+        self.0.message = format!("column `{name}`: {}", self.0.message);
         self
     }
 
     /// Says how to mend it.
     pub fn help(mut self, remedy: impl Into<String>) -> Self {
-        self.help = Some(remedy.into());
+        self.0.help = Some(remedy.into());
         self
     }
 
     /// What is wrong, without place and remedy.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// How to mend it.
     pub fn remedy(&self) -> Option<&str> {
-        self.help.as_deref()
+        self.0.help.as_deref()
     }
 
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Process exit code: 1 for a computation that failed, 2 for wrong input.
     pub fn exit_code(&self) -> u8 {
-        match self.kind {
+        match self.0.kind {
             ErrorKind::Failed => 1,
             ErrorKind::Input
             | ErrorKind::File
@@ -166,15 +169,15 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(path) = &self.place.file {
+        if let Some(path) = &self.0.place.file {
             write!(f, "{}:", path.display())?;
-            for number in [self.place.line, self.place.column].into_iter().flatten() {
+            for number in [self.0.place.line, self.0.place.column].into_iter().flatten() {
                 write!(f, "{number}:")?;
             }
             f.write_str(" ")?;
         }
-        f.write_str(&self.message)?;
-        if let Some(help) = &self.help {
+        f.write_str(&self.0.message)?;
+        if let Some(help) = &self.0.help {
             write!(f, "\n  help: {help}")?;
         }
         Ok(())
@@ -183,8 +186,8 @@ impl fmt::Display for Error {
 
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
-        let said = |error: &Self| (error.kind, error.place.clone(), error.message.clone(), error.help.clone());
-        said(self) == said(other)
+        let (own, other) = (&self.0, &other.0);
+        own.kind == other.kind && own.place == other.place && own.message == other.message && own.help == other.help
     }
 }
 
@@ -192,7 +195,7 @@ impl Eq for Error {}
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| source.as_ref() as _)
+        self.0.source.as_ref().map(|source| source.as_ref() as _)
     }
 }
 

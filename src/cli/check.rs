@@ -152,7 +152,6 @@ impl CheckArgs {
                 max_left_out_ttft_median: limits.max_left_out_ttft_median,
                 max_regression: limits.max_regression,
             },
-            ..CheckRequest::default()
         }
     }
 }

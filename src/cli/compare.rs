@@ -189,7 +189,6 @@ impl CompareArgs {
             slo_itl_ms: renamed(self.slo_itl_ms, "--slo-itl-ms", self.slo_tpot_ms, "--slo-tpot-ms"),
             system: self.model.system.request(),
             concurrency: renamed(self.model.concurrency, "--concurrency", self.model.clients, "--clients"),
-            ..CompareRequest::default()
         }
     }
 }

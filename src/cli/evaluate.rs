@@ -92,7 +92,6 @@ impl EvaluateArgs {
             rows: self.rows.clone(),
             exclude: self.exclude.clone(),
             seed: self.seed,
-            ..EvaluateRequest::default()
         }
     }
 }

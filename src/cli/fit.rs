@@ -107,7 +107,6 @@ impl FitArgs {
             max_iterations: self.max_iterations,
             validate: !self.no_validate,
             leave_out: self.leave_out.clone(),
-            ..FitRequest::default()
         }
     }
 

@@ -126,7 +126,6 @@ impl ImportArgs {
             load: self.load,
             statistic: self.statistic,
             retrieved: Some(chrono::Local::now().format("%Y-%m-%d").to_string()),
-            ..ImportRequest::default()
         }
     }
 }

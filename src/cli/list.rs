@@ -38,7 +38,7 @@ pub struct ListArgs {
 
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &ListArgs) -> Result<()> {
-    let answer = app::list(catalog, &ListRequest { what: args.what, ..ListRequest::default() })?;
+    let answer = app::list(catalog, &ListRequest { what: args.what })?;
     match args.format {
         Format::Json => print(&json_line(&answer)?),
         Format::Table => print(&text(&answer)),

@@ -176,7 +176,6 @@ impl PlanArgs {
             max_sequences: self.max_sequences,
             max_tokens_per_step: self.max_tokens_per_step,
             parameters: self.parameters.request(),
-            ..PlanRequest::default()
         }
     }
 }

@@ -81,7 +81,6 @@ impl PredictArgs {
             rate: list(&self.rate),
             batch: list(&self.batch),
             workloads,
-            ..PredictRequest::default()
         })
     }
 }

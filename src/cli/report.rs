@@ -31,7 +31,7 @@ pub struct ReportArgs {
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let mut answer = app::report(&ReportRequest { folder: args.folder.clone(), ..ReportRequest::default() })?;
+    let mut answer = app::report(&ReportRequest { folder: args.folder.clone() })?;
     answer.files = write_front_page(&answer, &args.folder)?;
     match args.format {
         Format::Json => print(&json_line(&answer)?),

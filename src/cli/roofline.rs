@@ -58,7 +58,6 @@ impl RooflineArgs {
             context: self.context,
             batches: self.batches.clone(),
             contexts: self.contexts.clone().unwrap_or_default(),
-            ..RooflineRequest::default()
         }
     }
 }
