@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     let model = read_hf_config("qwen3_moe", &file)?;
     let deployment = Deployment::new(1, Precision::Bf16)?;
     let system = System::new(Catalog::built_in().hardware("h100_sxm_80gb")?, model, deployment)?;
-    println!("{}, {:.2} billion parameters", system.title(), system.model.parameters() as f64 / 1e9);
+    println!("{}, {:.2} billion parameters", system.title(), system.model().parameters() as f64 / 1e9);
 
     // What steps reach of the peaks: the medians of the priors.
     let efficiencies = ServingModel::new(&system)?.efficiencies(&ServingParameters::default());

@@ -48,8 +48,8 @@ fn main() -> Result<()> {
         let with_high = |value: Seconds, high: Seconds| format!("{:.1} ({:.1})", value.as_ms(), high.as_ms());
         println!(
             "{:26} {:>13} {:>6.2} {:>16} {:>14}",
-            option.placement.system.hardware.name,
-            format!("{} x {}", best.replicas, option.placement.system.deployment.parallelism.tp()),
+            option.placement.system.hardware().name,
+            format!("{} x {}", best.replicas, option.placement.system.deployment().parallelism.tp()),
             best.usd_per_hour.unwrap_or(f64::NAN),
             with_high(forecast.prediction.ttft, forecast.ttft.high),
             with_high(forecast.prediction.itl, forecast.itl.high),

@@ -17,6 +17,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Owner {
     /// The device: how near it comes to its peaks.
     Hardware,
@@ -40,6 +41,7 @@ impl Owner {
 /// How a fit moves a parameter between its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Scale {
     /// In equal differences; for parameters that may be 0.
     Linear,

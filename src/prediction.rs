@@ -21,6 +21,7 @@ use crate::units::{Seconds, TokensPerSec};
 
 /// A named part of a latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// Reading weights from memory.
     Weights,
@@ -140,6 +141,7 @@ impl Parts {
 
 /// The roof under which the decode step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Roof {
     /// Memory bandwidth.
     Memory,
@@ -165,6 +167,7 @@ impl Roof {
 
 /// What keeps further requests from running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Limit {
     /// Nothing: every client's request is admitted at once.
     Clients,
@@ -190,6 +193,7 @@ impl Limit {
 
 /// What only an open loop has: how near it is to its capacity, and how the times to first token spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct OpenLoop {
     /// Largest rate that can be served, in requests per second.
     pub capacity_rps: f64,
@@ -214,6 +218,7 @@ impl OpenLoop {
 
 /// A predicted operating point.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Prediction {
     /// Mean time to first token.
     pub ttft: Seconds,

@@ -311,7 +311,7 @@ fn decode_steps_of_every_variant_and_device_match() {
         // The reference leaves out norms, which are 0.01 % of the weights.
         let weights = system.weights().get();
         assert!(weights >= stored && weights < stored * 1.0001, "{name}: {weights} {stored}");
-        let budget = rates.cache_budget(system.system().hardware.memory, Bytes::new(stored), 1.0);
+        let budget = rates.cache_budget(system.system().hardware().memory, Bytes::new(stored), 1.0);
         assert_close(budget.get(), &case["kv_budget_bytes"], name);
         let per_token = reference["kv"][name]["kv_bytes_per_token"].as_f64().unwrap();
         assert_eq!(system.sequence_bytes(context).get(), per_token * context);

@@ -146,7 +146,7 @@ fn every_scenario_resolves_reads_and_can_be_predicted() {
         assert_eq!(data.rows.len(), rows, "{id}");
         assert!(data.rows.iter().all(|row| row.throughput.is_some()));
         let scenario = catalog.resolve(&folder).unwrap();
-        assert!(!scenario.file.source.is_empty() && scenario.system.notebook.is_some());
+        assert!(!scenario.file.source.is_empty() && scenario.system.notebook().is_some());
         for estimator in estimator::all() {
             let predictor = estimator.prepare(&scenario.system, LoadKind::ClosedLoop, &data.rows).unwrap();
             let values: Vec<f64> = predictor.parameters().iter().map(|p| p.default).collect();

@@ -199,7 +199,8 @@ impl MeasuredRequest {
         let system = System::new(hardware, model, deployment)?;
         let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
         // Two files of one name on different systems must not overwrite each other's results.
-        let id = format!("{stem}_{}_{}_tp{}", system.model.id, system.hardware.id, system.deployment.parallelism.tp());
+        let id =
+            format!("{stem}_{}_{}_tp{}", system.model().id, system.hardware().id, system.deployment().parallelism.tp());
         Ok(StudyMember {
             title: system.title(),
             id,
@@ -303,7 +304,7 @@ fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<
     };
     let system = System::new(hardware, model, deployment)?;
     Ok(StudyMember {
-        id: format!("{}_{}_{}_tp{}", system.model.id, system.hardware.id, key.weights, key.tensor_parallel),
+        id: format!("{}_{}_{}_tp{}", system.model().id, system.hardware().id, key.weights, key.tensor_parallel),
         title: system.title(),
         system,
         load,

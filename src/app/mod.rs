@@ -31,6 +31,18 @@
 //!     r#"{"model": "llama31_8b", "users": 200, "input_tokens": 1000, "output_tokens": 200,
 //!         "slo_ttft_ms": 2000, "slo_itl_ms": 30, "hardware": ["h100*", "l40s_48gb"], "prices": {"l40s_48gb": 0.9}}"#,
 //! )?;
+//! let as_struct = PlanRequest {
+//!     model: Some("llama31_8b".to_owned()),
+//!     users: Some(200),
+//!     input_tokens: Some(1000.0.into()),
+//!     output_tokens: Some(200.0.into()),
+//!     slo_ttft_ms: Some(2000.0),
+//!     slo_itl_ms: Some(30.0),
+//!     hardware: vec!["h100*".to_owned(), "l40s_48gb".to_owned()],
+//!     prices: app::Values(vec![("l40s_48gb".to_owned(), 0.9)]),
+//!     ..PlanRequest::default()
+//! };
+//! assert_eq!(request, as_struct);
 //! let answer = app::plan(&Catalog::built_in(), &request, &|done, of| eprintln!("{done} of {of} placements"))?;
 //! let first = &answer.options[0].configuration;
 //! println!("{} × {} for {:?} USD/h", first.gpus, first.placement.hardware, first.usd_per_hour);

@@ -403,7 +403,7 @@ fn predicted(forecast: &Forecast, capacity: &Capacity, target: &ResolvedSystem) 
         e2e_low_ms: finite(e2e.low.as_ms()),
         e2e_high_ms: finite(e2e.high.as_ms()),
         throughput_tok_s: p.throughput.get(),
-        throughput_per_gpu_tok_s: p.throughput.get() / target.system.deployment.gpus(),
+        throughput_per_gpu_tok_s: p.throughput.get() / target.system.deployment().gpus(),
         requests_per_s: p.throughput.get() / workload.output_tokens(),
         running_sequences: p.running,
         kv_cache_used_pct: 100.0 * capacity.used(workload, p),
@@ -440,6 +440,6 @@ pub fn cautions(target: &ResolvedSystem, forecaster: &Forecaster, workloads: &[W
     }
     cautions.extend(target.system.slow_link());
     let longest = workloads.iter().map(Workload::total_tokens).fold(0.0, f64::max);
-    cautions.extend(target.system.model.beyond_context(longest));
+    cautions.extend(target.system.model().beyond_context(longest));
     cautions
 }

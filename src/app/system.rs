@@ -251,14 +251,14 @@ impl SystemRequest {
         let scenario = catalog.resolve(&named.files)?;
         let opened = self.parameters.open(Some(&scenario.id), default_estimator())?;
         let changed = opened.calibration.as_ref().and_then(|(_, record)| changed_since_fit(record, &named));
-        let own = scenario.system.deployment;
+        let own = *scenario.system.deployment();
         let deployment = self.placement.over(&own)?;
         let hardware = match &self.hardware {
             Some(name) => catalog.hardware(name)?,
-            None => scenario.system.hardware.clone(),
+            None => scenario.system.hardware().clone(),
         };
-        let as_measured = deployment == own && hardware.id == scenario.system.hardware.id;
-        let system = System::new(hardware, scenario.system.model, deployment)?;
+        let as_measured = deployment == own && hardware.id == scenario.system.hardware().id;
+        let system = System::new(hardware, scenario.system.model().clone(), deployment)?;
         Ok(ResolvedSystem {
             title: if as_measured { scenario.file.title } else { system.title() },
             id: if as_measured { scenario.id.clone() } else { named_after(&system) },
@@ -396,11 +396,11 @@ pub fn computed_wider(hardware: &Hardware, weights: Precision) -> Option<Precisi
 
 /// A name for a system that is no scenario.
 fn named_after(system: &System) -> String {
-    let deployment = &system.deployment;
+    let deployment = system.deployment();
     format!(
         "{}_{}_{}_tp{}",
-        system.model.id,
-        system.hardware.id,
+        system.model().id,
+        system.hardware().id,
         deployment.formats.weights,
         deployment.parallelism.tp()
     )
@@ -425,11 +425,11 @@ impl ResolvedSystem {
 
     /// What an answer says of it.
     pub fn answer(&self) -> SystemAnswer {
-        let deployment = &self.system.deployment;
+        let deployment = self.system.deployment();
         SystemAnswer {
             system: self.id.clone(),
-            model: self.system.model.name.clone(),
-            hardware: self.system.hardware.name.clone(),
+            model: self.system.model().name.clone(),
+            hardware: self.system.hardware().name.clone(),
             tensor_parallel: deployment.parallelism.tp(),
             weight_precision: deployment.formats.weights,
             kv_precision: deployment.formats.kv,

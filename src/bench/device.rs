@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 /// On what a model is timed; in files a text such as `cuda:0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum DeviceChoice {
     /// The first GPU, else the CPU.
     #[default]

@@ -7,6 +7,7 @@ use crate::poe::Generation;
 
 /// What a row times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Row {
     /// The prompt and the choice of the first token.
     Ttft,

@@ -23,6 +23,7 @@ use crate::prediction::Prediction;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum GroupKind {
     /// Nothing: each system by itself.
     Scenario,
@@ -59,9 +60,9 @@ impl GroupKind {
             .enumerate()
             .map(|(index, member)| match self {
                 Self::Scenario => member.id.to_owned(),
-                Self::Hardware => member.system.hardware.id.clone(),
-                Self::Precision => member.system.deployment.formats.weights.to_string(),
-                Self::TensorParallel => format!("tp{}", member.system.deployment.parallelism.tp()),
+                Self::Hardware => member.system.hardware().id.clone(),
+                Self::Precision => member.system.deployment().formats.weights.to_string(),
+                Self::TensorParallel => format!("tp{}", member.system.deployment().parallelism.tp()),
                 Self::Half => if index % 2 == 0 { "first half" } else { "second half" }.to_owned(),
             })
             .collect();

@@ -15,6 +15,7 @@ const BOUND_MARGIN: f64 = 2e-3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Flag {
     /// Fitted, inside its bounds, determined by the data.
     Free,

@@ -33,6 +33,7 @@ pub(super) const LARGEST: f64 = 1e100;
 /// What makes rows alike in how well they are predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Regime {
     /// One request, or one batch, at a time: nothing waits for anything.
     Alone,

@@ -185,9 +185,9 @@ impl FittedScenario {
             max_tokens_per_step: None,
             ..deployment.clone()
         };
-        self.model == system.model.name
-            && self.hardware == system.hardware.name
-            && placed(&self.deployment) == placed(&DeploymentFile::from(&system.deployment))
+        self.model == system.model().name
+            && self.hardware == system.hardware().name
+            && placed(&self.deployment) == placed(&DeploymentFile::from(system.deployment()))
     }
 
     /// Describes a scenario of a fit.
@@ -203,9 +203,9 @@ impl FittedScenario {
         };
         Self {
             scenario: data.id.to_owned(),
-            model: data.system.model.name.clone(),
-            hardware: data.system.hardware.name.clone(),
-            deployment: (&data.system.deployment).into(),
+            model: data.system.model().name.clone(),
+            hardware: data.system.hardware().name.clone(),
+            deployment: (data.system.deployment()).into(),
             load: data.load,
             campaign: data.campaign,
             rows: data.rows.len(),

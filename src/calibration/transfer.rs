@@ -13,6 +13,7 @@ use crate::workload::{LoadKind, Workload};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Origin {
     /// Fitted by the calibration, for the hardware, engine or campaign at hand.
     Calibrated,
@@ -95,7 +96,7 @@ impl Transferred {
     /// calibrated ones were, with the mean of their campaigns.
     pub fn of(record: &CalibrationRecord, parameters: &[Parameter], target: &Target<'_>) -> Self {
         let mut carried = Self::priors(parameters);
-        let same_device = record.scenarios.iter().any(|s| s.hardware == target.system.hardware.name);
+        let same_device = record.scenarios.iter().any(|s| s.hardware == target.system.hardware().name);
         let own_campaign =
             record.scenarios.iter().find(|s| target.scenario == Some(s.scenario.as_str())).map(|s| s.campaign);
         // For each parameter the recorded ones that it is the mean of.
@@ -217,9 +218,9 @@ pub fn system_outside(scenarios: &[FittedScenario], target: &Target<'_>) -> Vec<
                 .push(Outside { axis, what: format!("{axis}: calibrated on {}, asked for {asked}", known.join(", ")) });
         }
     };
-    let deployment = &target.system.deployment;
-    compare("model", target.system.model.name.clone(), &|s| Some(s.model.clone()));
-    compare("hardware", target.system.hardware.name.clone(), &|s| Some(s.hardware.clone()));
+    let deployment = target.system.deployment();
+    compare("model", target.system.model().name.clone(), &|s| Some(s.model.clone()));
+    compare("hardware", target.system.hardware().name.clone(), &|s| Some(s.hardware.clone()));
     compare("tensor_parallel", deployment.parallelism.tp().to_string(), &|s| {
         Some(s.deployment.tensor_parallel.to_string())
     });

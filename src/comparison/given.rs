@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::requests::{LoadTest, Measured, Run, open};
 
 /// Everything that was given: runs, or load tests.
+#[non_exhaustive]
 pub enum Given {
     /// Sides of runs.
     Runs(Vec<Side>),

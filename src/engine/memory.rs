@@ -8,8 +8,8 @@ use crate::units::Bytes;
 /// Weights of the system in memory, all devices together: linear weights of the layers in the deployment's precision;
 /// embedding, head, norms and biases unquantised.
 pub fn weight_bytes(system: &System) -> Bytes {
-    let deployment = &system.deployment;
-    let model = &system.model;
+    let deployment = system.deployment();
+    let model = system.model();
     let d = u64::from(model.hidden_size);
     let linear: u64 = model
         .layers
@@ -23,8 +23,8 @@ pub fn weight_bytes(system: &System) -> Bytes {
 
 /// KV cache of one sequence of `tokens` tokens, all layers and devices; sliding windows keep only their width.
 pub fn kv_bytes(system: &System, tokens: f64) -> Bytes {
-    let deployment = &system.deployment;
-    let on_device = system.model.layers.iter().map(|group| {
+    let deployment = system.deployment();
+    let on_device = system.model().layers.iter().map(|group| {
         f64::from(group.count)
             * kv_bytes_per_token(&group.attention, deployment.formats.kv, deployment.parallelism.tp())
             * visible_tokens(&group.attention, tokens)
@@ -37,11 +37,11 @@ pub fn kv_bytes(system: &System, tokens: f64) -> Bytes {
 /// # Errors
 /// The weights do not fit.
 pub fn free_bytes(system: &System) -> Result<Bytes> {
-    let memory = system.hardware.memory * system.deployment.gpus();
+    let memory = system.hardware().memory * system.deployment().gpus();
     let weights = weight_bytes(system);
     if weights >= memory {
-        let needed = (weights / system.hardware.memory).ceil();
-        let heads = || system.model.layers.iter().map(|group| group.attention.query_heads());
+        let needed = (weights / system.hardware().memory).ceil();
+        let heads = || system.model().layers.iter().map(|group| group.attention.query_heads());
         let most = heads().min().unwrap_or(1);
         let degree = (1..=most)
             .find(|degree| f64::from(*degree) >= needed && heads().all(|heads| heads.is_multiple_of(*degree)));
@@ -50,11 +50,11 @@ pub fn free_bytes(system: &System) -> Result<Bytes> {
         });
         return Err(Error::input(format!(
             "{} does not fit: its {} weights take {:.1} GiB, {} of {} have {:.1} GiB",
-            system.model.name,
-            system.deployment.formats.weights,
+            system.model().name,
+            system.deployment().formats.weights,
             weights.as_gib(),
-            system.deployment.parallelism.tp(),
-            system.hardware.name,
+            system.deployment().parallelism.tp(),
+            system.hardware().name,
             memory.as_gib()
         ))
         .of(ErrorKind::DoesNotFit)

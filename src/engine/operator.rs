@@ -54,6 +54,7 @@ impl StepLoad {
 
 /// An operator of a step in all its layers, as one device does it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Operator {
     /// A matrix product.
     Matrix(Matrix),

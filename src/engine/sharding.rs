@@ -2,6 +2,7 @@
 
 /// What each device of a group does of an operator. The devices work at the same time, so a step takes as long as one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Sharding {
     /// One of so many equal parts.
     Split(u32),

@@ -39,7 +39,7 @@ impl StepModel {
     /// # Errors
     /// A layout that is not modelled yet, a precision that the device has no peak for, or more kinds of experts than a step has room for.
     pub fn new(system: &System) -> Result<Self> {
-        let (model, deployment, hardware) = (&system.model, &system.deployment, &system.hardware);
+        let (model, deployment, hardware) = (system.model(), system.deployment(), system.hardware());
         deployment.check_modelled()?;
         let single = matrices(system)?;
         let mut summed: Vec<Matrix> = Vec::new();

@@ -31,6 +31,7 @@ use crate::workload::{LoadKind, Workload};
 
 /// What a fit of an estimator minimises.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Loss {
     /// Mean over all residuals r of `2s²(√(1 + (r/s)²) − 1)`, r = ln(predicted/measured) of TTFT and, times a weight,
     /// of ITL. Robust: a row that the physics cannot explain pulls linearly, not squared.

@@ -73,9 +73,9 @@ impl Estimator for Notebook {
             return Err(Error::input("the roofline estimator knows clients or a batch, not a rate of requests")
                 .help("use --estimator serving"));
         }
-        system.deployment.check_modelled()?;
-        let constants = match system.notebook {
-            Some(constants) => constants,
+        system.deployment().check_modelled()?;
+        let constants = match system.notebook() {
+            Some(constants) => *constants,
             None => derive(system)?,
         };
         let longest = rows.iter().map(|row| row.workload.input_tokens()).fold(1e4, f64::max);
@@ -136,13 +136,13 @@ impl Estimator for Notebook {
                 "factor on the memory traffic of decode (quantisation)",
             ),
         ];
-        Ok(Box::new(Prepared { constants, derived: system.notebook.is_none(), parameters }))
+        Ok(Box::new(Prepared { constants, derived: system.notebook().is_none(), parameters }))
     }
 }
 
 /// Constants from the model and hardware files, for systems without a `[roofline]` block.
 fn derive(system: &System) -> Result<NotebookConstants> {
-    let model = &system.model;
+    let model = system.model();
     let hidden = f64::from(model.hidden_size);
     let layers = f64::from(model.layer_count());
     let d = u64::from(model.hidden_size);
@@ -154,14 +154,14 @@ fn derive(system: &System) -> Result<NotebookConstants> {
         // The notebook counts two MLP matrices of width r·d.
         mlp_ratio: ffn as f64 / (2.0 * layers * hidden * hidden),
         model_size: model.parameters() as f64,
-        flop_per_s: system.hardware.peak(system.deployment.formats.linear())?.get(),
-        memory_bandwidth_b_per_s: system.hardware.bandwidth.get(),
-        bytes_per_element: system.deployment.formats.weights.bytes(),
+        flop_per_s: system.hardware().peak(system.deployment().formats.linear())?.get(),
+        memory_bandwidth_b_per_s: system.hardware().bandwidth.get(),
+        bytes_per_element: system.deployment().formats.weights.bytes(),
         activation_factor: 12.0,
-        nvlink_b_per_s: 2.0 * system.hardware.group_link(system.deployment.parallelism.tp()).bandwidth.get(),
-        pcie_b_per_s: 2.0 * system.hardware.pcie.map_or(f64::INFINITY, BytesPerSec::get),
-        hbm_bytes: system.hardware.memory.get(),
-        gpus: system.deployment.gpus(),
+        nvlink_b_per_s: 2.0 * system.hardware().group_link(system.deployment().parallelism.tp()).bandwidth.get(),
+        pcie_b_per_s: 2.0 * system.hardware().pcie.map_or(f64::INFINITY, BytesPerSec::get),
+        hbm_bytes: system.hardware().memory.get(),
+        gpus: system.deployment().gpus(),
         decode_cap_tokens: free_bytes(system)? / one_token,
         prefill_cap_tokens: 1e5,
     })

@@ -223,7 +223,7 @@ impl Study {
     fn beyond_context(&self) -> Option<String> {
         let (mut rows, mut models) = (0, Vec::new());
         for scenario in &self.scenarios {
-            let model = &scenario.system.model;
+            let model = scenario.system.model();
             let context = f64::from(model.max_context_tokens);
             let beyond = scenario.rows.iter().filter(|row| row.measured.workload.total_tokens() > context).count();
             let named = format!("{} ({context})", model.name);

@@ -13,6 +13,7 @@ use crate::serving::Quantity;
 
 /// Parameters that are refitted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refit {
     /// Everything that belongs to an owner.
     Owner(Owner),

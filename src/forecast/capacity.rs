@@ -32,7 +32,7 @@ impl Capacity {
     pub fn of(system: &System, forecaster: &Forecaster) -> Result<Self> {
         let share = forecaster.value(Quantity::KvMemoryShare.parameter().name).unwrap_or(1.0);
         Ok(Self {
-            memory: system.hardware.memory * system.deployment.gpus(),
+            memory: system.hardware().memory * system.deployment().gpus(),
             weights: weight_bytes(system),
             kv_cache: free_bytes(system)? * share,
             share,
@@ -45,7 +45,7 @@ impl Capacity {
     /// # Errors
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
-        if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment.limits.max_sequences)
+        if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment().limits.max_sequences)
             && workload.amount() > f64::from(most)
         {
             return Err(Error::input(format!(
@@ -95,14 +95,14 @@ impl Capacity {
 
     /// Whether a request's length decides how many tokens fit.
     pub fn has_windows(&self) -> bool {
-        let context = f64::from(self.system.model.max_context_tokens);
+        let context = f64::from(self.system.model().max_context_tokens);
         kv_bytes(&self.system, context) < kv_bytes(&self.system, 1.0) * (context * (1.0 - 1e-9))
     }
 
     /// Requests of a workload that run at once: what the cache holds, or the engine's own cap; one always runs.
     pub fn most_clients(&self, workload: &Workload) -> f64 {
         let by_memory = places(self.kv_cache / kv_bytes(&self.system, workload.total_tokens())).floor();
-        by_memory.min(self.system.deployment.limits.max_sequences.map_or(f64::INFINITY, f64::from))
+        by_memory.min(self.system.deployment().limits.max_sequences.map_or(f64::INFINITY, f64::from))
     }
 
     /// Share of the cache that a predicted operating point reserves.

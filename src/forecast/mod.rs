@@ -54,6 +54,7 @@ pub struct Forecaster {
 
 /// A predicted operating point with its intervals.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Forecast {
     /// What is asked of the server.
     pub workload: Workload,

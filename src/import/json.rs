@@ -36,6 +36,7 @@ pub fn objects<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<Vec<T>> 
 /// A number, or a text where a number would be (`"inf"`).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum NumberOrText {
     /// A number.
     Number(f64),

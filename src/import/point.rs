@@ -18,6 +18,7 @@ impl Latency {
 
 /// How requests reached the server.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Load {
     /// So many clients, each waiting for its answer.
     Clients(f64),

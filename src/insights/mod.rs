@@ -14,10 +14,10 @@
 //! let system = catalog.resolve(&catalog.scenario_folder("llama31_8b_fp8_tp1")?)?.system;
 //! let kinds: Vec<VariantKind> = ["mha", "gqa-8", "mqa"].into_iter().map(str::parse).collect::<Result<_, _>>()?;
 //! let study = ServingStudy::run(&ServingQuestion {
-//!     hardware: &system.hardware,
-//!     model: &system.model,
+//!     hardware: system.hardware(),
+//!     model: system.model(),
 //!     kinds: &kinds,
-//!     deployment: &system.deployment,
+//!     deployment: system.deployment(),
 //!     contexts: &[4096.0],
 //!     slowest: Some(20.0), // tokens/s of each sequence
 //!     rates: ServingRates::default(),
@@ -57,6 +57,7 @@ pub const CONFIDENCE: f64 = 0.95;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Rule {
     /// As it should be.
     Right,

@@ -43,6 +43,7 @@ pub struct ServingRates {
 
 /// What makes a step as long as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StepBound {
     /// Traffic.
     Memory,
@@ -82,6 +83,7 @@ impl ServingRates {
 
 /// What the memory of a curve is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Memory {
     /// Caches alone.
     Cache,
@@ -143,7 +145,7 @@ impl ServingSystem {
     /// # Errors
     /// A precision that the device has no peak for.
     pub fn new(system: System, rates: ServingRates) -> Result<Self> {
-        let class = system.hardware.group_link(system.deployment.parallelism.tp()).class;
+        let class = system.hardware().group_link(system.deployment().parallelism.tp()).class;
         let model = StepModel::new(&system)?;
         Ok(Self {
             peaks: model.rates(&Efficiencies::PEAK),
@@ -173,7 +175,7 @@ impl ServingSystem {
     pub fn cache_budget(&self, memory: Bytes, counted: Memory) -> Bytes {
         match counted {
             Memory::Cache => memory,
-            Memory::Devices => self.rates.cache_budget(memory, self.weights(), self.system.deployment.gpus()),
+            Memory::Devices => self.rates.cache_budget(memory, self.weights(), self.system.deployment().gpus()),
         }
     }
 
@@ -192,11 +194,11 @@ impl ServingSystem {
             bytes += work.bytes;
             flops += work.flops;
             // The roofs of operators know tiles; here every format reaches the same share of its peak.
-            let peak = self.system.hardware.peak(operator.precision()).expect("the model has asked for it before");
+            let peak = self.system.hardware().peak(operator.precision()).expect("the model has asked for it before");
             compute += work.flops / (peak * self.rates.compute);
         }
         let link = self.all_reduce.time(batch);
-        let roofs = OpTime { memory: bytes / (self.system.hardware.bandwidth * self.rates.memory), compute };
+        let roofs = OpTime { memory: bytes / (self.system.hardware().bandwidth * self.rates.memory), compute };
         let parts = [
             (StepBound::Memory, roofs.memory),
             (StepBound::Compute, roofs.compute),
@@ -249,7 +251,7 @@ impl ServingSystem {
     /// Memory of all devices that just holds so many sequences.
     pub fn memory_for(&self, sequences: u64, context: f64) -> Bytes {
         let caches = self.sequence_bytes(context) * sequences as f64;
-        (caches + self.weights() + self.rates.reserve * self.system.deployment.gpus()) / self.rates.usable
+        (caches + self.weights() + self.rates.reserve * self.system.deployment().gpus()) / self.rates.usable
     }
 }
 

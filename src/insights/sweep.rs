@@ -62,6 +62,7 @@ pub struct BatchFit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Growth {
     /// They grow, for sure.
     Grows,

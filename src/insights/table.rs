@@ -18,6 +18,7 @@ const GAP_FACTOR: f64 = 2.0;
 
 /// A kind of attention as the table names it, in the order in which figures draw them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum AttentionType {
     /// Multi-head latent attention.
     Mla,

@@ -14,6 +14,7 @@ use crate::spec::{Attention, DenseFfn, Ffn, GroupedAttention, LatentAttention, L
 /// A kind of attention with what it needs to know; in files a text such as `gqa-8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum VariantKind {
     /// A key/value head for each query head.
     MultiHead,

@@ -4,6 +4,7 @@ use crate::parameter::{Owner, Parameter, Scale};
 
 /// One fitted quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LiveQuantity {
     /// Share of the bandwidth in reading weights and caches.
     MemoryEfficiency,

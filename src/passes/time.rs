@@ -7,6 +7,7 @@ use crate::units::{BytesPerSec, FlopsPerSec, Seconds};
 
 /// How a device multiplies matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kernels {
     /// Few rows stream the weights through all cores; for many they are packed first.
     Cpu,

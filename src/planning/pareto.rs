@@ -5,6 +5,7 @@ use crate::units::Seconds;
 
 /// The latency of a trade-off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Latency {
     /// Time to first token.
     Ttft,

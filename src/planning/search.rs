@@ -115,6 +115,7 @@ pub struct Fitting {
 
 /// Why a placement does not meet the objective.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Failure {
     /// It cannot serve the demand at all, in words.
     Unusable(String),
@@ -254,7 +255,7 @@ fn outcome(placement: Placement, question: &Question) -> Result<Outcome> {
     if let Err(error) = fits {
         return unusable(placement, error.message().to_owned());
     }
-    let group = placement.system.deployment.parallelism.devices();
+    let group = placement.system.deployment().parallelism.devices();
     let most = question.most_gpus / group;
     let counts: Vec<u32> = question.replicas.iter().copied().filter(|count| *count <= most).collect();
     let Some(&largest) = counts.last() else {
@@ -301,7 +302,7 @@ impl Search<'_> {
             if first.is_none() && share <= 1.0 {
                 first = Some(curve.len());
             }
-            let gpus = replicas * self.placement.system.deployment.parallelism.devices();
+            let gpus = replicas * self.placement.system.deployment().parallelism.devices();
             curve.push(CurvePoint {
                 replicas,
                 gpus,
@@ -317,7 +318,7 @@ impl Search<'_> {
     fn configuration(&self, replicas: u32) -> Result<Configuration> {
         let demand = &self.question.demand;
         let forecast = self.forecaster.forecast(&share(demand, replicas)?);
-        let gpus = replicas * self.placement.system.deployment.parallelism.devices();
+        let gpus = replicas * self.placement.system.deployment().parallelism.devices();
         // Where clients do not divide evenly the replicas have fewer in the mean.
         let replicas_busy = demand.amount() / forecast.workload.amount();
         Ok(Configuration {

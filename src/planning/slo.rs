@@ -11,6 +11,7 @@ use crate::workload::Workload;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum TtftStatistic {
     /// Their mean.
     #[default]
@@ -63,6 +64,7 @@ impl TtftStatistic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum SloMetric {
     /// Time to first token.
     Ttft,

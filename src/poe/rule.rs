@@ -11,6 +11,7 @@ use crate::error::{Error, Result, named};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Rule {
     /// Every emitted token is distributed as P. A sampled draft is accepted with probability `min(1, P(x)/q(x))`, its
     /// replacement drawn from `max(P − q, 0)`; an argmax draft is accepted with probability P(x), its replacement drawn from P

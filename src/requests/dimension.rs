@@ -11,6 +11,7 @@ use crate::error::{Error, Result, named};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Dimension {
     /// From sending to the first token.
     #[serde(alias = "TTFT")]

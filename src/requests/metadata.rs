@@ -9,6 +9,7 @@ use crate::error::Result;
 
 /// Which versions of LLMeter write such requests, told by the fields they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LlmeterVersion {
     /// 0.1.4 and before.
     UpTo0_1_4,

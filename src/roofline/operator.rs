@@ -8,6 +8,7 @@ use crate::units::FlopsPerSec;
 
 /// The roof that binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Bound {
     /// Traffic takes longer.
     Memory,
@@ -32,6 +33,7 @@ impl Bound {
 
 /// What an operator is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OperatorKind {
     /// A matrix product.
     Matrix(MatrixKind),

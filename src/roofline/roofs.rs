@@ -61,7 +61,7 @@ pub fn machine_balance(compute: FlopsPerSec, bandwidth: BytesPerSec) -> f64 {
 impl DeviceRoofs {
     /// The roofs of a system's device, and over the operators of its steps.
     pub fn new(system: &System, efficiencies: &Efficiencies, steps: &[Step]) -> Self {
-        let hardware = &system.hardware;
+        let hardware = system.hardware();
         let operators: Vec<&OperatorPoint> = steps.iter().flat_map(|step| &step.operators).collect();
         let mut compute: Vec<ComputeRoof> = Vec::new();
         for precision in Precision::ALL {

@@ -27,6 +27,7 @@ pub struct Step {
 
 /// A cost of a step that is no operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OtherCost {
     /// All-reduces between the devices.
     AllReduce,
@@ -196,7 +197,7 @@ mod tests {
                 Phase::Prefill => costs.prefill_step(load.batch).total(),
                 Phase::Decode => costs.decode_step(load.batch).parts.total(),
             };
-            let name = &system.model.name;
+            let name = &system.model().name;
             assert!((step.total() / want - 1.0).abs() < ROUNDING, "{name} {load:?}");
             // Only whole tiles are left to the difference.
             let tiles = step.others.iter().any(|(other, _)| *other == OtherCost::WholeTiles);
@@ -207,13 +208,11 @@ mod tests {
     #[test]
     fn what_the_devices_do_together_is_the_whole_and_the_copies_of_what_cannot_be_split() {
         for (system, load) in cases() {
-            let whole = System {
-                deployment: Deployment { parallelism: Parallelism::SINGLE, ..system.deployment },
-                ..system.clone()
-            };
+            let alone = Deployment { parallelism: Parallelism::SINGLE, ..*system.deployment() };
+            let whole = System::new(system.hardware().clone(), system.model().clone(), alone).unwrap();
             let (whole, split) = (StepModel::new(&whole).unwrap(), StepModel::new(&system).unwrap());
             let rates = split.rates(&EFFICIENCIES);
-            let gpus = system.deployment.gpus();
+            let gpus = system.deployment().gpus();
             for (whole, split) in whole.operators().iter().zip(split.operators()).filter(|(op, _)| op.is_in(load.phase))
             {
                 let (all, one) = (whole.work(&load, &rates), split.work(&load, &rates));
@@ -226,11 +225,11 @@ mod tests {
                     // Every device holds the hidden state.
                     Operator::Activations(_) => gpus,
                 };
-                assert!(same(flops), "{} {load:?}: {flops}", system.model.name);
+                assert!(same(flops), "{} {load:?}: {flops}", system.model().name);
                 assert!(
                     same(bytes) || (bytes > 1.0 && bytes <= copied + ROUNDING),
                     "{} {load:?}: {bytes}",
-                    system.model.name
+                    system.model().name
                 );
             }
         }
@@ -243,7 +242,7 @@ mod tests {
         let points = operators(&StepModel::new(&system).unwrap(), &load, &EFFICIENCIES);
         let matrices = points.iter().filter(|point| point.kind != OperatorKind::Attention);
         let read: Bytes = matrices.map(|point| point.work.bytes).sum();
-        let embedding = system.model.vocabulary_matrix() as f64 * 2.0;
+        let embedding = system.model().vocabulary_matrix() as f64 * 2.0;
         // Norms are left out: 65 vectors of 4096 elements.
         assert!(((read.get() + embedding) / weight_bytes(&system).get() - 1.0).abs() < 1e-4);
     }
@@ -254,7 +253,12 @@ mod tests {
             for point in operators(&StepModel::new(&system).unwrap(), &load, &EFFICIENCIES) {
                 let share = point.attained().get() / point.attainable().get();
                 let without_arithmetic = point.work.flops == Flops::ZERO;
-                assert!(without_arithmetic || share <= 1.0 + ROUNDING, "{} {}: {share}", system.model.name, point.name);
+                assert!(
+                    without_arithmetic || share <= 1.0 + ROUNDING,
+                    "{} {}: {share}",
+                    system.model().name,
+                    point.name
+                );
             }
         }
     }

@@ -60,7 +60,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         extra_chunks: model.extra_chunks(workload),
         decode_steps: model.decode_steps(workload),
         full_steps: batch_of_full_steps(
-            model.system().deployment.limits.max_tokens_per_step.map(f64::from),
+            model.system().deployment().limits.max_tokens_per_step.map(f64::from),
             workload.input_tokens(),
             model.decode_steps(workload),
         ),

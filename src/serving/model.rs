@@ -29,7 +29,7 @@ impl ServingModel {
         Ok(Self {
             steps: StepModel::new(system)?,
             free: free_bytes(system)?,
-            link: system.hardware.group_link(system.deployment.parallelism.tp()).class,
+            link: system.hardware().group_link(system.deployment().parallelism.tp()).class,
             system: system.clone(),
         })
     }
@@ -75,18 +75,18 @@ impl ServingModel {
             self.free,
             parameters.get(Quantity::KvMemoryShare),
             kv_bytes(&self.system, workload.total_tokens()),
-            self.system.deployment.limits.max_sequences,
+            self.system.deployment().limits.max_sequences,
         )
     }
 
     /// Decode steps of a request after its first token.
     pub(super) fn decode_steps(&self, workload: &Workload) -> f64 {
-        workload.later_tokens() / self.system.deployment.tokens_per_step()
+        workload.later_tokens() / self.system.deployment().tokens_per_step()
     }
 
     /// Steps beyond the first that a prompt longer than the engine's token budget takes.
     pub(super) fn extra_chunks(&self, workload: &Workload) -> f64 {
-        let budget = self.system.deployment.limits.max_tokens_per_step.map_or(f64::INFINITY, f64::from);
+        let budget = self.system.deployment().limits.max_tokens_per_step.map_or(f64::INFINITY, f64::from);
         (workload.input_tokens() / budget - 1.0).max(0.0)
     }
 

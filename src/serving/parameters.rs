@@ -11,6 +11,7 @@ use crate::workload::LoadKind;
 
 /// One calibrated quantity. The order is that of tables and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Quantity {
     /// Share of peak memory bandwidth.
     MemoryEfficiency,
@@ -279,8 +280,8 @@ impl Quantity {
 
     /// Whether predictions of a system under a load depend on it.
     fn matters(self, system: &System, load: LoadKind) -> bool {
-        let link = (system.deployment.parallelism.tp() > 1)
-            .then(|| system.hardware.group_link(system.deployment.parallelism.tp()).class);
+        let link = (system.deployment().parallelism.tp() > 1)
+            .then(|| system.hardware().group_link(system.deployment().parallelism.tp()).class);
         match self {
             Self::LinkLatency | Self::LinkEfficiency => link == Some(LinkClass::Direct),
             Self::PcieLatency | Self::PcieEfficiency => link == Some(LinkClass::Pcie),

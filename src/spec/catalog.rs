@@ -249,10 +249,10 @@ impl Catalog {
         let here = |error: Error| error.or_at(&folder.scenario.label);
         let hardware = self.hardware(&file.hardware).map_err(here)?;
         let model = self.model(&file.model).map_err(here)?;
-        let mut system = Deployment::try_from(&file.deployment)
+        let system = Deployment::try_from(&file.deployment)
             .and_then(|deployment| System::new(hardware, model, deployment))
             .map_err(here)?;
-        system.notebook = file.roofline;
+        let system = system.with_notebook(file.roofline);
         Ok(Scenario { id: folder.id.clone(), file, system })
     }
 

@@ -87,6 +87,7 @@ impl Peaks {
 
 /// A link that joins devices without a host between them: NVLink, Infinity Fabric.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Interconnect {
     /// One direction, all links of one device together.
     pub bandwidth: BytesPerSec,
@@ -96,6 +97,7 @@ pub struct Interconnect {
 
 /// The machine in which devices stand, and what joins several of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Node {
     /// Devices of one.
     pub gpus: u32,
@@ -105,6 +107,7 @@ pub struct Node {
 
 /// What the traffic between the devices of a group runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LinkClass {
     /// The interconnect of the devices.
     Direct,
@@ -114,6 +117,7 @@ pub enum LinkClass {
 
 /// The path between the devices of a group.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Link {
     /// What it runs over.
     pub class: LinkClass,
@@ -123,6 +127,7 @@ pub struct Link {
 
 /// A checked device.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Hardware {
     /// File name without its ending.
     pub id: String,

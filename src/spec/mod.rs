@@ -53,14 +53,10 @@ use crate::error::{Error, Result};
 /// A model on devices: all that a prediction needs besides the workload and the parameters.
 #[derive(Debug, Clone)]
 pub struct System {
-    /// The device.
-    pub hardware: Hardware,
-    /// The architecture.
-    pub model: ModelArchitecture,
-    /// How it is placed.
-    pub deployment: Deployment,
-    /// Constants of the `roofline` estimator, if the scenario gives them.
-    pub notebook: Option<NotebookConstants>,
+    hardware: Hardware,
+    model: ModelArchitecture,
+    deployment: Deployment,
+    notebook: Option<NotebookConstants>,
 }
 
 impl System {
@@ -93,6 +89,31 @@ impl System {
         Ok(Self { hardware, model, deployment, notebook: None })
     }
 
+    /// With constants of the `roofline` estimator, where a scenario gives them.
+    pub fn with_notebook(self, constants: Option<NotebookConstants>) -> Self {
+        Self { notebook: constants, ..self }
+    }
+
+    /// The device.
+    pub const fn hardware(&self) -> &Hardware {
+        &self.hardware
+    }
+
+    /// The architecture.
+    pub const fn model(&self) -> &ModelArchitecture {
+        &self.model
+    }
+
+    /// How it is placed.
+    pub const fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Constants of the `roofline` estimator, if the scenario gives them.
+    pub const fn notebook(&self) -> Option<&NotebookConstants> {
+        self.notebook.as_ref()
+    }
+
     /// Says so where the device has an interconnect that does not join the whole tensor-parallel group.
     pub fn slow_link(&self) -> Option<String> {
         let Interconnect { gpus, .. } = self.hardware.interconnect?;
@@ -123,6 +144,7 @@ impl System {
 
 /// A scenario with all that it names resolved.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Scenario {
     /// Folder name.
     pub id: String,

@@ -13,6 +13,7 @@ use crate::error::Result;
 /// Where attention normalises its queries and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum QkNorm {
     /// Nowhere.
     #[default]
@@ -70,6 +71,7 @@ pub struct LatentAttention {
 /// A kind of attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Attention {
     /// MHA, GQA, MQA.
     Grouped(GroupedAttention),
@@ -127,6 +129,7 @@ const fn yes() -> bool {
 /// A kind of feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Ffn {
     /// The same weights for every token.
     Dense(DenseFfn),

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result, named};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Precision {
     /// IEEE double precision.
     Fp64,

@@ -10,6 +10,7 @@ use crate::workload::LoadKind;
 /// Which statistic of the requests the measured columns hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Statistic {
     /// Arithmetic mean over requests.
     Mean,

@@ -107,6 +107,7 @@ impl schemars::JsonSchema for Pool {
 
 /// Which devices do what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Topology {
     /// Every worker processes prompts and decodes.
     Unified(Pool),

@@ -9,6 +9,7 @@ use super::QuantileRule;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum IntervalMethod {
     /// Bias-corrected and accelerated.
     Bca,

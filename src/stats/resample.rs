@@ -27,6 +27,7 @@ pub struct Resampling {
 
 /// What is drawn with replacement.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Scheme<'a> {
     /// Single values.
     Independent,

@@ -12,6 +12,7 @@ use crate::units::Seconds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum LoadKind {
     /// A number of clients, each of which sends its next request when its last one ends.
     #[default]

@@ -150,9 +150,8 @@ pub fn spec_toml(bytes: &[u8]) {
         assert_eq!(format!("{again:?}"), format!("{scenario:?}"));
         let system = Deployment::try_from(&scenario.deployment)
             .and_then(|deployment| System::new(DEVICE.clone(), MODEL.clone(), deployment));
-        if let Some(mut system) = accepted(system) {
-            system.notebook = scenario.roofline;
-            assert_predicts(&system);
+        if let Some(system) = accepted(system) {
+            assert_predicts(&system.with_notebook(scenario.roofline));
         }
     }
     if let Some(priors) = accepted(priors::read(&file)) {

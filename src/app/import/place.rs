@@ -105,10 +105,10 @@ pub fn place(
     });
     let scenario = ScenarioFile {
         title: system.title(),
-        model: system.model.id.clone(),
-        hardware: system.hardware.id.clone(),
+        model: system.model().id.clone(),
+        hardware: system.hardware().id.clone(),
         note: None,
-        deployment: (&system.deployment).into(),
+        deployment: (system.deployment()).into(),
         campaign: Campaign {
             engine,
             engine_version: None,

@@ -234,7 +234,7 @@ impl PlacementAnswer {
     }
 
     fn of(placement: &Placement) -> Self {
-        Self::new(&placement.hardware, &placement.system.deployment)
+        Self::new(&placement.hardware, placement.system.deployment())
     }
 }
 

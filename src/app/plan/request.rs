@@ -144,7 +144,7 @@ impl PlanRequest {
         };
         let changed = opened.calibration.as_ref().and_then(|(_, record)| changed_since_fit(record, &named));
         let resolved = catalog.resolve(&named.files)?;
-        let (model, deployment) = (resolved.system.model, Some(resolved.system.deployment));
+        let (model, deployment) = (resolved.system.model().clone(), Some(*resolved.system.deployment()));
         Ok(Subject { model, scenario, campaign: Some(resolved.file.campaign), deployment, opened, changed })
     }
 

@@ -73,7 +73,7 @@ impl PlanStudy {
         for outside in &best.outside {
             cautions.push(format!("option 1 is outside the calibrated range, {}", outside.what));
         }
-        let weights = self.plan.options.iter().map(|outcome| outcome.placement.system.deployment.formats.weights);
+        let weights = self.plan.options.iter().map(|outcome| outcome.placement.system.deployment().formats.weights);
         if weights.clone().any(|precision| weights.clone().any(|other| other != precision)) {
             cautions.push("narrower weights and caches change what the model answers; check its quality".to_owned());
         }
@@ -130,7 +130,7 @@ impl PlanStudy {
 
     /// The command that predicts one replica of an option; `named` are the flags that name the model.
     pub(super) fn predict_command(&self, placement: &Placement, fitting: &Fitting, named: &str) -> String {
-        let deployment = &placement.system.deployment;
+        let deployment = placement.system.deployment();
         let workload = &fitting.configuration.forecast.workload;
         let mut command = format!(
             "perfmodel predict {named} --hardware {} --tp {} --weights {} --kv {}",

@@ -57,7 +57,7 @@ impl RooflineRequest {
         if !self.contexts.is_empty() {
             return self.contexts.values().to_vec();
         }
-        let most = f64::from(target.system.model.max_context_tokens);
+        let most = f64::from(target.system.model().max_context_tokens);
         let all: Numbers = CONTEXTS.parse().expect("this is a list");
         all.into_iter().filter(|tokens| *tokens <= most).collect()
     }
@@ -129,7 +129,7 @@ impl RooflineStudy {
 
     /// Whose work the tables show, where that is a question.
     pub fn scope(&self) -> Option<String> {
-        let gpus = self.target.system.deployment.parallelism.tp();
+        let gpus = self.target.system.deployment().parallelism.tp();
         (gpus > 1)
             .then(|| format!("FLOP, bytes and rates of one of {gpus} devices; each does the same at the same time"))
     }
@@ -205,7 +205,7 @@ fn all_cautions(study: &RooflineStudy, forecaster: &Forecaster, capacity: &Capac
         cautions.push(format!("at a bound of their fit, so not measured: {}", bounded.join(", ")));
     }
     let longest = contexts.iter().copied().fold(*tokens, f64::max);
-    cautions.extend(system.model.beyond_context(longest));
+    cautions.extend(system.model().beyond_context(longest));
     let [_, decode] = sweeps;
     if decode.contexts.iter().any(|line| line.crossing == Crossing::Always) {
         cautions.push(format!(
@@ -222,7 +222,7 @@ fn all_cautions(study: &RooflineStudy, forecaster: &Forecaster, capacity: &Capac
         ));
     }
     let prompts = batch * tokens;
-    if let Some(budget) = system.deployment.limits.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
+    if let Some(budget) = system.deployment().limits.max_tokens_per_step.filter(|budget| prompts > f64::from(*budget)) {
         cautions
             .push(format!("the prefill of {prompts} tokens is shown as one step; the engine takes {budget} at once"));
     }

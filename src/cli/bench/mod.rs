@@ -14,16 +14,13 @@ use self::progress::{Counter, Progress, interruption};
 use super::Format;
 use super::json::json_line;
 use super::terminal::{print, remark, remarks};
-use crate::app::{BenchRequest, BenchRun};
+use crate::app::{BenchRequest, BenchRun, results_folder};
 use crate::bench::{DataType, DeviceChoice, Variant, next_run};
 use crate::error::{Error, Result};
 use crate::poe::Rule;
 use crate::report::text::live_run::text;
 use crate::report::{browser, write_live_page, write_live_rows};
 use crate::spec::Catalog;
-
-/// Folder of all live runs.
-const RUNS: &str = "evaluations_results/live";
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
@@ -258,7 +255,8 @@ impl RunFolder {
                 .at(path)
                 .help("choose a folder that you may write")
         };
-        let parent = given.unwrap_or(Path::new(RUNS));
+        let runs = results_folder(&["live"]);
+        let parent = given.unwrap_or(&runs);
         let mut made: Vec<PathBuf> = parent.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
         if given.is_some() {

@@ -11,6 +11,7 @@ use crate::units::{FlopsPerSec, Seconds};
 
 /// A matrix of a layer, or the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MatrixKind {
     /// Queries, keys and values; all projections of latent attention but the last.
     Qkv,
@@ -34,6 +35,7 @@ pub enum MatrixKind {
 
 /// Which rows of a step pass through a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rows {
     /// All tokens.
     Tokens,
@@ -141,13 +143,13 @@ impl MatrixTimes {
 /// # Errors
 /// A precision that the device has no peak for.
 pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
-    let model = &system.model;
+    let model = system.model();
     let d = u64::from(model.hidden_size);
-    let stored = system.deployment.formats.weights;
-    let narrow = system.deployment.formats.linear();
-    let narrow_peak = system.hardware.peak(narrow)?;
+    let stored = system.deployment().formats.weights;
+    let narrow = system.deployment().formats.linear();
+    let narrow_peak = system.hardware().peak(narrow)?;
     let wide = stored.unquantised();
-    let sharding = Sharding::Split(system.deployment.parallelism.tp());
+    let sharding = Sharding::Split(system.deployment().parallelism.tp());
     let dense = |kind: MatrixKind, layers: u32, weights: u64| Matrix {
         kind,
         layers,
@@ -174,7 +176,7 @@ pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
         sharding,
         per_row: linear(model.vocabulary_matrix() as f64, wide.bytes(), 1.0) * sharding.share(),
         precision: wide,
-        peak: system.hardware.peak(wide)?,
+        peak: system.hardware().peak(wide)?,
         rows: Rows::Sequences,
         experts: None,
     });

@@ -10,6 +10,7 @@ const MAX_REGRESSION: f64 = 0.5;
 
 /// What a limit is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LimitKind {
     /// The error itself, in percent.
     Absolute,

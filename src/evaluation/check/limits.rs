@@ -5,6 +5,7 @@ use crate::calibration::ErrorSummary;
 
 /// An error that is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Metric {
     /// Mean absolute relative error of ITL.
     ItlMape,

@@ -105,7 +105,7 @@ fn trade_off(plan: &Plan, latency: Latency, name: &str, limit: Option<Seconds>) 
     let mut chart = plot(look);
     for (index, front) in fronts.iter().enumerate() {
         let text = |(point, outcome): &(CurvePoint, &Outcome)| {
-            let deployment = &outcome.placement.system.deployment;
+            let deployment = outcome.placement.system.deployment();
             format!(
                 "{} × TP {}, {} weights, {} KV",
                 point.replicas,
@@ -202,7 +202,7 @@ pub fn plan_options_table(study: &PlanStudy) -> ReportTable {
     let rows = plan.options.iter().enumerate().filter_map(|(index, outcome)| {
         let fitting = outcome.fitting()?;
         let c = &fitting.configuration;
-        let deployment = &outcome.placement.system.deployment;
+        let deployment = outcome.placement.system.deployment();
         let (ttft, ttft_high) = slo.ttft(&c.forecast);
         Some(vec![
             (index + 1).to_string(),
@@ -243,8 +243,8 @@ fn in_words(study: &PlanStudy) -> Vec<String> {
         study.plan.options.len(),
         counted(placements, "placement"),
         counted(c.replicas, "replica"),
-        counted(outcome.placement.system.deployment.parallelism.tp(), "GPU"),
-        outcome.placement.system.hardware.name,
+        counted(outcome.placement.system.deployment().parallelism.tp(), "GPU"),
+        outcome.placement.system.hardware().name,
         c.usd_per_hour.map_or_else(String::new, |usd| format!(", for {} US dollars an hour", number(usd)))
     );
     vec![found, limits]

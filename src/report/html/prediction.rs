@@ -304,8 +304,7 @@ fn in_words(forecasts: &[Forecast]) -> Vec<String> {
     let mut words = Vec::new();
     if let Some(best) = best {
         words.push(format!(
-            "The most that is reached here is {} tokens/s, at {} input / output tokens and {}, with {} ms between the tokens of \
-             a user.",
+            "Peak: {} tokens/s, at {} input / output tokens and {}, with {} ms between a user's tokens.",
             number(best.prediction.throughput.get()),
             label(best),
             load_in_words(&best.workload),

@@ -58,7 +58,7 @@ fn predictions_table(study: &PredictStudy) -> String {
         "most clients",
         "bound by",
     ]);
-    let gpus = target.system.deployment.gpus();
+    let gpus = target.system.deployment().gpus();
     let rows = forecasts.iter().map(|forecast| {
         let (workload, p) = (&forecast.workload, &forecast.prediction);
         let mut row = vec![

@@ -150,7 +150,7 @@ pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingPa
         input_tokens: workload.input_tokens(),
         decode_steps: model.decode_steps(workload),
         slots,
-        step_tokens: model.system().deployment.limits.max_tokens_per_step.map(f64::from),
+        step_tokens: model.system().deployment().limits.max_tokens_per_step.map(f64::from),
     };
     ttft_parts.add(Part::Overhead, overhead);
     let floor = ttft_parts.total();

@@ -6,6 +6,7 @@ use crate::spec::QkNorm;
 
 /// A family of architectures, as transformers names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Family {
     Llama,
     Mistral,
@@ -24,6 +25,7 @@ pub enum Family {
 
 /// Biases of the attention projections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Bias {
     /// There are none.
     Never,
@@ -37,6 +39,7 @@ pub enum Bias {
 
 /// Layers that see a window only, where `layer_types` does not list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Windows {
     /// All, if `sliding_window` is given.
     All,
@@ -54,6 +57,7 @@ pub enum Windows {
 
 /// Layers that have experts, and the keys that describe these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Experts {
     /// None.
     Nowhere,
