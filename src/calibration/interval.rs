@@ -9,9 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::left_out::LeftOut;
 use super::loss::log_ratios;
 use super::propagation::{Sides, Spread};
-use super::validation::LeftOut;
 use crate::dataset::Measurement;
 use crate::estimator::Predictor;
 use crate::prediction::{Limit, Part, Prediction};

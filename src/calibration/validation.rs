@@ -5,39 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::fit::fit_to;
+use super::left_out::{LeftOut, LeftOutRows};
 use super::problem::Member;
-use super::propagation::Sides;
 use super::solution::FitOptions;
 use crate::dataset::Measurement;
 use crate::error::Result;
 use crate::estimator::Estimator;
-use crate::prediction::Prediction;
 
 /// Starts of a fold's fit. Folds begin at the defaults like the main fit, never at its optimum, which has seen the
 /// held-out rows.
 const FOLD_STARTS: usize = 4;
-
-/// A left-out row: its prediction by a fit that did not see it, and how sure that fit was.
-#[derive(Debug, Clone, Copy)]
-pub struct LeftOut {
-    /// What was measured.
-    pub measured: Measurement,
-    /// The prediction.
-    pub prediction: Prediction,
-    /// Scales of the errors that the fold's fit expects of ln TTFT and of ln ITL.
-    pub scales: [Sides; 2],
-    /// Which fold left it out.
-    pub fold: usize,
-}
-
-/// Out-of-sample predictions of the rows of a member, in their order.
-#[derive(Debug, Clone, Default)]
-pub struct LeftOutRows {
-    /// Each row predicted by a fit to the other workloads (input and output tokens).
-    pub by_workload: Option<Vec<LeftOut>>,
-    /// Each row predicted by a fit to the other loads.
-    pub by_load: Option<Vec<LeftOut>>,
-}
 
 /// Out-of-sample predictions of all rows.
 #[derive(Debug, Clone)]

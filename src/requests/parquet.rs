@@ -7,8 +7,8 @@ use polars_core::prelude::{DataFrame, DataType, Float64Chunked, StringChunked};
 use polars_io::SerReader;
 use polars_io::parquet::read::ParquetReader;
 
+use super::cell::{ERROR, SENT, no_number, possible};
 use super::log::{Request, RequestLog};
-use super::table::{ERROR, SENT, no_number, possible};
 use super::{Dimension, source};
 use crate::error::{Error, Result};
 

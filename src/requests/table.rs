@@ -5,6 +5,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::cell::{ERROR, SENT, no_number, possible};
 use super::log::{Request, RequestLog};
 use super::{Dimension, parquet, source};
 use crate::error::{Error, Result, nearest_hint};
@@ -14,10 +15,6 @@ const BATCH: usize = 16 << 20;
 
 /// A row of more bytes is none.
 const LONGEST_ROW: usize = 64 << 20;
-
-/// Columns besides those of numbers: a text where a request failed, and the ISO 8601 time at which it was sent.
-pub(super) const ERROR: &str = "error";
-pub(super) const SENT: &str = "request_time";
 
 /// Reads a CSV. Columns that it lacks are unknown; `error` holds a text where a request failed, `request_time` an ISO 8601 time.
 ///
@@ -108,26 +105,6 @@ fn number(cell: &[u8], dimension: Dimension) -> Result<Option<f64>> {
         Some(value) => possible(value, dimension),
         None => Err(no_number(&String::from_utf8_lossy(cell), dimension)),
     }
-}
-
-/// A cell that is no number.
-pub(super) fn no_number(cell: &str, dimension: Dimension) -> Error {
-    Error::input(format!("cannot read `{cell}` as a number"))
-        .column_named(dimension.name())
-        .help("leave the cell empty if it was not measured")
-}
-
-/// A number as the value of a request; NaN is unknown.
-///
-/// # Errors
-/// No time or count is below 0 or without end.
-pub(super) fn possible(value: f64, dimension: Dimension) -> Result<Option<f64>> {
-    if value < 0.0 || value.is_infinite() {
-        return Err(Error::input(format!("{value} is no time or count"))
-            .column_named(dimension.name())
-            .help("leave the cell empty if it was not measured"));
-    }
-    Ok(Some(value).filter(|value| !value.is_nan()))
 }
 
 /// The text of a CSV some whole rows at a time.

@@ -1,7 +1,7 @@
 //! The weight matrices of a system by name: what one device multiplies in a step.
 
 use super::linear::{PADDING_ROWS, linear};
-use super::moe::read_share;
+use super::moe::{Experts, read_share};
 use crate::engine::cost::{Cost, OpTime};
 use crate::engine::rates::Rates;
 use crate::engine::sharding::Sharding;
@@ -41,15 +41,6 @@ pub enum Rows {
     Tokens,
     /// The last token of each sequence: the head makes one answer of a prompt.
     Sequences,
-}
-
-/// Routed experts of a matrix.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Experts {
-    /// All.
-    pub total: f64,
-    /// Those that a token uses.
-    pub active: f64,
 }
 
 /// All matrices of one kind in all their layers, as one device has them.

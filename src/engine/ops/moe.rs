@@ -1,6 +1,13 @@
 //! Mixture of experts: how many experts a batch touches.
 
-use super::matrices::Experts;
+/// Routed experts of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Experts {
+    /// All.
+    pub total: f64,
+    /// Those that a token uses.
+    pub active: f64,
+}
 
 /// Expected number of distinct routed experts that `tokens` tokens touch, `E·(1 − (1 − k/E)^n)`.
 ///
