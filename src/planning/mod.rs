@@ -16,7 +16,7 @@
 //! for id in ["l40s_48gb", "h100_sxm_80gb"] {
 //!     let hardware = catalog.hardware(id)?;
 //!     let usd_per_gpu_hour = hardware.price.as_ref().map(|price| price.usd_per_gpu_hour);
-//!     let system = System::new(hardware, known.model.clone(), known.deployment.clone())?;
+//!     let system = System::new(hardware, known.model().clone(), *known.deployment())?;
 //!     placements.push(Placement { hardware: id.to_owned(), system, usd_per_gpu_hour });
 //! }
 //! let question = Question {
