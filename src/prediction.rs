@@ -248,6 +248,17 @@ impl Prediction {
         self.open_loop.is_some_and(|open_loop| open_loop.overloaded)
     }
 
+    /// That of so many engines of which each has this one: their requests and tokens add up.
+    pub(crate) fn times(self, engines: f64) -> Self {
+        Self {
+            throughput: self.throughput * engines,
+            running: self.running * engines,
+            waiting: self.waiting * engines,
+            open_loop: self.open_loop.map(|open| OpenLoop { capacity_rps: open.capacity_rps * engines, ..open }),
+            ..self
+        }
+    }
+
     /// Time from request to last token, TTFT + (O − 1)·ITL.
     pub fn end_to_end(&self, later_tokens: f64) -> Seconds {
         self.ttft + self.itl * later_tokens

@@ -181,7 +181,7 @@ proptest! {
     fn a_step_gets_no_slower_with_better_hardware_and_no_cheaper_with_more_sequences((model, parameters, input, output, _, _) in case(), batch in 1.0..2000.0_f64, more in 1.0..4.0_f64) {
         let workload = Workload::new(input, output, 1.0).unwrap();
         let step = |bandwidth, compute, batch: f64| {
-            let costs = StepModel::new(&system(model, bandwidth, compute, None)).unwrap().costs(&workload, &parameters.efficiencies(LinkClass::Direct));
+            let costs = StepModel::new(&system(model, bandwidth, compute, None)).unwrap().costs(&workload, &parameters.efficiencies(LinkClass::Direct), 1.0);
             let step = costs.decode_step(batch);
             assert!((step.parts.total().get() / costs.decode_time(batch).get() - 1.0).abs() < 1e-9);
             step.parts.total().get()
@@ -218,7 +218,7 @@ proptest! {
         let workload = Workload::new(input, output, 1.0).unwrap();
         let [dense, moe] = [dense, moe].map(|model| {
             let system = System::new(device(1.0, 1.0), model, deployment(1)).unwrap();
-            let costs = StepModel::new(&system).unwrap().costs(&workload, &parameters.efficiencies(LinkClass::Direct));
+            let costs = StepModel::new(&system).unwrap().costs(&workload, &parameters.efficiencies(LinkClass::Direct), 1.0);
             (costs.decode_time(batch), costs.prefill())
         });
         prop_assert!((moe.0 / dense.0 - 1.0).abs() < 1e-4, "{:?} {:?}", moe.0, dense.0);
@@ -273,7 +273,11 @@ fn weights_in_four_bit_that_compute_in_sixteen_are_read_faster_and_not_multiplie
         let placed = Deployment { formats, ..deployment(1) };
         let system = System::new(device(1.0, 1.0), ARCHITECTURES[0].0.clone(), placed).unwrap();
         let workload = Workload::new(1000.0, 200.0, 1.0).unwrap();
-        StepModel::new(&system).unwrap().costs(&workload, &ServingParameters::default().efficiencies(LinkClass::Direct))
+        StepModel::new(&system).unwrap().costs(
+            &workload,
+            &ServingParameters::default().efficiencies(LinkClass::Direct),
+            1.0,
+        )
     };
     let (int4, bf16) = (costs(Precision::Int4), costs(Precision::Bf16));
     assert_eq!(int4.prefill(), bf16.prefill());

@@ -60,7 +60,7 @@ pub struct PlacementRequest {
     pub compute: Option<Precision>,
     /// Format of the KV cache; fp16 for fp16 weights, bf16 for all others.
     pub kv: Option<Precision>,
-    /// Most sequences that the engine runs at once.
+    /// Most sequences that the engine runs at once on one rank.
     pub max_sequences: Option<u32>,
     /// Most tokens of one engine step.
     pub max_tokens_per_step: Option<u32>,
@@ -131,8 +131,17 @@ pub struct SystemAnswer {
     pub model: String,
     /// Name of the device.
     pub hardware: String,
-    /// Devices among which every layer is split.
+    /// Devices: tensor_parallel · attention_data_parallel · pipeline_parallel.
+    pub gpus: u32,
+    /// Devices among which every matrix and the heads of attention are split.
     pub tensor_parallel: u32,
+    /// Stages among which the layers are split.
+    pub pipeline_parallel: u32,
+    /// Ranks of attention that decode sequences of their own.
+    pub attention_data_parallel: u32,
+    /// Ranks that hold experts of their own; experts are split tensor_parallel · attention_data_parallel / expert_parallel ways
+    /// inside.
+    pub expert_parallel: u32,
     /// Format of the weights.
     pub weight_precision: Precision,
     /// Format of the KV cache.
@@ -397,13 +406,10 @@ pub fn computed_wider(hardware: &Hardware, weights: Precision) -> Option<Precisi
 /// A name for a system that is no scenario.
 fn named_after(system: &System) -> String {
     let deployment = system.deployment();
-    format!(
-        "{}_{}_{}_tp{}",
-        system.model().id,
-        system.hardware().id,
-        deployment.formats.weights,
-        deployment.parallelism.tp()
-    )
+    let parallelism = deployment.parallelism;
+    let layout =
+        if parallelism.is_plain() { format!("tp{}", parallelism.tp()) } else { parallelism.label().replace(' ', "_") };
+    format!("{}_{}_{}_{layout}", system.model().id, system.hardware().id, deployment.formats.weights)
 }
 
 /// The estimator that predicts systems; the others are there to be compared with in fits.
@@ -430,7 +436,11 @@ impl ResolvedSystem {
             system: self.id.clone(),
             model: self.system.model().name.clone(),
             hardware: self.system.hardware().name.clone(),
+            gpus: deployment.parallelism.devices(),
             tensor_parallel: deployment.parallelism.tp(),
+            pipeline_parallel: deployment.parallelism.pp(),
+            attention_data_parallel: deployment.parallelism.attention_dp(),
+            expert_parallel: deployment.parallelism.moe_ep(),
             weight_precision: deployment.formats.weights,
             kv_precision: deployment.formats.kv,
             calibration: self.calibration.as_ref().map(|(path, _)| path.clone()),

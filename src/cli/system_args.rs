@@ -50,16 +50,16 @@ pub struct PlacementArgs {
     #[arg(long, value_name = "N")]
     tp: Option<u32>,
 
-    /// Pipeline stages [default: 1]
-    #[arg(long, value_name = "N", hide = true)]
+    /// Pipeline stages; a replica has tp · dp · pp devices [default: 1]
+    #[arg(long, value_name = "N")]
     pp: Option<u32>,
 
-    /// Data-parallel ranks of attention [default: 1]
-    #[arg(long, value_name = "N", hide = true)]
+    /// Ranks of attention that decode sequences of their own and share the experts; never replicas [default: 1]
+    #[arg(long, value_name = "N")]
     dp: Option<u32>,
 
-    /// Expert-parallel ranks [default: 1]
-    #[arg(long, value_name = "N", hide = true)]
+    /// Ranks that hold experts of their own: divides tp · dp; experts are split tp · dp / ep ways inside [default: 1]
+    #[arg(long, value_name = "N")]
     ep: Option<u32>,
 
     /// Pool of workers that process prompts, such as 2xtp4

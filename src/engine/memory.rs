@@ -2,7 +2,7 @@
 
 use crate::engine::ops::attention::{kv_bytes_per_token, visible_tokens};
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::System;
+use crate::spec::{Ffn, LayerGroup, ModelArchitecture, System};
 use crate::units::Bytes;
 
 /// Weights of the system in memory, all devices together: linear weights of the layers in the deployment's precision;
@@ -18,7 +18,21 @@ pub fn weight_bytes(system: &System) -> Bytes {
         .sum();
     let other = model.parameters() - linear;
     let precision = deployment.formats.weights;
-    Bytes::new(linear as f64 * precision.bytes() + other as f64 * precision.unquantised().bytes())
+    // Ranks that decode sequences of their own hold all but the experts each.
+    let experts = expert_weights(system.model()) as f64;
+    let copies = f64::from(deployment.parallelism.attention_dp());
+    let once = (linear as f64 - experts) * precision.bytes() + other as f64 * precision.unquantised().bytes();
+    Bytes::new(once * copies + experts * precision.bytes())
+}
+
+/// Weights of all routed experts.
+fn expert_weights(model: &ModelArchitecture) -> u64 {
+    let d = u64::from(model.hidden_size);
+    let of = |group: &LayerGroup| match group.ffn {
+        Ffn::Moe(moe) => u64::from(group.count) * u64::from(moe.experts) * moe.expert_weights(d),
+        Ffn::Dense(_) => 0,
+    };
+    model.layers.iter().map(of).sum()
 }
 
 /// KV cache of one sequence of `tokens` tokens, all layers and devices; sliding windows keep only their width.
@@ -29,7 +43,7 @@ pub fn kv_bytes(system: &System, tokens: f64) -> Bytes {
             * kv_bytes_per_token(&group.attention, deployment.formats.kv, deployment.parallelism.tp())
             * visible_tokens(&group.attention, tokens)
     });
-    Bytes::new(on_device.sum::<f64>() * deployment.gpus())
+    Bytes::new(on_device.sum::<f64>() * f64::from(deployment.parallelism.tp()))
 }
 
 /// Memory left for the KV cache when the weights are loaded, all devices.

@@ -121,8 +121,12 @@ impl Operator {
     /// Traffic and arithmetic of a step as times of the model, padding included.
     pub fn time(&self, step: &StepLoad, rates: &Rates) -> OpTime {
         match (self, step.phase) {
-            (Self::Matrix(matrix), Phase::Prefill) => matrix.times(rates).prefill(step.batch, step.batch * step.tokens),
-            (Self::Matrix(matrix), Phase::Decode) => matrix.times(rates).decode(step.batch, step.batch + PADDING_ROWS),
+            (Self::Matrix(matrix), Phase::Prefill) => {
+                matrix.times(rates, 1.0).prefill(step.batch, step.batch * step.tokens)
+            }
+            (Self::Matrix(matrix), Phase::Decode) => {
+                matrix.times(rates, 1.0).decode(step.batch, step.batch + PADDING_ROWS)
+            }
             (Self::Attention(_) | Self::Activations(_), phase) => {
                 self.roofs(phase, rates).times(self.work(step, rates))
             }

@@ -3,7 +3,7 @@
 //! [`StepModel`](crate::engine::StepModel) holds what follows from the system alone, [`StepCosts`] what follows with efficiencies and a
 //! workload. The closed loop then evaluates [`StepCosts::decode_time`] some ten times per prediction.
 
-use super::ops::collective::AllReduce;
+use super::ops::collective::Collectives;
 use super::ops::linear::{PADDING_ROWS, TILE_ROWS, decode_rows, is_tiled};
 use super::ops::matrices::MatrixTimes;
 use crate::prediction::{Part, Parts, Roof};
@@ -28,7 +28,8 @@ pub struct StepCosts {
     pub(super) kv_compute: Seconds,
     pub(super) launch: Seconds,
     pub(super) sequence: Seconds,
-    pub(super) all_reduce: AllReduce,
+    /// What the devices exchange.
+    pub(super) collectives: Collectives,
     pub(super) input_tokens: f64,
     /// Attention of one prompt.
     pub(super) prefill_attention: Seconds,
@@ -54,13 +55,13 @@ impl StepCosts {
     /// decoding sequences already.
     pub fn prefill(&self) -> Seconds {
         let linear: Seconds = self.matrices().iter().map(|op| op.prefill_in_step(self.input_tokens)).sum();
-        linear + self.prefill_attention + self.prefill_activations + self.all_reduce.per_token() * self.input_tokens
+        linear + self.prefill_attention + self.prefill_activations + self.collectives.per_token() * self.input_tokens
     }
 
     /// [`StepCosts::prefill`] per token of the prompt, but without the reading of experts. Longer prompts never lower it.
     pub fn prefill_per_token(&self) -> Seconds {
         let linear: Seconds = self.matrices().iter().filter_map(|op| op.per_prompt_token).sum();
-        linear + (self.prefill_attention + self.prefill_activations) / self.input_tokens + self.all_reduce.per_token()
+        linear + (self.prefill_attention + self.prefill_activations) / self.input_tokens + self.collectives.per_token()
     }
 
     /// A step that holds nothing but `prompts` prompts, in parts. With one prompt this is what a request costs on an
@@ -73,7 +74,7 @@ impl StepCosts {
             (Part::PrefillCompute, linear),
             (Part::PrefillAttention, self.prefill_attention * prompts),
             (Part::PrefillActivations, self.prefill_activations * prompts),
-            (Part::Link, self.all_reduce.time(tokens)),
+            (Part::Link, self.collectives.time(tokens)),
             (Part::Launch, self.launch),
             (Part::PerSequence, self.sequence * prompts),
         ] {
@@ -84,7 +85,7 @@ impl StepCosts {
 
     /// Everything of a decode step but the weight operators.
     fn besides_weights(&self, batch: f64) -> Seconds {
-        self.launch + self.all_reduce.time(batch) + (self.kv_read + self.kv_compute + self.sequence) * batch
+        self.launch + self.collectives.time(batch) + (self.kv_read + self.kv_compute + self.sequence) * batch
     }
 
     fn weight_time(&self, batch: f64, rows: f64) -> Seconds {
@@ -128,7 +129,7 @@ impl StepCosts {
         parts.add(Part::Compute, self.kv_compute * batch);
         parts.add(Part::Launch, self.launch);
         parts.add(Part::PerSequence, self.sequence * batch);
-        parts.add(Part::Link, self.all_reduce.time(batch));
+        parts.add(Part::Link, self.collectives.time(batch));
         let candidates = [
             (parts.get(Part::Weights) + parts.get(Part::KvReads), Roof::Memory),
             (parts.get(Part::Compute), Roof::Compute),

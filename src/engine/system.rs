@@ -3,13 +3,13 @@
 use super::operator::Operator;
 use super::ops::activations::Activations;
 use super::ops::attention::AttentionOp;
-use super::ops::collective::{AllReduce, all_reduces_per_layer};
+use super::ops::collective::{AllReduce, Collectives, Exchange, ExpertRanks, all_reduces_per_layer};
 use super::ops::matrices::{Matrix, MatrixTimes, matrices};
 use super::ops::power::{power_demand, power_slowdown};
 use super::rates::{Efficiencies, Rates};
 use super::step::{MOST_MATRICES, StepCosts};
 use crate::error::{Error, Result};
-use crate::spec::System;
+use crate::spec::{Ffn, Parallelism, System};
 use crate::units::{BytesPerSec, FlopsPerSec, Seconds};
 use crate::workload::Workload;
 
@@ -25,10 +25,13 @@ pub struct StepModel {
     layers: u32,
     /// All-reduces of a step.
     all_reduces: f64,
+    /// Layers with experts, by the experts that a token uses.
+    expert_layers: Vec<(f64, f64)>,
     hidden_size: f64,
-    devices: u32,
+    parallelism: Parallelism,
     bandwidth: BytesPerSec,
-    link: BytesPerSec,
+    /// Link of the devices that share matrices, of a stage, and between stages.
+    links: [BytesPerSec; 3],
     attention_peak: FlopsPerSec,
     power_demand: f64,
 }
@@ -67,17 +70,34 @@ impl StepModel {
         let operators = operators.chain(kinds.into_iter().map(Operator::Attention));
         let arithmetic = deployment.formats.linear();
         let layers = model.layer_count();
+        let parallelism = deployment.parallelism;
+        let expert_layers: Vec<(f64, f64)> = model
+            .layers
+            .iter()
+            .filter_map(|group| match group.ffn {
+                Ffn::Moe(moe) => Some((f64::from(group.count), f64::from(moe.active_experts))),
+                Ffn::Dense(_) => None,
+            })
+            .collect();
+        // Where ranks have sequences of their own, the exchange with the experts takes the place of one all-reduce.
+        let exchanged: f64 = if parallelism.attention_dp() > 1 {
+            expert_layers.iter().map(|(layers, _)| layers * (all_reduces_per_layer(model.parallel_blocks) - 1.0)).sum()
+        } else {
+            0.0
+        };
         Ok(Self {
             operators: operators.chain([Operator::Activations(activations)]).collect(),
             matrices: summed,
             attention,
             activations,
             layers,
-            all_reduces: f64::from(layers) * all_reduces_per_layer(model.parallel_blocks),
+            all_reduces: f64::from(layers) * all_reduces_per_layer(model.parallel_blocks) - exchanged,
+            expert_layers,
             hidden_size: f64::from(model.hidden_size),
-            devices: deployment.parallelism.tp(),
+            parallelism,
             bandwidth: hardware.bandwidth,
-            link: hardware.group_link(deployment.parallelism.tp()).bandwidth,
+            links: [parallelism.tp(), parallelism.stage_devices(), parallelism.devices()]
+                .map(|devices| hardware.group_link(devices).bandwidth),
             attention_peak: hardware.peak(deployment.formats.wide())?,
             power_demand: power_demand(hardware.peak(arithmetic)?, arithmetic.bytes(), hardware.tdp_w),
         })
@@ -104,28 +124,41 @@ impl StepModel {
         }
     }
 
-    /// All-reduces of a step at these efficiencies.
-    pub fn all_reduce(&self, efficiencies: &Efficiencies) -> AllReduce {
-        AllReduce::new(
-            f64::from(self.devices),
-            self.hidden_size,
-            self.all_reduces,
-            efficiencies.link_latency,
-            self.link * efficiencies.link,
-        )
+    /// What the devices exchange at these efficiencies, where so large a share of the ranks has tokens.
+    pub fn collectives(&self, efficiencies: &Efficiencies, busy: f64) -> Collectives {
+        let [shared, stage, all] = self.links.map(|link| link * efficiencies.link);
+        let latency = efficiencies.link_latency;
+        let tp = f64::from(self.parallelism.tp());
+        let mut exchange = Exchange::default();
+        let ranks = ExpertRanks {
+            devices: f64::from(self.parallelism.stage_devices()),
+            attention: f64::from(self.parallelism.attention_dp()) * busy,
+            experts: f64::from(self.parallelism.moe_ep()),
+        };
+        for (layers, active) in &self.expert_layers {
+            exchange.add(ranks, *active, self.hidden_size, *layers, (latency, stage));
+        }
+        let mut collectives = Collectives {
+            all_reduce: AllReduce::new(tp, self.hidden_size, self.all_reduces, latency, shared),
+            exchange,
+            ..Collectives::default()
+        };
+        collectives.add_hops(f64::from(self.parallelism.pp()), self.hidden_size, latency, all);
+        collectives
     }
 
-    /// The costs of steps that serve `workload` at these efficiencies.
-    pub fn costs(&self, workload: &Workload, efficiencies: &Efficiencies) -> StepCosts {
-        self.costs_at(workload.input_tokens(), workload.mean_context(), efficiencies)
+    /// The costs of steps that serve `workload` at these efficiencies, where so large a share of the ranks has requests.
+    pub fn costs(&self, workload: &Workload, efficiencies: &Efficiencies, busy: f64) -> StepCosts {
+        self.costs_at(workload.input_tokens(), workload.mean_context(), efficiencies, busy)
     }
 
-    /// The costs of steps with prompts of `input` tokens and sequences with a mean context of `context` tokens.
-    pub fn costs_at(&self, input: f64, context: f64, efficiencies: &Efficiencies) -> StepCosts {
+    /// The costs of steps with prompts of `input` tokens and sequences with a mean context of `context` tokens. Tokens and
+    /// sequences of the costs are those of one rank; `busy` is the share of the ranks that have some.
+    pub fn costs_at(&self, input: f64, context: f64, efficiencies: &Efficiencies, busy: f64) -> StepCosts {
         let rates = self.rates(efficiencies);
         let mut matrices = [MatrixTimes::default(); MOST_MATRICES];
         for (slot, matrix) in matrices.iter_mut().zip(&self.matrices) {
-            *slot = matrix.times(&rates);
+            *slot = matrix.times(&rates, busy);
         }
         let (mut kv_read, mut kv_compute, mut prefill_attention) = (Seconds::ZERO, Seconds::ZERO, Seconds::ZERO);
         for op in &self.attention {
@@ -141,7 +174,7 @@ impl StepModel {
             kv_compute,
             launch: efficiencies.layer * f64::from(self.layers),
             sequence: efficiencies.sequence * f64::from(self.layers),
-            all_reduce: self.all_reduce(efficiencies),
+            collectives: self.collectives(efficiencies, busy),
             input_tokens: input,
             prefill_attention,
             prefill_activations: self.activations.bytes(rates.activation_passes) * input / rates.bandwidth,

@@ -40,13 +40,18 @@ impl Capacity {
         })
     }
 
+    /// Memory for the cache of one rank that decodes sequences of its own.
+    pub fn of_rank(&self) -> Bytes {
+        self.kv_cache * (1.0 / self.system.deployment().ranks())
+    }
+
     /// Checks that what must run at once fits, and that the engine runs so many: one request, or the whole of a static batch.
     ///
     /// # Errors
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
         if let (LoadKind::StaticBatch, Some(most)) = (workload.kind(), self.system.deployment().limits.max_sequences)
-            && workload.amount() > f64::from(most)
+            && workload.amount() > f64::from(most) * self.system.deployment().ranks()
         {
             return Err(Error::input(format!(
                 "a batch of {} is more than the {most} sequences that the engine runs at once",
@@ -61,8 +66,11 @@ impl Capacity {
                 (format!("a batch of {} requests of {tokens} tokens", workload.amount()), workload.amount())
             }
         };
+        let ranks = self.system.deployment().ranks();
+        // A request lies on one rank, a batch on as many as it has requests for.
+        let spread = count.min(ranks);
         let needed = kv_bytes(&self.system, tokens) * count;
-        if needed > self.kv_cache {
+        if needed > self.kv_cache * (spread / ranks) {
             let (smaller, share) = match workload.kind() {
                 LoadKind::StaticBatch => ("smaller batches, ", String::new()),
                 LoadKind::ClosedLoop | LoadKind::OpenLoop => (
@@ -76,7 +84,7 @@ impl Capacity {
             return Err(Error::input(format!(
                 "{what} does not fit: its KV cache takes {:.1} GiB, there are {:.1} GiB for it",
                 needed.as_gib(),
-                self.kv_cache.as_gib()
+                (self.kv_cache * (spread / ranks)).as_gib()
             ))
             .of(ErrorKind::DoesNotFit)
             .help(format!(
@@ -101,8 +109,9 @@ impl Capacity {
 
     /// Requests of a workload that run at once: what the cache holds, or the engine's own cap; one always runs.
     pub fn most_clients(&self, workload: &Workload) -> f64 {
-        let by_memory = places(self.kv_cache / kv_bytes(&self.system, workload.total_tokens())).floor();
-        by_memory.min(self.system.deployment().limits.max_sequences.map_or(f64::INFINITY, f64::from))
+        let ranks = self.system.deployment().ranks();
+        let by_memory = places(self.of_rank() / kv_bytes(&self.system, workload.total_tokens())).floor();
+        by_memory.min(self.system.deployment().limits.max_sequences.map_or(f64::INFINITY, f64::from)) * ranks
     }
 
     /// Share of the cache that a predicted operating point reserves.

@@ -16,7 +16,7 @@
 
 use crate::engine::cost::OpTime;
 use crate::engine::memory::{kv_bytes, weight_bytes};
-use crate::engine::ops::collective::AllReduce;
+use crate::engine::ops::collective::Collectives;
 use crate::engine::{Efficiencies, Phase, Rates, StepLoad, StepModel};
 use crate::error::Result;
 use crate::serving::ServingParameters;
@@ -135,7 +135,7 @@ pub struct ServingSystem {
     /// The peaks of a device.
     peaks: Rates,
     /// What the devices exchange, at the priors of the link between them.
-    all_reduce: AllReduce,
+    collectives: Collectives,
     rates: ServingRates,
 }
 
@@ -149,7 +149,7 @@ impl ServingSystem {
         let model = StepModel::new(&system)?;
         Ok(Self {
             peaks: model.rates(&Efficiencies::PEAK),
-            all_reduce: model.all_reduce(&ServingParameters::default().efficiencies(class)),
+            collectives: model.collectives(&ServingParameters::default().efficiencies(class), 1.0),
             model,
             system,
             rates,
@@ -197,7 +197,7 @@ impl ServingSystem {
             let peak = self.system.hardware().peak(operator.precision()).expect("the model has asked for it before");
             compute += work.flops / (peak * self.rates.compute);
         }
-        let link = self.all_reduce.time(batch);
+        let link = self.collectives.time(batch);
         let roofs = OpTime { memory: bytes / (self.system.hardware().bandwidth * self.rates.memory), compute };
         let parts = [
             (StepBound::Memory, roofs.memory),

@@ -71,7 +71,7 @@ pub fn operators(model: &StepModel, step: &StepLoad, efficiencies: &Efficiencies
 impl Step {
     /// A step with its operators: one of sequences that decode, or one that holds nothing but prompts.
     pub fn new(model: &StepModel, step: &StepLoad, efficiencies: &Efficiencies) -> Self {
-        let costs = model.costs_at(step.tokens, step.tokens, efficiencies);
+        let costs = model.costs_at(step.tokens, step.tokens, efficiencies, 1.0);
         let parts = match step.phase {
             Phase::Prefill => costs.prefill_step(step.batch),
             Phase::Decode => costs.decode_step(step.batch).parts,
@@ -192,7 +192,7 @@ mod tests {
         for (system, load) in cases() {
             let model = StepModel::new(&system).unwrap();
             let step = Step::new(&model, &load, &EFFICIENCIES);
-            let costs = model.costs_at(load.tokens, load.tokens, &EFFICIENCIES);
+            let costs = model.costs_at(load.tokens, load.tokens, &EFFICIENCIES, 1.0);
             let want = match load.phase {
                 Phase::Prefill => costs.prefill_step(load.batch).total(),
                 Phase::Decode => costs.decode_step(load.batch).parts.total(),

@@ -24,16 +24,15 @@
 //! budget of a step no more run than make every step full, which serves the largest rate that the open loop keeps up with
 //! ([`super::open_loop`]); the other clients wait to be admitted.
 
-use super::ServingModel;
 use super::admission::{batch_of_full_steps, queue_wait_share};
 use super::arrivals::{Burst, burst_wait};
+use super::model::{RankLoad, ServingModel};
 use super::parameters::{Quantity, ServingParameters};
 use super::root::{BATCH_TOLERANCE, bracketed};
 use super::seen::seen_batch;
 use crate::engine::StepCosts;
 use crate::prediction::{Limit, Part, Prediction};
 use crate::units::{Seconds, TokensPerSec};
-use crate::workload::Workload;
 
 /// One workload at given parameters; a function of the decoding batch only.
 struct Loop {
@@ -47,8 +46,9 @@ struct Loop {
 }
 
 /// Predicts the operating point of a closed loop.
-pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
-    let costs = model.costs(workload, parameters);
+pub fn predict(model: &ServingModel, load: &RankLoad, parameters: &ServingParameters) -> Prediction {
+    let workload = &load.workload;
+    let costs = model.costs(load, parameters);
     let prefill = costs.prefill();
     let alone = costs.prefill_step(1.0);
     let overhead = Seconds::from_ms(parameters.get(Quantity::FirstTokenOverhead));

@@ -7,15 +7,41 @@ use crate::engine::memory::{free_bytes, kv_bytes};
 use crate::engine::{Efficiencies, StepCosts, StepModel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::prediction::{Limit, Prediction};
-use crate::spec::{LinkClass, System};
+use crate::spec::{Deployment, LinkClass, System};
 use crate::units::Bytes;
 use crate::workload::{LoadKind, Workload};
+
+/// The load of one of the ranks that have requests.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankLoad {
+    /// Its share of the workload.
+    pub workload: Workload,
+    /// How many ranks have as much.
+    pub ranks: f64,
+    /// The share of the ranks of attention that have tokens when one has: less than 1 where there are fewer clients than ranks.
+    pub busy: f64,
+}
+
+impl RankLoad {
+    /// Spreads a workload over the ranks of a deployment: rates over all of them, clients and batches over no more than there are
+    /// of them, and first over those of attention.
+    pub fn of(workload: &Workload, deployment: &Deployment) -> Self {
+        let attention = f64::from(deployment.parallelism.attention_dp());
+        let of = |ranks: f64| match workload.kind() {
+            LoadKind::ClosedLoop | LoadKind::StaticBatch => ranks.min(workload.amount()),
+            LoadKind::OpenLoop => ranks,
+        };
+        let ranks = of(deployment.ranks());
+        Self { workload: workload.share(ranks), ranks, busy: of(attention) / attention }
+    }
+}
 
 /// A system prepared for predictions.
 #[derive(Debug, Clone)]
 pub struct ServingModel {
     system: System,
     steps: StepModel,
+    /// What the weights leave of the memory of the devices of a rank.
     free: Bytes,
     link: LinkClass,
 }
@@ -28,8 +54,8 @@ impl ServingModel {
     pub fn new(system: &System) -> Result<Self> {
         Ok(Self {
             steps: StepModel::new(system)?,
-            free: free_bytes(system)?,
-            link: system.hardware().group_link(system.deployment().parallelism.tp()).class,
+            free: free_bytes(system)? * (1.0 / system.deployment().ranks()),
+            link: system.hardware().group_link(system.deployment().parallelism.stage_devices()).class,
             system: system.clone(),
         })
     }
@@ -63,9 +89,9 @@ impl ServingModel {
         parameters.efficiencies(self.link)
     }
 
-    /// Costs of the steps of a workload.
-    pub fn costs(&self, workload: &Workload, parameters: &ServingParameters) -> StepCosts {
-        self.steps.costs(workload, &self.efficiencies(parameters))
+    /// Costs of the steps of a workload of one rank, where so large a share of the ranks has requests.
+    pub fn costs(&self, load: &RankLoad, parameters: &ServingParameters) -> StepCosts {
+        self.steps.costs(&load.workload, &self.efficiencies(parameters), load.busy)
     }
 
     /// Requests of a workload that run at once of `clients`, and what limits them.
@@ -90,12 +116,15 @@ impl ServingModel {
         (workload.input_tokens() / budget - 1.0).max(0.0)
     }
 
-    /// Predicts the operating point of a workload.
+    /// Predicts the operating point of a workload. Every rank that decodes sequences of its own has an equal share of the load, and
+    /// what holds for one holds for all; where there are fewer clients than ranks, the others are idle.
     pub fn predict(&self, workload: &Workload, parameters: &ServingParameters) -> Prediction {
-        match workload.kind() {
-            LoadKind::ClosedLoop => closed_loop::predict(self, workload, parameters),
-            LoadKind::OpenLoop => open_loop::predict(self, workload, parameters),
-            LoadKind::StaticBatch => static_batch::predict(self, workload, parameters),
-        }
+        let load = RankLoad::of(workload, self.system.deployment());
+        let of_rank = match workload.kind() {
+            LoadKind::ClosedLoop => closed_loop::predict(self, &load, parameters),
+            LoadKind::OpenLoop => open_loop::predict(self, &load, parameters),
+            LoadKind::StaticBatch => static_batch::predict(self, &load, parameters),
+        };
+        of_rank.times(load.ranks)
     }
 }

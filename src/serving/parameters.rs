@@ -280,8 +280,8 @@ impl Quantity {
 
     /// Whether predictions of a system under a load depend on it.
     fn matters(self, system: &System, load: LoadKind) -> bool {
-        let link = (system.deployment().parallelism.tp() > 1)
-            .then(|| system.hardware().group_link(system.deployment().parallelism.tp()).class);
+        let parallelism = system.deployment().parallelism;
+        let link = (parallelism.devices() > 1).then(|| system.hardware().group_link(parallelism.stage_devices()).class);
         match self {
             Self::LinkLatency | Self::LinkEfficiency => link == Some(LinkClass::Direct),
             Self::PcieLatency | Self::PcieEfficiency => link == Some(LinkClass::Pcie),

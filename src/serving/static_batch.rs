@@ -1,16 +1,16 @@
 //! One fixed batch run to the end, without a server: the roofline part alone.
 
-use super::ServingModel;
+use super::model::{RankLoad, ServingModel};
 use super::parameters::{Quantity, ServingParameters};
 use crate::prediction::{Limit, Part, Prediction};
 use crate::units::{Seconds, TokensPerSec};
-use crate::workload::Workload;
 
 /// `TTFT = t_b + prefill of all prompts in one step`, `ITL = D(B)`, `X = B·O / (TTFT + (O − 1)·ITL)`.
 ///
 /// The batch is taken to fit: whoever ran it had the memory.
-pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
-    let costs = model.costs(workload, parameters);
+pub fn predict(model: &ServingModel, load: &RankLoad, parameters: &ServingParameters) -> Prediction {
+    let workload = &load.workload;
+    let costs = model.costs(load, parameters);
     let batch = workload.amount();
     let mut ttft_parts = costs.prefill_step(batch);
     ttft_parts.add(Part::Overhead, Seconds::from_ms(parameters.get(Quantity::BatchOverhead)));

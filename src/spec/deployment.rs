@@ -100,6 +100,12 @@ impl Deployment {
         self.speculation.map_or(1.0, |speculation| speculation.tokens_per_step())
     }
 
+    /// Ranks that decode sequences of their own: those of attention, and a pipeline has as many batches under way as it has stages.
+    /// Limits of the engine are those of one rank.
+    pub fn ranks(&self) -> f64 {
+        f64::from(self.parallelism.attention_dp() * self.parallelism.pp())
+    }
+
     /// Devices in use.
     pub fn gpus(&self) -> f64 {
         f64::from(self.parallelism.devices())
@@ -110,12 +116,9 @@ impl Deployment {
     /// # Errors
     /// Names what it cannot compute yet.
     pub fn check_modelled(&self) -> Result<()> {
-        let (parallelism, limits) = (self.parallelism, self.limits);
+        let limits = self.limits;
         let experts_apart = self.formats.experts.is_some_and(|experts| experts != self.formats.weights);
         let what = [
-            (parallelism.pp() > 1, "pipeline parallelism is"),
-            (parallelism.attention_dp() > 1, "data parallelism of attention is"),
-            (parallelism.moe_ep() > 1, "expert parallelism is"),
             (experts_apart, "experts in another format than the other weights are"),
             (limits.memory_share.is_some(), "a share of the whole memory (memory_share) is"),
             (limits.polling_steps.is_some(), "polling for new requests (polling_steps) is"),

@@ -284,13 +284,17 @@ impl Hardware {
     }
 
     /// The path between the devices of a tensor-parallel group of `gpus`: the interconnect if it joins them all, else
-    /// PCIe. Nothing crosses it where there is one device.
+    /// PCIe, or the network where that is slower and the group does not fit a node. Nothing crosses it where there is one device.
     pub fn group_link(&self, gpus: u32) -> Link {
         match self.interconnect {
             Some(Interconnect { bandwidth, gpus: joined }) if gpus <= joined => {
                 Link { class: LinkClass::Direct, bandwidth }
             }
-            _ => Link { class: LinkClass::Pcie, bandwidth: self.pcie.unwrap_or(BytesPerSec::new(f64::INFINITY)) },
+            _ => {
+                let pcie = self.pcie.unwrap_or(BytesPerSec::new(f64::INFINITY));
+                let network = self.node.filter(|node| gpus > node.gpus).map_or(pcie, |node| node.network);
+                Link { class: LinkClass::Pcie, bandwidth: pcie.min(network) }
+            }
         }
     }
 }

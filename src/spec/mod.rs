@@ -65,24 +65,17 @@ impl System {
     /// # Errors
     /// Query heads that the tensor-parallel degree does not divide, a group that nothing joins, or a precision that the device has no peak for.
     pub fn new(hardware: Hardware, model: ModelArchitecture, deployment: Deployment) -> Result<Self> {
-        for group in &model.layers {
-            let heads = group.attention.query_heads();
-            if !heads.is_multiple_of(deployment.parallelism.tp()) {
-                return Err(Error::input(format!(
-                    "tensor_parallel = {} does not divide the {heads} query heads of {}",
-                    deployment.parallelism.tp(),
-                    model.name
-                ))
-                .help("choose a tensor-parallel degree that divides the heads"));
-            }
-        }
-        if !hardware.joins(deployment.parallelism.tp()) {
-            return Err(Error::input(format!(
-                "tensor_parallel = {}, and nothing joins {} to another device",
-                deployment.parallelism.tp(),
-                hardware.name
-            ))
-            .help("give a tensor-parallel degree of 1, or add `pcie_gb_per_s` with its source to the device's file"));
+        check_layout(&model, deployment.parallelism)?;
+        let devices = deployment.parallelism.devices();
+        if !hardware.joins(devices) {
+            let what = if devices == deployment.parallelism.tp() {
+                format!("tensor_parallel = {devices}")
+            } else {
+                format!("{devices} devices ({})", deployment.parallelism.label())
+            };
+            return Err(Error::input(format!("{what}, and nothing joins {} to another device", hardware.name)).help(
+                "give a tensor-parallel degree of 1, or add `pcie_gb_per_s` with its source to the device's file",
+            ));
         }
         hardware.peak(deployment.formats.linear())?;
         hardware.peak(deployment.formats.wide())?;
@@ -117,12 +110,14 @@ impl System {
     /// Says so where the device has an interconnect that does not join the whole tensor-parallel group.
     pub fn slow_link(&self) -> Option<String> {
         let Interconnect { gpus, .. } = self.hardware.interconnect?;
-        let group = self.deployment.parallelism.tp();
+        let parallelism = self.deployment.parallelism;
+        let (what, group) = if parallelism.attention_dp() > 1 {
+            ("the exchange with experts among", parallelism.stage_devices())
+        } else {
+            ("tensor parallelism over", parallelism.tp())
+        };
         (group > gpus).then(|| {
-            format!(
-                "tensor parallelism over {group} devices goes over PCIe: the interconnect of {} joins {gpus}",
-                self.hardware.name
-            )
+            format!("{what} {group} devices goes over PCIe: the interconnect of {} joins {gpus}", self.hardware.name)
         })
     }
 
@@ -130,16 +125,71 @@ impl System {
     pub fn title(&self) -> String {
         let deployment = &self.deployment;
         let compute = deployment.formats.compute.filter(|compute| *compute != deployment.formats.weights);
+        let parallelism = deployment.parallelism;
+        let layout = if parallelism.is_plain() { String::new() } else { format!(" ({})", parallelism.label()) };
         format!(
-            "{} on {}x {}, {} weights{}, {} KV",
+            "{} on {}x {}{layout}, {} weights{}, {} KV",
             self.model.name,
-            deployment.parallelism.tp(),
+            parallelism.devices(),
             self.hardware.name,
             deployment.formats.weights,
             compute.map_or_else(String::new, |compute| format!(" computed in {compute}")),
             deployment.formats.kv
         )
     }
+}
+
+/// Checks that a model can be split so.
+fn check_layout(model: &ModelArchitecture, parallelism: Parallelism) -> Result<()> {
+    for group in &model.layers {
+        let heads = group.attention.query_heads();
+        if !heads.is_multiple_of(parallelism.tp()) {
+            return Err(Error::input(format!(
+                "tensor_parallel = {} does not divide the {heads} query heads of {}",
+                parallelism.tp(),
+                model.name
+            ))
+            .help("choose a tensor-parallel degree that divides the heads"));
+        }
+        if let Ffn::Moe(moe) = group.ffn
+            && !moe.experts.is_multiple_of(parallelism.moe_ep())
+        {
+            return Err(Error::input(format!(
+                "expert_parallel = {} does not divide the {} experts of {}",
+                parallelism.moe_ep(),
+                moe.experts,
+                model.name
+            ))
+            .help("choose an expert-parallel degree that divides the experts"));
+        }
+    }
+    let has_experts = model.layers.iter().any(|group| matches!(group.ffn, Ffn::Moe(_)));
+    if !has_experts && parallelism.moe_ep() > 1 {
+        return Err(Error::input(format!(
+            "expert_parallel = {}, and {} has no experts",
+            parallelism.moe_ep(),
+            model.name
+        ))
+        .help("leave it out"));
+    }
+    if !has_experts && parallelism.attention_dp() > 1 {
+        return Err(Error::input(format!(
+            "attention_data_parallel = {}, and {} has no experts that its ranks could share",
+            parallelism.attention_dp(),
+            model.name
+        ))
+        .help("ranks without shared experts are replicas: predict one of them with its share of the load"));
+    }
+    if parallelism.pp() > model.layer_count() {
+        return Err(Error::input(format!(
+            "pipeline_parallel = {} is more than the {} layers of {}",
+            parallelism.pp(),
+            model.layer_count(),
+            model.name
+        ))
+        .help("give every stage a layer"));
+    }
+    Ok(())
 }
 
 /// A scenario with all that it names resolved.

@@ -99,6 +99,29 @@ impl Parallelism {
         self.stage_devices() * self.pp
     }
 
+    /// Whether there is nothing but tensor parallelism.
+    pub const fn is_plain(self) -> bool {
+        self.devices() == self.tp && self.moe_ep == 1
+    }
+
+    /// The law with its numbers, such as `8 GPUs a replica = tp 1 · dp 8 · pp 1; whole experts on 8 ranks`.
+    pub fn in_words(self) -> String {
+        let experts = if self.moe_tp() == 1 {
+            format!("whole experts on {} ranks", self.moe_ep)
+        } else if self.moe_ep == 1 {
+            format!("every expert split {} ways", self.moe_tp())
+        } else {
+            format!("experts on {} ranks, split {} ways inside", self.moe_ep, self.moe_tp())
+        };
+        format!(
+            "{} GPUs a replica = tp {} · dp {} · pp {}; {experts}",
+            self.devices(),
+            self.tp,
+            self.attention_dp,
+            self.pp
+        )
+    }
+
     /// The degrees above 1 in words, such as `tp4 dp2 ep8`; `tp1` for a single device.
     pub fn label(self) -> String {
         let degrees = [("tp", self.tp), ("pp", self.pp), ("dp", self.attention_dp), ("ep", self.moe_ep)];
@@ -125,6 +148,21 @@ mod tests {
                 Err(_) => prop_assert!(!(tp * dp).is_multiple_of(ep)),
             }
         }
+    }
+
+    #[test]
+    fn the_law_is_said_with_its_numbers() {
+        for (degrees, want) in [
+            ([1, 1, 8, 8], "8 GPUs a replica = tp 1 · dp 8 · pp 1; whole experts on 8 ranks"),
+            ([8, 2, 1, 2], "16 GPUs a replica = tp 8 · dp 1 · pp 2; experts on 2 ranks, split 4 ways inside"),
+            ([4, 1, 2, 1], "8 GPUs a replica = tp 4 · dp 2 · pp 1; every expert split 8 ways"),
+        ] {
+            let [tp, pp, dp, ep] = degrees;
+            let parallelism = Parallelism::new(tp, pp, dp, ep).unwrap();
+            assert!(!parallelism.is_plain());
+            assert_eq!(parallelism.in_words(), want);
+        }
+        assert!(Parallelism::tensor(8).unwrap().is_plain());
     }
 
     #[test]

@@ -84,6 +84,18 @@ impl Workload {
         Self::of(Lengths::fixed(input_tokens, output_tokens), Load::new(kind, amount))
     }
 
+    /// The same requests, so many times fewer of them.
+    pub(crate) fn share(&self, parts: f64) -> Self {
+        let load = match self.load {
+            Load::Clients { count, think_time, arrivals } => {
+                Load::Clients { count: count / parts, think_time, arrivals }
+            }
+            Load::Rate(rate) => Load::Rate(rate / parts),
+            Load::Batch(sequences) => Load::Batch(sequences / parts),
+        };
+        Self { load, ..*self }
+    }
+
     /// Lengths of prompts and answers.
     pub const fn lengths(&self) -> &Lengths {
         &self.lengths

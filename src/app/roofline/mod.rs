@@ -129,9 +129,12 @@ impl RooflineStudy {
 
     /// Whose work the tables show, where that is a question.
     pub fn scope(&self) -> Option<String> {
-        let gpus = self.target.system.deployment().parallelism.tp();
-        (gpus > 1)
-            .then(|| format!("FLOP, bytes and rates of one of {gpus} devices; each does the same at the same time"))
+        let gpus = self.target.system.deployment().parallelism.devices();
+        let ranks = self.target.system.deployment().ranks();
+        let of_rank = if ranks > 1.0 { format!("; batches are those of one of {ranks} ranks") } else { String::new() };
+        (gpus > 1).then(|| {
+            format!("FLOP, bytes and rates of one of {gpus} devices; each does the same at the same time{of_rank}")
+        })
     }
 
     /// The memory roof, and how to read the others.
@@ -164,7 +167,7 @@ pub fn roofline(catalog: &Catalog, request: &RooflineRequest) -> Result<Roofline
     let steps = Phase::ALL.map(|phase| Step::new(&model, &StepLoad { phase, batch, tokens }, &efficiencies));
     let sweeps = Phase::ALL.map(|phase| {
         let batches = request.batches.values();
-        Sweep::run(system, &model, phase, batches, &contexts, capacity.kv_cache, &efficiencies)
+        Sweep::run(system, &model, phase, batches, &contexts, capacity.of_rank(), &efficiencies)
     });
     let study = RooflineStudy {
         is_calibrated: forecaster.is_calibrated(),
@@ -214,11 +217,12 @@ fn all_cautions(study: &RooflineStudy, forecaster: &Forecaster, capacity: &Capac
         ));
     }
     let cache = kv_bytes(system, *tokens) * *batch;
-    if cache > capacity.kv_cache {
+    let room = capacity.of_rank();
+    if cache > room {
         cautions.push(format!(
             "a decode step of {batch} at {tokens} tokens cannot be: their KV cache takes {:.1} GiB, there are {:.1} GiB for it",
             cache.as_gib(),
-            capacity.kv_cache.as_gib()
+            room.as_gib()
         ));
     }
     let prompts = batch * tokens;

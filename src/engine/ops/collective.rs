@@ -1,4 +1,4 @@
-//! Collectives of tensor parallelism.
+//! What the devices of a replica exchange in a step.
 
 use crate::engine::ops::activations::ACTIVATION_BYTES;
 use crate::units::{BytesPerSec, Seconds};
@@ -55,6 +55,99 @@ impl AllReduce {
     }
 }
 
+/// Bytes of a number on its way to an expert (8 bit) and of a result on its way back (16 bit).
+const DISPATCH_BYTES: f64 = 1.0;
+const COMBINE_BYTES: f64 = 2.0;
+
+/// Tokens to their experts and back where each rank of attention has sequences of its own, as a function of the tokens r of a rank:
+/// `m·(2λ + min( 2(g − 1)/g·n·d·2, n/g·k_r·d·(1 + 2) )/N)` with `n = r·Δ` and `k_r = e·(1 − (1 − 1/e)^k)·(e − 1)/e`.
+///
+/// | symbol | meaning | unit |
+/// |---|---|---|
+/// | `m` | layers with experts | 1 |
+/// | `λ`, `N` | latency of an exchange; attainable link bandwidth of one device, one direction | s, byte/s |
+/// | `g`, `Δ`, `e` | devices of a stage, ranks of attention, ranks of experts | 1 |
+/// | `k_r` | ranks other than its own to which a token with k experts goes | 1 |
+///
+/// Either every rank gets all tokens and the results are summed (all-gather and reduce-scatter), or each token goes to its experts'
+/// ranks alone; engines take what is faster.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Exchange {
+    fixed: Seconds,
+    per_token: Seconds,
+}
+
+/// Devices and experts between which tokens are exchanged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpertRanks {
+    /// Devices of a stage.
+    pub devices: f64,
+    /// Ranks of attention that have tokens.
+    pub attention: f64,
+    /// Ranks that hold experts of their own.
+    pub experts: f64,
+}
+
+impl Exchange {
+    /// Adds that of `count` layers whose tokens use `active` experts.
+    pub fn add(
+        &mut self,
+        ranks: ExpertRanks,
+        active: f64,
+        hidden_size: f64,
+        count: f64,
+        (latency, link): (Seconds, BytesPerSec),
+    ) {
+        let ExpertRanks { devices, attention, experts } = ranks;
+        if attention <= 1.0 || devices <= 1.0 {
+            return;
+        }
+        let gather = 2.0 * (devices - 1.0) / devices * ACTIVATION_BYTES;
+        let others = experts * (1.0 - (1.0 - 1.0 / experts).powf(active)) * (experts - 1.0) / experts;
+        let dispatch = others / devices * (DISPATCH_BYTES + COMBINE_BYTES);
+        // One rank of experts has all of them on every device: nothing can be dispatched.
+        let bytes = if experts > 1.0 { gather.min(dispatch) } else { gather };
+        self.fixed += latency * (2.0 * count);
+        self.per_token += Seconds::new(count * attention * hidden_size * bytes / link.get());
+    }
+
+    /// Time of a step of `tokens` tokens of each rank.
+    pub fn time(&self, tokens: f64) -> Seconds {
+        self.fixed + self.per_token * tokens
+    }
+}
+
+/// Everything that the devices of a replica exchange in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Collectives {
+    /// Of the devices that share matrices.
+    pub all_reduce: AllReduce,
+    /// Of ranks of attention with the experts.
+    pub exchange: Exchange,
+    /// From one pipeline stage to the next.
+    pub hops: Exchange,
+}
+
+impl Collectives {
+    /// Adds the activations that go from stage to stage.
+    pub fn add_hops(&mut self, stages: f64, hidden_size: f64, latency: Seconds, link: BytesPerSec) {
+        if stages > 1.0 {
+            self.hops.fixed += latency * (stages - 1.0);
+            self.hops.per_token += Seconds::new((stages - 1.0) * hidden_size * ACTIVATION_BYTES / link.get());
+        }
+    }
+
+    /// Time of a step of `tokens` tokens of each rank. It rises with them and falls per token.
+    pub fn time(&self, tokens: f64) -> Seconds {
+        self.all_reduce.time(tokens) + self.exchange.time(tokens) + self.hops.time(tokens)
+    }
+
+    /// Time that one more token of each rank adds to a large step.
+    pub fn per_token(&self) -> Seconds {
+        self.all_reduce.per_token() + self.exchange.per_token + self.hops.per_token
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +181,26 @@ mod tests {
         assert!((eight.time(1e4).get() - (60e-6 + 1.75e4 * token)).abs() < 1e-12);
         // Two devices send the same either way; the one step has the smaller latency.
         assert!((all_reduce(2.0).time(1e4).get() - (20e-6 + 1e4 * token)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ranks_with_sequences_of_their_own_send_tokens_to_experts_and_back() {
+        let link = (Seconds::from_us(10.0), BytesPerSec::from_giga(200.0));
+        let exchange = |experts: f64, active: f64| {
+            let mut exchange = Exchange::default();
+            exchange.add(ExpertRanks { devices: 8.0, attention: 8.0, experts }, active, 7168.0, 58.0, link);
+            exchange
+        };
+        // 58 layers, twice a latency; n/8 tokens a device, each to 8·(1 − (7/8)⁸)·7/8 other ranks in 3 bytes, are more than 2·7/8 of
+        // 8 in 2: the gather is not.
+        let others = 8.0 * (1.0 - 0.875_f64.powi(8)) * 0.875;
+        let bytes = (others / 8.0 * 3.0_f64).min(2.0 * 0.875 * 2.0);
+        let want = 58.0 * (20e-6 + 64.0 * 8.0 * 7168.0 * bytes / 200e9);
+        assert!((exchange(8.0, 8.0).time(64.0).get() / want - 1.0).abs() < 1e-12);
+        assert!(exchange(8.0, 1.0).time(64.0) < exchange(8.0, 8.0).time(64.0));
+        assert!(exchange(1.0, 8.0).time(64.0) > exchange(8.0, 8.0).time(64.0));
+        let mut alone = Exchange::default();
+        alone.add(ExpertRanks { devices: 8.0, attention: 1.0, experts: 8.0 }, 8.0, 7168.0, 58.0, link);
+        assert_eq!(alone, Exchange::default());
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::cost::{Cost, OpTime};
 use crate::engine::rates::Rates;
 use crate::engine::sharding::Sharding;
 use crate::error::Result;
-use crate::spec::{Ffn, LayerGroup, MoeFfn, Precision, System};
+use crate::spec::{Ffn, LayerGroup, MoeFfn, Parallelism, Precision, System};
 use crate::units::{FlopsPerSec, Seconds};
 
 /// A matrix of a layer, or the head.
@@ -70,14 +70,15 @@ impl Matrix {
         self.experts == other.experts && self.rows == other.rows && self.precision == other.precision
     }
 
-    /// Its times at the rates of a device.
-    pub fn times(&self, rates: &Rates) -> MatrixTimes {
-        let per_token = self.per_row.flops / (self.peak * rates.gemm);
+    /// Its times at the rates of a device, where so large a share of the ranks of attention has tokens.
+    pub fn times(&self, rates: &Rates, busy: f64) -> MatrixTimes {
+        let share = if self.experts.is_some() { busy } else { 1.0 };
+        let per_token = self.per_row.flops / (self.peak * rates.gemm) * share;
         MatrixTimes {
             read: self.per_row.bytes / rates.bandwidth,
             per_token,
             per_prompt_token: (self.rows == Rows::Tokens).then_some(per_token * rates.slowdown),
-            experts: self.experts,
+            experts: self.experts.map(|experts| Experts { ranks: experts.ranks * busy, ..experts }),
         }
     }
 
@@ -140,7 +141,8 @@ pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
     let narrow = system.deployment().formats.linear();
     let narrow_peak = system.hardware().peak(narrow)?;
     let wide = stored.unquantised();
-    let sharding = Sharding::Split(system.deployment().parallelism.tp());
+    let parallelism = system.deployment().parallelism;
+    let sharding = Sharding::Split(parallelism.tp());
     let dense = |kind: MatrixKind, layers: u32, weights: u64| Matrix {
         kind,
         layers,
@@ -158,7 +160,8 @@ pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
         }
         if let Ffn::Moe(moe) = group.ffn {
             let all = u64::from(moe.experts) * moe.expert_weights(d);
-            add(&mut found, routed(&moe, dense(MatrixKind::RoutedExperts, group.count, all)));
+            let all = dense(MatrixKind::RoutedExperts, group.count, all);
+            add(&mut found, routed(&moe, all, parallelism));
         }
     }
     found.push(Matrix {
@@ -192,11 +195,15 @@ fn every_token(group: &LayerGroup, d: u64) -> Vec<(MatrixKind, u64)> {
     [attention, ffn].concat()
 }
 
-/// Routed experts: all may be read, a token computes with the active ones.
-fn routed(moe: &MoeFfn, all: Matrix) -> Matrix {
-    let experts = Experts { total: f64::from(moe.experts), active: f64::from(moe.active_experts) };
-    let per_row = Cost { flops: all.per_row.flops * (experts.active / experts.total), bytes: all.per_row.bytes };
-    Matrix { per_row, experts: Some(experts), ..all }
+/// Routed experts: they lie on all devices of a stage, whole ones on the ranks of expert parallelism, those split in so many parts
+/// that every device has as much. A token meets a few of them, wherever it comes from. Tokens are taken to spread evenly.
+fn routed(moe: &MoeFfn, all: Matrix, parallelism: Parallelism) -> Matrix {
+    let ranks = f64::from(parallelism.attention_dp());
+    let experts = Experts { total: f64::from(moe.experts), active: f64::from(moe.active_experts), ranks };
+    // A row of each rank makes so many rows in experts that are spread over so many times more devices.
+    let per_row =
+        Cost { flops: all.per_row.flops * (experts.active / experts.total), bytes: all.per_row.bytes * (1.0 / ranks) };
+    Matrix { per_row, sharding: Sharding::Split(parallelism.stage_devices()), experts: Some(experts), ..all }
 }
 
 /// Adds to the matrix of the same kind, if there is one.

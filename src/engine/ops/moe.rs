@@ -7,6 +7,8 @@ pub struct Experts {
     pub total: f64,
     /// Those that a token uses.
     pub active: f64,
+    /// Ranks of attention whose tokens meet in them: for each token of a rank there are so many in the experts.
+    pub ranks: f64,
 }
 
 /// Expected number of distinct routed experts that `tokens` tokens touch, `E·(1 − (1 − k/E)^n)`.
@@ -20,10 +22,10 @@ pub fn touched_experts(experts: f64, active: f64, tokens: f64) -> f64 {
     -experts * (tokens * (-active / experts).ln_1p()).exp_m1()
 }
 
-/// Share of the weights of an operator that `tokens` tokens need: all of a dense one, of routed experts those that are
-/// touched.
+/// Share of the weights of an operator that `tokens` tokens of each rank need: all of a dense one, of routed experts those
+/// that are touched.
 pub fn read_share(experts: Option<Experts>, tokens: f64) -> f64 {
-    experts.map_or(1.0, |Experts { total, active }| touched_experts(total, active, tokens) / total)
+    experts.map_or(1.0, |Experts { total, active, ranks }| touched_experts(total, active, tokens * ranks) / total)
 }
 
 #[cfg(test)]

@@ -27,8 +27,10 @@ fn heading(study: &PredictStudy) -> String {
             if capacity.has_windows() { format!(" in requests of {}", longest.total_tokens()) } else { String::new() };
         format!(" ({:.0} tokens{of})", capacity.tokens(longest))
     });
+    let parallelism = target.system.deployment().parallelism;
+    let layout = if parallelism.is_plain() { String::new() } else { format!("{}\n", parallelism.in_words()) };
     format!(
-        "{}\n{}from {}\nmemory {:.1} GiB: weights {:.1}, KV cache {:.1}{held}\n\n",
+        "{}\n{layout}{}from {}\nmemory {:.1} GiB: weights {:.1}, KV cache {:.1}{held}\n\n",
         target.system.title(),
         if study.is_calibrated { "" } else { "UNCALIBRATED, " },
         target.basis(),

@@ -54,13 +54,12 @@ mod normal;
 mod simulated;
 mod slots;
 
-use super::ServingModel;
+use super::model::{RankLoad, ServingModel};
 use super::parameters::{Quantity, ServingParameters};
 use super::seen::seen_batch;
 use crate::engine::StepCosts;
 use crate::prediction::{Limit, OpenLoop, Part, Prediction};
 use crate::units::{Seconds, TokensPerSec};
-use crate::workload::Workload;
 use boundary::Boundary;
 use budget::Budget;
 use capacity::Capacity;
@@ -138,8 +137,9 @@ impl<D: Fn(f64) -> Seconds> Engine<D> {
 
 /// Predicts the operating point of an open loop. At and beyond the capacity it is the one of the capacity, and the time to
 /// first token is infinite: the queue grows for as long as the load lasts.
-pub fn predict(model: &ServingModel, workload: &Workload, parameters: &ServingParameters) -> Prediction {
-    let costs: StepCosts = model.costs(workload, parameters);
+pub fn predict(model: &ServingModel, load: &RankLoad, parameters: &ServingParameters) -> Prediction {
+    let workload = &load.workload;
+    let costs: StepCosts = model.costs(load, parameters);
     let overhead = Seconds::from_ms(parameters.get(Quantity::FirstTokenOverhead));
     let mut ttft_parts = costs.prefill_step(1.0);
     let (slots, full) = model.admitted(f64::INFINITY, workload, parameters);
