@@ -196,3 +196,69 @@ fn bare_measurements_are_evaluated_like_their_scenario() {
     let scenario = evaluate_json("--scenario llama31_8b_fp8_tp1 --uncalibrated");
     assert_eq!(evaluate_json(&bare)["errors"], scenario["errors"]);
 }
+
+/// Two systems, two engines, a layout that nothing makes and a model that nobody knows.
+const TABLE: &str = "model,system,backend,precision,kv_precision,gpus,tp,dp,moe_ep,isl,osl,concurrency,ttft_ms,itl_ms,ttft_trusted,unexplained\n\
+    deepseek-ai/DeepSeek-R1,b200_sxm,sglang,fp8,fp8,8,8,1,8,1000,1000,16,300,12,1,0\n\
+    deepseek-ai/DeepSeek-R1,b200_sxm,sglang,fp8,fp8,8,8,1,8,1000,1000,64,500,18,0,0\n\
+    deepseek-ai/DeepSeek-R1,b200_sxm,trtllm,fp8,fp8,8,1,8,8,1000,1000,64,500,999,1,1\n\
+    Qwen/Qwen3-32B,h100_sxm,vllm,fp8,fp8,2,1,1,1,1000,1000,64,500,18,1,0\n\
+    some/unknown-7b,h100_sxm,vllm,fp8,fp8,1,1,1,1,1000,1000,64,500,18,1,0\n";
+
+#[test]
+fn every_row_of_a_table_is_predicted_or_named_with_the_reason() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("t.csv"), TABLE).unwrap();
+    let result = run(home.path(), "evaluate --table t.csv --uncalibrated --out rows --format json");
+    assert_eq!(result.code, 0, "{}", result.stderr);
+    let value = json(&result.stdout);
+    assert_matches_schema("evaluate_table.schema.json", &value);
+    assert_eq!((value["rows"].as_u64(), value["predicted"].as_u64()), (Some(5), Some(3)));
+    let refused: Vec<(u64, &str)> = value["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["line"].as_u64().unwrap(), row["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(refused, [(5, "gpus is 2, and tp · dp · pp is 1"), (6, "there is no model `some/unknown-7b`")]);
+    let cells = value["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 2);
+    assert_eq!(
+        (&cells[0]["model"], &cells[0]["hardware"], &cells[0]["engine"]),
+        (&"deepseek_v3".into(), &"b200_sxm_180gb".into(), &"sglang".into())
+    );
+    assert_eq!((cells[0]["rows"].as_u64(), cells[0]["errors"]["ttft_mape_pct"].is_number()), (Some(2), true));
+    // What is unexplained is predicted and does not count; nothing else is in this cell.
+    assert!(cells[1]["errors"]["itl_mape_pct"].is_null());
+    assert_eq!(value["errors"], cells[0]["errors"]);
+    let rows = fs::read_to_string(home.path().join("rows/predictions.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 4);
+    assert!(
+        rows.lines().nth(3).unwrap().starts_with("4,deepseek_v3_b200_sxm_180gb_fp8_dp8_ep8_trtllm,1000,1000,64,500,"),
+        "{rows}"
+    );
+
+    let text = run(home.path(), "evaluate --table t.csv --uncalibrated").stdout;
+    assert!(
+        text.contains("3 of 5 rows predicted") && text.contains("1 row: there is no model `some/unknown-7b`"),
+        "{text}"
+    );
+    let refit = run(home.path(), "evaluate --table t.csv --uncalibrated --refit link");
+    assert!(refit.code == 2 && refit.stderr.contains("--refit has no meaning with --table"), "{}", refit.stderr);
+}
+
+#[test]
+fn the_shipped_table_is_predicted_but_for_a_model_and_labels_that_make_no_layout() {
+    let home = tempfile::tempdir().unwrap();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tested_benchmarks/fleet/aggregated.csv");
+    let value = json(&run(home.path(), &format!("evaluate --table {table} --uncalibrated --format json")).stdout);
+    assert_eq!((value["rows"].as_u64(), value["predicted"].as_u64()), (Some(1520), Some(1358)));
+    let reasons: BTreeSet<&str> =
+        value["refused"].as_array().unwrap().iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert!(
+        reasons.iter().all(|reason| reason.contains("MiniMax-M2.5") || reason.starts_with("gpus is ")),
+        "{reasons:?}"
+    );
+    // Priors of static batches alone: what the physics has to beat.
+    assert!(error(&value, "itl_mape_pct") < 17.0 && error(&value, "ttft_mape_pct") < 50.0, "{}", value["errors"]);
+}

@@ -34,6 +34,9 @@ fn every_command_of_the_readme_runs() {
     fs::copy("tests/fixtures/insights/benchmark_results.csv", home.path().join("benchmark_results.csv")).unwrap();
     fs::create_dir(home.path().join("vllm_results")).unwrap();
     fs::copy("tests/fixtures/import/vllm.json", home.path().join("vllm_results/run.json")).unwrap();
+    fs::create_dir_all(home.path().join("tested_benchmarks/fleet")).unwrap();
+    fs::copy("tested_benchmarks/fleet/aggregated.csv", home.path().join("tested_benchmarks/fleet/aggregated.csv"))
+        .unwrap();
     let text = readme();
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let commands: Vec<&str> = blocks.flat_map(str::lines).collect();

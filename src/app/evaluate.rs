@@ -11,7 +11,7 @@ use super::remarks::Remarks;
 use super::system::{ParametersRequest, default_estimator};
 use crate::calibration::{ErrorSummary, FitOptions, Origin};
 use crate::dataset::RowFilter;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::estimator;
 use crate::evaluation::{Refit, TransferInput, TransferStudy, run_transfer};
 use crate::spec::Catalog;
@@ -130,12 +130,7 @@ pub fn evaluate(catalog: &Catalog, request: &EvaluateRequest) -> Result<Evaluate
     let started = Instant::now();
     let estimator = estimator::by_name(&request.estimator)?;
     let member = request.measured.resolve_one(catalog)?;
-    let opened = request.parameters.open(None, estimator)?;
-    if opened.calibration.is_none() && !request.parameters.uncalibrated {
-        return Err(Error::input("no calibration is named").help(
-            "give --calibration FILE, the calibration.toml that `perfmodel fit` writes; or --uncalibrated for the priors alone",
-        ));
-    }
+    let opened = request.parameters.open_named(estimator)?;
     let (calibration, record) = opened.calibration.unzip();
     let basis = record.as_ref().map_or_else(
         || "priors".to_owned(),

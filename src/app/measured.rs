@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
 use super::request::matching;
-use super::system::{NamedScenario, PlacementRequest};
+use super::system::{NamedScenario, PlacementRequest, computed_wider, named_after};
 use crate::bench::Results;
 use crate::calibration::Provenance;
 use crate::dataset::{TableGroup, read_measurements, read_table};
@@ -199,8 +199,8 @@ impl MeasuredRequest {
         let system = System::new(hardware, model, deployment)?;
         let stem = path.file_stem().map_or_else(|| "measured".into(), |stem| stem.to_string_lossy());
         // Two files of one name on different systems must not overwrite each other's results.
-        let id =
-            format!("{stem}_{}_{}_tp{}", system.model().id, system.hardware().id, system.deployment().parallelism.tp());
+        let layout = system.deployment().parallelism.label().replace(' ', "_");
+        let id = format!("{stem}_{}_{}_{layout}", system.model().id, system.hardware().id);
         Ok(StudyMember {
             title: system.title(),
             id,
@@ -218,7 +218,11 @@ impl MeasuredRequest {
         let mut members = Vec::new();
         let mut unknown = Vec::new();
         let matches = |patterns: &[String], id: &str| patterns.iter().any(|p| WildMatch::new(p).matches(id));
-        for group in read_table(&file, load)? {
+        let table = read_table(&file, load)?;
+        if let Some((line, error)) = table.refused.into_iter().next().filter(|_| !self.skip_unknown) {
+            return Err(error.at(path).line(line));
+        }
+        for group in table.groups {
             let line = group.line;
             let name = format!("{} on {}", group.key.model, group.key.hardware);
             match table_member(catalog, group, load) {
@@ -295,16 +299,21 @@ pub fn scenario_member(catalog: &Catalog, folder: &ScenarioFolder, campaign: usi
 }
 
 /// One system of a table.
-fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<StudyMember> {
+pub(super) fn table_member(catalog: &Catalog, group: TableGroup, load: LoadKind) -> Result<StudyMember> {
     let key = group.key;
     let (hardware, model) = (catalog.hardware(&key.hardware)?, catalog.model(&key.model)?);
+    let compute = computed_wider(&hardware, key.weights);
     let deployment = Deployment {
-        formats: Formats { kv: key.kv, ..Formats::of_weights(key.weights) },
-        ..Deployment::new(key.tensor_parallel, key.weights)?
+        parallelism: key.parallelism,
+        formats: Formats { kv: key.kv, compute, ..Formats::of_weights(key.weights) },
+        ..Deployment::new(1, key.weights)?
     };
     let system = System::new(hardware, model, deployment)?;
+    // Two engines, or two versions of one, are two systems.
+    let stack: String =
+        key.engine.iter().chain(&key.stack).filter(|name| !name.is_empty()).map(|name| format!("_{name}")).collect();
     Ok(StudyMember {
-        id: format!("{}_{}_{}_tp{}", system.model().id, system.hardware().id, key.weights, key.tensor_parallel),
+        id: format!("{}{stack}", named_after(&system)),
         title: system.title(),
         system,
         load,

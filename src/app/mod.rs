@@ -85,6 +85,7 @@ mod check;
 #[cfg(feature = "logs")]
 pub mod compare;
 mod evaluate;
+mod evaluate_table;
 mod fit;
 mod fit_live;
 #[cfg(feature = "logs")]
@@ -119,6 +120,9 @@ pub use check::{CheckAnswer, CheckRequest, CheckedScenario, ComparisonAnswer, Li
 #[cfg(feature = "logs")]
 pub use compare::{CompareAnswer, CompareRequest, compare};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest, IntervalCoverageAnswer, VariantAnswer, evaluate};
+pub use evaluate_table::{
+    EvaluateTableAnswer, EvaluateTableRequest, PredictedRow, RefusedRow, TableCell, TableErrors, evaluate_table,
+};
 pub use fit::{
     FitAnswer, FitRequest, FittedScenarios, GroupAnswer, LeftOutAnswer, MOST_STARTS, ScenarioAnswer, TogetherAnswer,
     ValidationAnswer, fit,

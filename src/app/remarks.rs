@@ -45,9 +45,11 @@ impl<'a> Remarks<'a> {
         let folders = request.scenario_folders(self.catalog);
         let mut all = self.folders(folders).names(Kind::Hardware, &request.hardware).names(Kind::Model, &request.model);
         let table = request.table.iter().filter_map(|path| SpecFile::open(path).ok());
-        for group in table.filter_map(|file| read_table(&file, request.load.unwrap_or_default()).ok()).flatten() {
-            all.add(Kind::Hardware, &group.key.hardware);
-            all.add(Kind::Model, &group.key.model);
+        for table in table.filter_map(|file| read_table(&file, request.load.unwrap_or_default()).ok()) {
+            for group in &table.groups {
+                all.add(Kind::Hardware, &group.key.hardware);
+                all.add(Kind::Model, &group.key.model);
+            }
         }
         all
     }

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{
     BenchAnswer, BenchRequest, CheckAnswer, CheckRequest, CompareAnswer, CompareRequest, EvaluateAnswer,
-    EvaluateRequest, FitAnswer, FitLiveAnswer, FitRequest, ImportAnswer, ImportRequest, InsightsAnswer,
-    InsightsRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PlotAnswer, PlotRequest, PredictAnswer,
-    PredictRequest, ProbeAnswer, ProbeRequest, ReportAnswer, ReportRequest, RooflineAnswer, RooflineRequest,
+    EvaluateRequest, EvaluateTableAnswer, EvaluateTableRequest, FitAnswer, FitLiveAnswer, FitRequest, ImportAnswer,
+    ImportRequest, InsightsAnswer, InsightsRequest, ListAnswer, ListRequest, PlanAnswer, PlanRequest, PlotAnswer,
+    PlotRequest, PredictAnswer, PredictRequest, ProbeAnswer, ProbeRequest, ReportAnswer, ReportRequest, RooflineAnswer,
+    RooflineRequest,
 };
 use crate::bench::{ConfigFile, Results};
 
@@ -28,6 +29,11 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("check.request.schema.json", request::<CheckRequest>("What `app::check` is asked")),
         ("evaluate.schema.json", answer::<EvaluateAnswer>("What `perfmodel evaluate --format json` prints")),
         ("evaluate.request.schema.json", request::<EvaluateRequest>("What `app::evaluate` is asked")),
+        (
+            "evaluate_table.schema.json",
+            answer::<EvaluateTableAnswer>("What `perfmodel evaluate --table --format json` prints"),
+        ),
+        ("evaluate_table.request.schema.json", request::<EvaluateTableRequest>("What `app::evaluate_table` is asked")),
         ("fit.schema.json", answer::<FitAnswer>("What `perfmodel fit --format json` prints")),
         ("fit.request.schema.json", request::<FitRequest>("What `app::fit` and `app::fit_live` are asked")),
         ("fit_live.schema.json", answer::<FitLiveAnswer>("What `perfmodel fit --live --format json` prints")),

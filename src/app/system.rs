@@ -115,6 +115,22 @@ impl ParametersRequest {
     }
 }
 
+impl ParametersRequest {
+    /// As [`Self::open`], where one must be named or the priors be wanted.
+    ///
+    /// # Errors
+    /// As there, or neither is.
+    pub(super) fn open_named(&self, estimator: &dyn Estimator) -> Result<OpenedCalibration> {
+        let opened = self.open(None, estimator)?;
+        if opened.calibration.is_none() && !self.uncalibrated {
+            return Err(Error::input("no calibration is named").help(
+                "give --calibration FILE, the calibration.toml that `perfmodel fit` writes; or --uncalibrated for the priors alone",
+            ));
+        }
+        Ok(opened)
+    }
+}
+
 /// The folder of results of a kind, below the current one.
 pub fn results_folder(parts: &[&str]) -> PathBuf {
     std::iter::once("evaluations_results").chain(parts.iter().copied()).collect()
@@ -404,7 +420,7 @@ pub fn computed_wider(hardware: &Hardware, weights: Precision) -> Option<Precisi
 }
 
 /// A name for a system that is no scenario.
-fn named_after(system: &System) -> String {
+pub(super) fn named_after(system: &System) -> String {
     let deployment = system.deployment();
     let parallelism = deployment.parallelism;
     let layout =

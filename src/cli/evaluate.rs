@@ -10,13 +10,14 @@ use super::json::json_line;
 use super::measured_args::MeasuredArgs;
 use super::system_args::ParametersArgs;
 use super::terminal::{notes, print, remarks, spinner};
-use crate::app::{self, EvaluateRequest, results_folder};
+use crate::app::{self, EvaluateRequest, EvaluateTableRequest, results_folder};
 use crate::calibration::FitOptions;
 use crate::dataset::RowFilter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::estimator;
 use crate::report::text::evaluate::text;
-use crate::report::{browser, write_transfer};
+use crate::report::text::evaluate_table;
+use crate::report::{browser, write_evaluated_rows, write_transfer};
 use crate::spec::Catalog;
 
 /// Arguments of `evaluate`.
@@ -26,7 +27,8 @@ use crate::spec::Catalog;
     perfmodel evaluate --scenario llama33_70b_fp8_tp2 \\\n      \
         --calibration evaluations_results/llama31_8b_fp8_tp1/serving/calibration.toml\n  \
     perfmodel evaluate --scenario llama33_70b_fp8_tp2 --calibration c.toml --refit link,campaign\n  \
-    perfmodel evaluate --scenario llama33_70b_fp8_tp2 --uncalibrated\n\n\
+    perfmodel evaluate --scenario llama33_70b_fp8_tp2 --uncalibrated\n  \
+    perfmodel evaluate --table fleet.csv --uncalibrated --out fleet        every row of many systems, by cell\n\n\
     Exit codes: 0 done, 1 a refit did not converge, 2 wrong input.")]
 #[command(
     mut_arg("scenario", |arg| arg.help("Scenario to predict: its id, see `perfmodel list scenarios`, or its folder")),
@@ -34,8 +36,8 @@ use crate::spec::Catalog;
     mut_arg("model", |arg| arg.help("Model id, one of its other names, or a Hugging Face config.json (with --measured)")),
     mut_arg("hardware", |arg| arg.help("Hardware id or one of its other names (with --measured)")),
     mut_arg("table", |arg| arg.help(
-        "CSV of measurements of many systems, of which --only and --without leave one; columns model, hardware, tensor_parallel, \
-         weight_precision and kv_precision say what each row ran on"
+        "CSV of measurements of many systems, each row predicted: columns model, hardware, tensor_parallel, weight_precision and \
+         kv_precision say what it ran on, others (attention_dp, moe_ep, pp, gpus, engine, unexplained, ttft_trusted …) more of it"
     )),
     mut_arg("calibration", |arg| arg.help(
         "calibration.toml of a fit, of another system or of this one; needed unless --uncalibrated is given"
@@ -96,6 +98,31 @@ impl EvaluateArgs {
     }
 }
 
+impl EvaluateArgs {
+    /// What is asked of a table of many systems; `None` without one.
+    fn table_request(&self) -> Result<Option<EvaluateTableRequest>> {
+        let EvaluateRequest { measured, parameters, refit, estimator, rows, exclude, .. } = self.request();
+        let Some(table) = measured.table else { return Ok(None) };
+        let unused = [
+            ("--refit", !refit.is_empty()),
+            ("--rows", !rows.is_empty()),
+            ("--exclude", !exclude.is_empty()),
+            ("--png", self.png),
+        ];
+        if let Some((flag, _)) = unused.iter().find(|(_, given)| *given) {
+            return Err(Error::input(format!("{flag} has no meaning with --table")).help("leave it out"));
+        }
+        Ok(Some(EvaluateTableRequest {
+            table,
+            only: measured.only,
+            without: measured.without,
+            load: measured.load.unwrap_or_default(),
+            parameters,
+            estimator,
+        }))
+    }
+}
+
 /// Runs the command.
 pub fn run(catalog: &Catalog, args: &EvaluateArgs) -> Result<()> {
     let started = Instant::now();
@@ -103,6 +130,20 @@ pub fn run(catalog: &Catalog, args: &EvaluateArgs) -> Result<()> {
         browser()?;
     }
     let bar = spinner("evaluating");
+    if let Some(request) = args.table_request()? {
+        let mut answer = app::evaluate_table(catalog, &request)?;
+        if let Some(folder) = &args.out {
+            answer.files = write_evaluated_rows(&answer, folder)?;
+        }
+        bar.finish_and_clear();
+        notes(&answer.notes);
+        remarks(&answer.remarks);
+        answer.elapsed_s = started.elapsed().as_secs_f64();
+        return print(&match args.format {
+            Format::Json => json_line(&answer)?,
+            Format::Table => evaluate_table::text(&answer),
+        });
+    }
     let mut answer = app::evaluate(catalog, &args.request())?;
     notes(&answer.notes);
     let from = format!("{}_from_{}", answer.estimator, answer.basis);

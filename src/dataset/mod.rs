@@ -21,5 +21,5 @@ mod workloads;
 
 pub use filter::RowFilter;
 pub use read::{COLUMNS, Dataset, Measurement, columns_of, read_measurements, sha256};
-pub use table::{SystemKey, TableGroup, read_table};
+pub use table::{RowTrust, SystemKey, Table, TableGroup, read_table};
 pub use workloads::read_workloads;

@@ -21,7 +21,9 @@ pub const fn columns_of(load: LoadKind) -> [&'static str; 6] {
 }
 
 /// Spellings of other tools, after lower-casing and turning blanks and brackets into underscores.
-const ALIASES: [(&str, &str); 6] = [
+const ALIASES: [(&str, &str); 8] = [
+    ("isl", "input_tokens"),
+    ("osl", "output_tokens"),
     ("batch_size", "batch"),
     ("request_rate", "rate_rps"),
     ("request_rate_rps", "rate_rps"),

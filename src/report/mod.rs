@@ -42,7 +42,8 @@ pub use tables::roofline::{crossings_table, operators_table, roofs_table, sweep_
 pub use tables::variants::{batch_sweep_table, linear_lines, serving_basis, serving_table, serving_title, sweep_title};
 
 use crate::app::{
-    InsightsAnswer, PlanAnswer, PredictAnswer, ProbeAnswer, ReportAnswer, RooflineAnswer, results_folder,
+    EvaluateTableAnswer, InsightsAnswer, PlanAnswer, PredictAnswer, ProbeAnswer, ReportAnswer, RooflineAnswer,
+    results_folder,
 };
 use crate::bench::{Results, measured_csv, rows_csv};
 use crate::calibration::CalibrationRecord;
@@ -226,6 +227,16 @@ pub fn write_probe(answer: &ProbeAnswer, folder: &Path, png: bool) -> Result<Vec
     let mut output = OutputFolder::create(&folder.join("hardware"))?;
     output.stage(&format!("{id}.toml"), answer.hardware_toml.as_bytes())?;
     Ok([output.commit()?, written].concat())
+}
+
+/// Writes the rows of a table with their predictions as `predictions.csv`.
+///
+/// # Errors
+/// As [`write_study`].
+pub fn write_evaluated_rows(answer: &EvaluateTableAnswer, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut output = OutputFolder::create(folder)?;
+    output.stage("predictions.csv", text::evaluate_table::csv(answer).as_bytes())?;
+    output.commit()
 }
 
 /// Writes a page that stands alone, and its pictures.

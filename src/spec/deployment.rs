@@ -288,9 +288,6 @@ mod tests {
     fn what_the_step_cannot_compute_yet_is_refused_by_name() {
         assert!(Deployment::try_from(&file("")).unwrap().check_modelled().is_ok());
         for (text, want) in [
-            ("pipeline_parallel = 2", "pipeline parallelism is not modelled yet"),
-            ("attention_data_parallel = 2", "data parallelism of attention is not modelled yet"),
-            ("expert_parallel = 8", "expert parallelism is not modelled yet"),
             ("expert_precision = \"fp4\"", "experts in another format than the other weights are not modelled yet"),
             ("memory_share = 0.9", "a share of the whole memory (memory_share) is not modelled yet"),
             ("polling_steps = 10", "polling for new requests (polling_steps) is not modelled yet"),

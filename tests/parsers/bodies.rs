@@ -90,8 +90,11 @@ pub fn measured_csv(bytes: &[u8]) {
             let (kept, others) = (dataset.passing(std::slice::from_ref(&some), &[]), dataset.passing(&[], &[some]));
             assert_eq!(kept.len() + others.len(), dataset.rows.len());
         }
-        if let Some(groups) = accepted(read_table(&file, load)) {
-            groups.iter().for_each(|group| assert_measured(&group.dataset, load));
+        if let Some(table) = accepted(read_table(&file, load)) {
+            for group in &table.groups {
+                assert_eq!(group.dataset.rows.len(), group.trust.len());
+                assert_measured(&group.dataset, load);
+            }
         }
     }
     if let Some((load, workloads)) = accepted(read_workloads(&file)) {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod compare;
 pub mod evaluate;
+pub mod evaluate_table;
 mod explain;
 pub mod fit;
 pub mod fit_live;
