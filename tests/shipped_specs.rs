@@ -26,7 +26,7 @@ const DEVICES: [&str; 14] = [
 ];
 
 /// Published parameter totals and KV bytes of one token in bf16 (Hugging Face API totals; see models/README.md).
-const MODELS: [(&str, u64, f64); 34] = [
+const MODELS: [(&str, u64, f64); 35] = [
     ("llama31_8b", 8_030_261_248, 131_072.0),
     ("llama31_70b", 70_553_706_496, 327_680.0),
     ("llama33_70b", 70_553_706_496, 327_680.0),
@@ -61,6 +61,7 @@ const MODELS: [(&str, u64, f64); 34] = [
     ("gemma3_27b", 27_432_406_640, 507_904.0),
     ("qwen3_8b", 8_190_735_360, 147_456.0),
     ("deepseek_v2_lite", 15_706_484_224, 31_104.0),
+    ("minimax_m2", 228_689_764_864, 253_952.0),
 ];
 
 #[test]

@@ -104,5 +104,5 @@ pub fn drafted(origin: &str, by: &str) -> String {
 
 /// What to beware of where a server did what the model does not know.
 pub fn unmodelled(origin: &str, what: &str) -> String {
-    format!("{origin}: measured with {what}, which the model does not know")
+    format!("{origin}: measured with {what}, which is not taken over")
 }

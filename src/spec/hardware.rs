@@ -305,13 +305,13 @@ mod tests {
     use crate::spec::Catalog;
 
     #[test]
-    fn a_group_larger_than_the_link_domain_goes_over_pcie() {
+    fn a_group_larger_than_the_link_domain_goes_over_pcie_or_the_network_of_the_nodes() {
         let catalog = Catalog::built_in();
         for (id, gpus, class, gb_per_s) in [
             ("h100_nvl_94gb", 2, LinkClass::Direct, 300.0),
             ("h100_nvl_94gb", 4, LinkClass::Pcie, 63.0),
             ("h100_sxm_80gb", 8, LinkClass::Direct, 450.0),
-            ("h100_sxm_80gb", 16, LinkClass::Pcie, 63.0),
+            ("h100_sxm_80gb", 16, LinkClass::Pcie, 50.0), // the network of the nodes
             ("l40s_48gb", 1, LinkClass::Pcie, 31.0),
             ("l40s_48gb", 2, LinkClass::Pcie, 31.0),
         ] {

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 ///
 /// Totals: models/README.md for those in `models/`; the main model without extras for DeepSeek-V3. Gemma-3-27B: the text
 /// model of the published 27,432,406,640. The others: totals of the Hugging Face API as kvfit and public model lists
-/// quote them; for Kimi-K2 without the FP8 scales.
-const CONFIGS: [(&str, u64, f64, Option<Precision>); 35] = [
+/// quote them; for Kimi-K2 and MiniMax-M2 without the FP8 scales.
+const CONFIGS: [(&str, u64, f64, Option<Precision>); 36] = [
     ("llama2_7b", 6_738_415_616, 524_288.0, Some(Precision::Fp16)),
     ("llama2_13b", 13_015_864_320, 819_200.0, Some(Precision::Fp16)),
     ("llama2_70b", 68_976_648_192, 327_680.0, Some(Precision::Fp16)),
@@ -54,6 +54,7 @@ const CONFIGS: [(&str, u64, f64, Option<Precision>); 35] = [
     ("deepseek_v2", 235_741_434_880, 69_120.0, Some(Precision::Bf16)),
     ("deepseek_v2_lite", 15_706_484_224, 31_104.0, Some(Precision::Bf16)),
     ("deepseek_v3", 671_026_419_200, 70_272.0, Some(Precision::Fp8)),
+    ("minimax_m2", 228_689_764_864, 253_952.0, Some(Precision::Fp8)),
     ("kimi_k2", 1_026_408_232_448, 70_272.0, Some(Precision::Fp8)),
     ("gemma3_1b", 999_885_952, 26_624.0, Some(Precision::Bf16)),
 ];

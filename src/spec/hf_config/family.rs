@@ -17,6 +17,7 @@ pub enum Family {
     Qwen3Moe,
     Olmo2,
     GptOss,
+    MinimaxM2,
     Gemma2,
     Gemma3,
     DeepseekV2,
@@ -65,6 +66,8 @@ pub enum Experts {
     Everywhere {
         /// Biases on experts and router.
         bias: bool,
+        /// The router has a correction bias: `use_routing_bias`, if absent.
+        corrected: bool,
     },
     /// Every `decoder_sparse_step`-th one that `mlp_only_layers` does not list.
     Stepped {
@@ -123,7 +126,7 @@ pub struct Sizes {
 }
 
 impl Family {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Llama,
         Self::Mistral,
         Self::Mixtral,
@@ -133,6 +136,7 @@ impl Family {
         Self::Qwen3Moe,
         Self::Olmo2,
         Self::GptOss,
+        Self::MinimaxM2,
         Self::Gemma2,
         Self::Gemma3,
         Self::DeepseekV2,
@@ -156,6 +160,7 @@ impl Family {
             Self::Qwen3Moe => ("qwen3_moe", "Qwen3Moe"),
             Self::Olmo2 => ("olmo2", "Olmo2"),
             Self::GptOss => ("gpt_oss", "GptOss"),
+            Self::MinimaxM2 => ("minimax_m2", "MiniMaxM2"),
             Self::Gemma2 => ("gemma2", "Gemma2"),
             Self::Gemma3 => ("gemma3", "Gemma3"),
             Self::DeepseekV2 => ("deepseek_v2", "DeepseekV2"),
@@ -233,9 +238,12 @@ impl Family {
         match self {
             Self::Llama => Traits { mlp_bias: true, ..PLAIN },
             Self::Mistral => Traits { kv_heads: Some(8), window: Some(4096), bias: Bias::Never, ..PLAIN },
-            Self::Mixtral => {
-                Traits { kv_heads: Some(8), bias: Bias::Never, experts: Experts::Everywhere { bias: false }, ..PLAIN }
-            }
+            Self::Mixtral => Traits {
+                kv_heads: Some(8),
+                bias: Bias::Never,
+                experts: Experts::Everywhere { bias: false, corrected: false },
+                ..PLAIN
+            },
             Self::Qwen2 => Traits { kv_heads: Some(32), ..QWEN2 },
             Self::Qwen2Moe => Traits {
                 kv_heads: Some(16),
@@ -259,7 +267,14 @@ impl Family {
                 windows: Windows::Alternate,
                 bias: Bias::All(true),
                 sinks: true,
-                experts: Experts::Everywhere { bias: true },
+                experts: Experts::Everywhere { bias: true, corrected: false },
+                ..PLAIN
+            },
+            Self::MinimaxM2 => Traits {
+                kv_heads: Some(8),
+                bias: Bias::Never,
+                qk_norm: QkNorm::FullWidth,
+                experts: Experts::Everywhere { bias: false, corrected: true },
                 ..PLAIN
             },
             Self::Gemma2 => Traits { windows: Windows::Alternate, ..GEMMA },

@@ -35,7 +35,11 @@ pub fn read_ffn(keys: &mut Keys<'_>, traits: &Traits, layers: u32) -> Vec<Ffn> {
 fn moe(keys: &mut Keys<'_>, traits: &Traits) -> Option<Ffn> {
     let moe = match traits.experts {
         Experts::Nowhere => return None,
-        Experts::Everywhere { bias } => MoeFfn { bias, router_bias: bias, ..routed_experts(keys, &INTERMEDIATE_SIZE) },
+        Experts::Everywhere { bias, corrected } => MoeFfn {
+            bias,
+            router_bias: bias || keys.flag_or("use_routing_bias", corrected),
+            ..routed_experts(keys, &INTERMEDIATE_SIZE)
+        },
         Experts::Stepped { shared } => {
             let routed = routed_experts(keys, &MOE_INTERMEDIATE_SIZE);
             match if shared { keys.required(&SHARED_INTERMEDIATE_SIZE) } else { 0 } {
