@@ -175,7 +175,7 @@ fn an_unknown_architecture_is_named_with_what_is_known() {
         "config.json:3:16: unknown architecture: `model_type` is \"mamba2\", `architectures` is \
          \"Mamba2ForCausalLM\"\n  \
          help: known values of `model_type`: llama, mistral, mixtral, qwen2, qwen2_moe, qwen3, qwen3_moe, olmo2, \
-         gpt_oss, gemma2, gemma3, deepseek_v2, deepseek_v3; describe another architecture in a file like \
+         gpt_oss, minimax_m2, gemma2, gemma3, deepseek_v2, deepseek_v3; describe another architecture in a file like \
          models/llama31_8b.toml: hidden_size, vocab_size, norms_per_layer, and for each kind of layer its attention \
          (query_heads, kv_heads, head_dim, sliding_window_tokens) and its feed-forward block (intermediate_size, \
          experts, active_experts)"
