@@ -198,7 +198,7 @@ fn list_shows_what_there_is() {
     }
     let value = json(&run(home.path(), "list --format json").stdout);
     assert_matches_schema("list.schema.json", &value);
-    assert_eq!(["scenarios", "hardware", "models"].map(|kind| value[kind].as_array().unwrap().len()), [2, 14, 34]);
+    assert_eq!(["scenarios", "hardware", "models"].map(|kind| value[kind].as_array().unwrap().len()), [2, 14, 35]);
     // A folder is no model, whatever it is called.
     fs::create_dir_all(home.path().join("data/models/old.toml")).unwrap();
     let own = run(home.path(), "list models --data-dir data");

@@ -133,6 +133,20 @@ fn a_client_alone_takes_no_less_time_for_more_stages() {
 }
 
 #[test]
+fn a_request_alone_has_the_memory_of_all_stages_and_of_one_rank() {
+    let fits = |degrees, share: f64| {
+        let system = system("gpt_oss_120b", degrees);
+        let room = free_bytes(&system).unwrap() * share;
+        // Beyond the windows every token takes as much.
+        let (short, long) = (kv_bytes(&system, 1e4), kv_bytes(&system, 2e4));
+        let tokens = 1e4 + (room - short).get() / (long - short).get() * 1e4;
+        ServingModel::new(&system).unwrap().check(&Workload::new(tokens - 10.0, 5.0, 1.0).unwrap()).is_ok()
+    };
+    assert!(fits([1, 4, 1, 1], 0.9) && !fits([1, 4, 1, 1], 1.1));
+    assert!(fits([1, 1, 4, 4], 0.24) && !fits([1, 1, 4, 4], 0.26));
+}
+
+#[test]
 fn layouts_that_cannot_be_are_refused_with_the_reason() {
     let catalog = Catalog::built_in();
     let hardware = catalog.hardware("b200_sxm_180gb").unwrap();

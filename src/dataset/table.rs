@@ -161,6 +161,21 @@ pub fn read_table(file: &SpecFile, load: LoadKind) -> Result<Table> {
     Ok(table)
 }
 
+/// Checks that a layout has the devices, and splits experts as often, as a row says.
+fn agrees(layout: Parallelism, gpus: Option<u32>, moe_tp: Option<u32>) -> Result<()> {
+    let wrong = |what: &str, given: u32, law: &str, want: u32| {
+        Err(Error::input(format!("{what} is {given}, and {law} is {want}")).help("write what ran"))
+    };
+    match (gpus, moe_tp) {
+        (Some(gpus), _) if gpus != layout.devices() => wrong("gpus", gpus, "tp · dp · pp", layout.devices()),
+        // Without expert parallelism a 1 may stand for a model that has no experts.
+        (_, Some(ways)) if ways != layout.moe_tp() && (ways, layout.moe_ep()) != (1, 1) => {
+            wrong("moe_tp", ways, "tp · dp / ep", layout.moe_tp())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A row of a table.
 struct RowReader<'a> {
     file: &'a SpecFile,
@@ -194,23 +209,8 @@ impl RowReader<'_> {
             *slot = place.map(|place| self.degree(names[0], place)).transpose()?;
         }
         let [pp, dp, ep, moe_tp, gpus] = given;
-        let made = Parallelism::new(tp, pp.unwrap_or(1), dp.unwrap_or(1), ep.unwrap_or(1));
-        Ok(made.and_then(|layout| {
-            let wrong =
-                [("gpus", gpus, layout.devices(), "tp · dp · pp"), ("moe_tp", moe_tp, layout.moe_tp(), "tp · dp / ep")];
-            // Models without experts have a 1 there.
-            let is_wrong = |name: &str, given: u32, want: u32| {
-                given != want && !(name == "moe_tp" && given == 1 && layout.moe_ep() == 1)
-            };
-            match wrong.into_iter().find_map(|(name, given, want, law)| {
-                Some((name, given?, want, law)).filter(|(_, given, ..)| is_wrong(name, *given, want))
-            }) {
-                Some((name, given, want, law)) => {
-                    Err(Error::input(format!("{name} is {given}, and {law} is {want}")).help("write what ran"))
-                }
-                None => Ok(layout),
-            }
-        }))
+        let layout = Parallelism::new(tp, pp.unwrap_or(1), dp.unwrap_or(1), ep.unwrap_or(1));
+        Ok(layout.and_then(|layout| agrees(layout, gpus, moe_tp).map(|()| layout)))
     }
 
     fn key(&self, parallelism: Parallelism) -> Result<SystemKey> {

@@ -66,8 +66,8 @@ impl Capacity {
                 (format!("a batch of {} requests of {tokens} tokens", workload.amount()), workload.amount())
             }
         };
-        let ranks = self.system.deployment().ranks();
-        // A request lies on one rank, a batch on as many as it has requests for.
+        let ranks = f64::from(self.system.deployment().parallelism.attention_dp());
+        // A request lies on one rank of attention, a batch on as many as it has requests for.
         let spread = count.min(ranks);
         let needed = kv_bytes(&self.system, tokens) * count;
         if needed > self.kv_cache * (spread / ranks) {

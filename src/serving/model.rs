@@ -71,12 +71,14 @@ impl ServingModel {
     /// It does not.
     pub fn check(&self, workload: &Workload) -> Result<()> {
         let needed = kv_bytes(&self.system, workload.total_tokens());
-        if needed > self.free {
+        // A request alone has the memory of all stages of its pipeline.
+        let free = self.free * f64::from(self.system.deployment().parallelism.pp());
+        if needed > free {
             return Err(Error::input(format!(
                 "a request of {} tokens does not fit: its KV cache takes {:.1} GiB, the weights leave {:.1} GiB",
                 workload.total_tokens(),
                 needed.as_gib(),
-                self.free.as_gib()
+                free.as_gib()
             ))
             .of(ErrorKind::DoesNotFit)
             .help("use shorter requests, more or larger devices, or a narrower kv_precision"));
