@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use wildmatch::WildMatch;
 
-use super::measured::table_member;
+use super::measured::{none_left, table_member};
 use super::remarks::Remarks;
+use super::request::is_chosen;
 use super::system::{ParametersRequest, default_estimator};
 use crate::calibration::Target;
 use crate::dataset::{Measurement, RowTrust, read_table};
@@ -207,7 +207,7 @@ pub fn evaluate_table(catalog: &Catalog, request: &EvaluateTableRequest) -> Resu
         };
         let member = table_member(catalog, group, request.load);
         if let Ok(member) = &member
-            && !is_wanted(request, &member.id)
+            && !is_chosen(&member.id, &request.only, &request.without)
         {
             left_out += lines.len();
             continue;
@@ -219,9 +219,7 @@ pub fn evaluate_table(catalog: &Catalog, request: &EvaluateTableRequest) -> Resu
     }
     answer.rows -= left_out;
     if answer.rows == 0 {
-        return Err(Error::input("no system of the table is left")
-            .at(&request.table)
-            .help("loosen --only and --without; the names are made like llama2_7b_h100_sxm_80gb_fp8_tp1"));
+        return Err(none_left(&request.table));
     }
     answer.predictions.sort_by_key(|row| row.measured.line);
     answer.refused.sort_by_key(|row| row.line);
@@ -237,11 +235,6 @@ pub fn evaluate_table(catalog: &Catalog, request: &EvaluateTableRequest) -> Resu
 
 fn refused(line: usize, error: &Error) -> RefusedRow {
     RefusedRow { line, reason: error.message().to_owned() }
-}
-
-fn is_wanted(request: &EvaluateTableRequest, id: &str) -> bool {
-    let matches = |patterns: &[String]| patterns.iter().any(|pattern| WildMatch::new(pattern).matches(id));
-    (request.only.is_empty() || matches(&request.only)) && !matches(&request.without)
 }
 
 /// Adds the rows of a system.

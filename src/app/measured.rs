@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wildmatch::WildMatch;
 
-use super::request::matching;
+use super::request::{is_chosen, matching};
 use super::system::{NamedScenario, PlacementRequest, computed_wider, named_after};
 use crate::bench::Results;
 use crate::calibration::Provenance;
@@ -217,7 +216,6 @@ impl MeasuredRequest {
         let file = SpecFile::open(path)?;
         let mut members = Vec::new();
         let mut unknown = Vec::new();
-        let matches = |patterns: &[String], id: &str| patterns.iter().any(|p| WildMatch::new(p).matches(id));
         let table = read_table(&file, load)?;
         if let Some((line, error)) = table.refused.into_iter().next().filter(|_| !self.skip_unknown) {
             return Err(error.at(path).line(line));
@@ -227,8 +225,7 @@ impl MeasuredRequest {
             let name = format!("{} on {}", group.key.model, group.key.hardware);
             match table_member(catalog, group, load) {
                 Ok(member) => {
-                    let wanted = self.only.is_empty() || matches(&self.only, &member.id);
-                    if wanted && !matches(&self.without, &member.id) {
+                    if is_chosen(&member.id, &self.only, &self.without) {
                         members.push(member);
                     }
                 }
@@ -241,9 +238,7 @@ impl MeasuredRequest {
             }
         }
         if members.is_empty() {
-            return Err(Error::input("no system of the table is left")
-                .at(path)
-                .help("loosen --only and --without; the names are made like llama2_7b_h100_sxm_80gb_fp8_tp1"));
+            return Err(none_left(path));
         }
         let stem = path.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy());
         Ok(Measured { id: stem.into_owned(), members, unknown })
@@ -254,6 +249,13 @@ fn nothing_named() -> Error {
     Error::input("no measured system is named").help(
         "give --scenario, an id or a folder with scenario.toml and measured.csv, or --measured FILE, or --table FILE",
     )
+}
+
+/// What to say where `--only` and `--without` leave nothing of a table.
+pub(super) fn none_left(table: &Path) -> Error {
+    Error::input("no system of the table is left")
+        .at(table)
+        .help("loosen --only and --without; the names are made like llama2_7b_h100_sxm_80gb_fp8_tp1")
 }
 
 fn untold() -> Error {

@@ -91,6 +91,12 @@ pub fn matching(kind: &str, name: &str, known: &[String]) -> Result<Vec<String>>
     Ok(ids)
 }
 
+/// Whether a name is among those to take, all where none are named, and not among those to leave out; both are patterns.
+pub fn is_chosen(name: &str, only: &[String], without: &[String]) -> bool {
+    let matches = |patterns: &[String]| patterns.iter().any(|pattern| WildMatch::new(pattern).matches(name));
+    (only.is_empty() || matches(only)) && !matches(without)
+}
+
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Values {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -113,9 +113,7 @@ impl ParametersRequest {
         let note = format!("calibration {}, fitted to {}", path.display(), names.join(", "));
         Ok(OpenedCalibration { calibration: Some((path, record)), notes: vec![note] })
     }
-}
 
-impl ParametersRequest {
     /// As [`Self::open`], where one must be named or the priors be wanted.
     ///
     /// # Errors
@@ -422,9 +420,7 @@ pub fn computed_wider(hardware: &Hardware, weights: Precision) -> Option<Precisi
 /// A name for a system that is no scenario.
 pub(super) fn named_after(system: &System) -> String {
     let deployment = system.deployment();
-    let parallelism = deployment.parallelism;
-    let layout =
-        if parallelism.is_plain() { format!("tp{}", parallelism.tp()) } else { parallelism.label().replace(' ', "_") };
+    let layout = deployment.parallelism.label().replace(' ', "_");
     format!("{}_{}_{}_{layout}", system.model().id, system.hardware().id, deployment.formats.weights)
 }
 

@@ -29,7 +29,7 @@ pub fn weight_bytes(system: &System) -> Bytes {
 fn expert_weights(model: &ModelArchitecture) -> u64 {
     let d = u64::from(model.hidden_size);
     let of = |group: &LayerGroup| match group.ffn {
-        Ffn::Moe(moe) => u64::from(group.count) * u64::from(moe.experts) * moe.expert_weights(d),
+        Ffn::Moe(moe) => u64::from(group.count) * moe.routed_weights(d),
         Ffn::Dense(_) => 0,
     };
     model.layers.iter().map(of).sum()

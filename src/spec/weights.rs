@@ -122,7 +122,7 @@ impl Ffn {
     pub fn linear_weights(&self, d: u64) -> u64 {
         match self {
             Self::Dense(ffn) => ffn.up_weights(d) + ffn.down_weights(d),
-            Self::Moe(moe) => u64::from(moe.experts) * moe.expert_weights(d) + moe.every_token_weights(d),
+            Self::Moe(moe) => moe.routed_weights(d) + moe.every_token_weights(d),
         }
     }
 
@@ -171,6 +171,11 @@ impl MoeFfn {
     pub fn shared_weights(&self, d: u64) -> u64 {
         let experts = u64::from(self.shared_experts) * matrices(self.gated) * d * u64::from(self.shared_width());
         experts + if self.shared_gate { d } else { 0 }
+    }
+
+    /// Elements of the matrices of all routed experts.
+    pub fn routed_weights(&self, d: u64) -> u64 {
+        u64::from(self.experts) * self.expert_weights(d)
     }
 
     /// Elements of the router.

@@ -159,8 +159,7 @@ pub fn matrices(system: &System) -> Result<Vec<Matrix>> {
             add(&mut found, dense(kind, group.count, weights));
         }
         if let Ffn::Moe(moe) = group.ffn {
-            let all = u64::from(moe.experts) * moe.expert_weights(d);
-            let all = dense(MatrixKind::RoutedExperts, group.count, all);
+            let all = dense(MatrixKind::RoutedExperts, group.count, moe.routed_weights(d));
             add(&mut found, routed(&moe, all, parallelism));
         }
     }
